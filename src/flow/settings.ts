@@ -1,0 +1,111 @@
+/**
+ * What the flow is told to do: the configuration, checked and resolved, as plain data that can be handed to another
+ * thread. The folder `config/` makes it; nothing here reads files or the environment.
+ */
+import type { Rule, Template } from "./match/rule.ts";
+
+/** Media a stream lets through in bodies; anything else is left out, with its size. */
+export type BodyType = "json" | "text" | "form" | "multipart" | "binary";
+
+export interface BodySettings {
+  readonly bytesMax: number;
+  readonly types: readonly BodyType[];
+}
+
+/** A place that `redact` or `keep` names. */
+export type FieldPath =
+  | { readonly kind: "requestHeader" | "responseHeader" | "query"; readonly name: string }
+  /** Pointer steps; `**` is any depth. */
+  | { readonly kind: "content"; readonly part: "request.body" | "response.body" | "payload"; readonly pointer: readonly string[] }
+  | { readonly kind: "pattern"; readonly name: string };
+
+export interface RuleSettings extends Rule {
+  /** Place in its descriptor, from 1. */
+  readonly number: number;
+}
+
+export interface StreamSettings {
+  readonly id: string;
+  readonly title: string;
+  /** First 12 hex digits of the SHA-256 of the descriptor's text. */
+  readonly revision: string;
+  /** Assignments already looked up; an empty list is a dormant stream. */
+  readonly tenants: "all" | readonly string[];
+  /** Null: `{tenant}/{entityId}` where there is an entity, else `{tenant}`. */
+  readonly key: Template | null;
+  readonly body: BodySettings;
+  /** Null: everything leaves that is not redacted. */
+  readonly keep: readonly FieldPath[] | null;
+  readonly redact: readonly FieldPath[];
+  readonly rules: readonly RuleSettings[];
+}
+
+export type WhenFull = "drop-newest" | "drop-oldest" | "refuse";
+
+export interface DestinationSettings {
+  readonly name: string;
+  readonly type: string;
+  /** The driver's own options, already checked by its schema. */
+  readonly options: unknown;
+  readonly spool: { readonly bytesMax: number; readonly whenFull: WhenFull };
+  readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
+  /** Messages sent or acknowledged beyond the stored cursor: what a kill can double. */
+  readonly inFlightMax: number;
+  /** Null: the client for this type isn't installed or the destination is switched off; its rules are dormant. */
+  readonly dormant: string | null;
+}
+
+/** How a source tells tenants. `trusted` names say which header is believed. */
+export type TenantFrom =
+  | { readonly from: "header"; readonly name: string }
+  | { readonly from: "tokenClaim"; readonly claim: string }
+  | { readonly from: "host"; readonly pattern: string }
+  | { readonly from: "path"; readonly pattern: string };
+
+export interface StaticRoute {
+  /** `/users/{id}`: `{x}` is one segment, `*` any characters. */
+  readonly path: string;
+  readonly methods: readonly string[] | "*";
+  readonly moduleName?: string;
+  readonly moduleId?: string;
+  readonly moduleVersion?: string;
+  readonly interface?: string;
+  readonly interfaceVersion?: string;
+  readonly permission?: string;
+}
+
+export type PlatformSettings =
+  | { readonly type: "none"; readonly tenant: { readonly header: string | null; readonly default: string } }
+  | { readonly type: "static"; readonly tenant: readonly TenantFrom[]; readonly defaultTenant: string | null; readonly routes: readonly StaticRoute[] };
+
+export interface SourceSettings {
+  readonly name: string;
+  readonly type: string;
+  /** Null for sources that know their tenants themselves (agents: the wallet, or this default). */
+  readonly platform: PlatformSettings | null;
+  /** Tenant of agent events without a wallet. */
+  readonly defaultTenant: string;
+  /** The driver's own options, already checked by its schema. */
+  readonly options: unknown;
+}
+
+export interface FlowSettings {
+  readonly instance: string;
+  readonly env: string;
+  readonly dataFolder: string;
+  readonly sources: readonly SourceSettings[];
+  readonly streams: readonly StreamSettings[];
+  readonly destinations: readonly DestinationSettings[];
+  readonly limits: {
+    /** Largest encoded message, bytes. */
+    readonly messageBytesMax: number;
+    /** Distinct topics a log will take. */
+    readonly topicsMax: number;
+    /** Tenants with metric labels of their own. */
+    readonly tenantLabelsMax: number;
+    /** Bytes between edge and engine, reserved, held or handed over. */
+    readonly handoverBytesMax: number;
+    /** Bytes a body may have when its content coding is undone. */
+    readonly decodedBytesMax: number;
+  };
+}
