@@ -1,0 +1,65 @@
+/**
+ * The lock on a data folder: one process at a time.
+ *
+ * Promise: an exclusive SQLite transaction on a file in the folder. The kernel frees it when the process ends, however
+ * it ends; no process id is written down that could be another's tomorrow.
+ */
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { SidestreamError } from "../../errors.ts";
+import { disk } from "./disk.ts";
+
+const LOCK_FILE = "lock";
+
+/** Types of file systems that live on another machine (statfs), where fdatasync and locks promise less. */
+const NETWORK_DISKS: Readonly<Record<number, string>> = {
+  0x6969: "NFS",
+  0x517b: "SMB",
+  0xfe534d42: "SMB2",
+  0xff534d42: "CIFS",
+  0x5346414f: "AFS",
+  0x73757245: "Coda",
+  0x01021997: "9P",
+  0x00c36400: "Ceph",
+  0x0bd00bd0: "Lustre",
+};
+
+export interface DataFolderLock {
+  release(): void;
+}
+
+/**
+ * Makes the data folder if need be and locks it.
+ *
+ * @throws SidestreamError `SST_SPOOL_LOCKED`, `SST_SPOOL_NETWORK_DISK`, `SST_SPOOL_READ_ONLY` or `SST_SPOOL_IO`.
+ */
+export async function lockDataFolder(folder: string): Promise<DataFolderLock> {
+  await disk.makeFolder(folder);
+  const network = NETWORK_DISKS[(await statfs(folder)).type];
+  if (network !== undefined) throw new SidestreamError("SST_SPOOL_NETWORK_DISK", `${folder} is on a network file system (${network})`);
+  const path = join(folder, LOCK_FILE);
+  let database: DatabaseSync | null = null;
+  try {
+    // The file is made through our own interface first, so that it is private and a refusal has our words.
+    if (!(await disk.exists(path))) await (await disk.open(path, "create")).close();
+    else await (await disk.open(path, "write")).close();
+    database = new DatabaseSync(path, { timeout: 0 });
+    database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS held (since TEXT)");
+  } catch (cause) {
+    database?.close();
+    throw lockError(folder, cause);
+  }
+  const held = database;
+  return { release: () => held.isOpen && held.close() };
+}
+
+function lockError(folder: string, cause: unknown): unknown {
+  const code = (cause as { readonly errcode?: number }).errcode;
+  const SQLITE_BUSY = 5;
+  const SQLITE_READONLY = 8;
+  if (code === undefined) return cause;
+  if ((code & 0xff) === SQLITE_BUSY) return new SidestreamError("SST_SPOOL_LOCKED", `another process uses the data folder ${folder}`, { cause });
+  if ((code & 0xff) === SQLITE_READONLY) return new SidestreamError("SST_SPOOL_READ_ONLY", `${folder} can't be written to`, { cause });
+  return new SidestreamError("SST_SPOOL_IO", `could not lock ${folder}: ${(cause as Error).message}`, { cause });
+}

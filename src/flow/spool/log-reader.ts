@@ -1,0 +1,109 @@
+/**
+ * Reads durable messages of a log in order, from any number on.
+ *
+ * Promise: only what is on disk for good is read. Control frames, damage and numbers that no segment has are stepped
+ * over and told to the caller, so that they never hold up the low-water mark.
+ */
+import { decodeMessage } from "./message-codec.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+import { DATA_OFFSET, FRAME_TYPES } from "./format.ts";
+import type { Segment } from "./segment.ts";
+import { scanFrames, type Frame, type Hole, type ScanPosition } from "./segment-scan.ts";
+import type { ReadResult, SpooledMessage } from "./spooled.ts";
+
+export interface ReaderWatch {
+  /** These numbers hold no message: from inclusive, to exclusive. */
+  readonly skipped: (from: number, to: number) => void;
+  readonly damaged: (segment: Segment, hole: Hole) => void;
+}
+
+export class LogReader {
+  readonly #disk: Disk;
+  readonly #watch: ReaderWatch;
+  #segment: Segment | null = null;
+  #file: DiskFile | null = null;
+  #position: ScanPosition = { offset: DATA_OFFSET, framesLeft: 0, sequence: 0 };
+
+  constructor(disk: Disk, watch: ReaderWatch) {
+    this.#disk = disk;
+    this.#watch = watch;
+  }
+
+  /**
+   * Reads messages from a number on.
+   *
+   * @param segments - The log's segments, in order, as they stand now.
+   * @param durableSequence - Nothing at or above it is read.
+   * @param bytesMax - About how many bytes to read; at least one message is returned if there is one.
+   */
+  async read(segments: readonly Segment[], durableSequence: number, fromSequence: number, bytesMax: number): Promise<ReadResult> {
+    let next = fromSequence;
+    while (next < durableSequence) {
+      const segment = segments.find(({ nextSequence }) => nextSequence > next);
+      if (segment === undefined) {
+        this.#watch.skipped(next, durableSequence);
+        return { messages: [], nextSequence: durableSequence };
+      }
+      if (segment.header.baseSequence > next) {
+        this.#watch.skipped(next, segment.header.baseSequence);
+        next = segment.header.baseSequence;
+      }
+      const limit = segment.bytes;
+      const end = Math.min(segment.nextSequence, durableSequence);
+      await this.#seek(segment, next);
+      const messages = await this.#take(segment, limit, end, next, bytesMax);
+      next = this.#position.sequence;
+      if (messages.length > 0) return { messages, nextSequence: next };
+    }
+    return { messages: [], nextSequence: next };
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+    this.#segment = null;
+  }
+
+  async #seek(segment: Segment, sequence: number): Promise<void> {
+    if (this.#segment !== segment) {
+      await this.close();
+      this.#file = await this.#disk.open(segment.path, "read");
+      this.#segment = segment;
+      this.#position = startOf(segment);
+    } else if (this.#position.sequence > sequence) {
+      this.#position = startOf(segment);
+    }
+  }
+
+  async #take(segment: Segment, limit: number, end: number, from: number, bytesMax: number): Promise<SpooledMessage[]> {
+    const messages: SpooledMessage[] = [];
+    while (messages.length === 0 && this.#position.sequence < end) {
+      const before = this.#position.sequence;
+      const result = await scanFrames(this.#file as DiskFile, segment.header.salt, this.#position, limit, bytesMax);
+      for (const hole of result.holes) this.#watch.damaged(segment, hole);
+      this.#sort(result.frames, before, from, messages);
+      if (!result.ended || this.#position.sequence >= end) continue;
+      // Frames that were on disk are missing at the segment's end.
+      const hole = { offset: this.#position.offset, bytes: limit - this.#position.offset, sequence: this.#position.sequence, framesLost: end - this.#position.sequence };
+      this.#watch.damaged(segment, hole);
+      this.#watch.skipped(this.#position.sequence, end);
+      this.#position.sequence = end;
+    }
+    return messages;
+  }
+
+  #sort(frames: readonly Frame[], before: number, from: number, messages: SpooledMessage[]): void {
+    let expected = before;
+    for (const frame of frames) {
+      if (frame.sequence > expected) this.#watch.skipped(expected, frame.sequence);
+      expected = frame.sequence + 1;
+      if (frame.type !== FRAME_TYPES.message) this.#watch.skipped(frame.sequence, expected);
+      else if (frame.sequence >= from) messages.push(decodeMessage(frame.payload, frame.sequence));
+    }
+    if (this.#position.sequence > expected) this.#watch.skipped(expected, this.#position.sequence);
+  }
+}
+
+function startOf(segment: Segment): ScanPosition {
+  return { offset: DATA_OFFSET, framesLeft: 0, sequence: segment.header.baseSequence };
+}

@@ -1,0 +1,119 @@
+/** The payload of a message frame, and of a dead letter, which is a message with the reason before it. */
+import type { Message } from "../message/message.ts";
+import { readU64, writeU64 } from "./format.ts";
+import type { SpooledMessage } from "./spooled.ts";
+
+/** Lane of a message whose lane is chosen when it is sent. */
+export const LANE_UNASSIGNED = 0xffff_ffff;
+const FIXED_BYTES = 40;
+const STRING_COUNT = 7;
+
+/** Upper bound of a message's payload in bytes: no UTF-16 unit takes more than three bytes of UTF-8. */
+export function messagePayloadBytesMax(message: Message): number {
+  let units = message.stream.length + message.revision.length + message.tenant.length + message.source.length;
+  units += message.eventId.length + message.topic.length + message.key.length;
+  let strings = STRING_COUNT;
+  for (const [name, value] of message.headers) {
+    units += name.length + value.length;
+    strings += 2;
+  }
+  return FIXED_BYTES + strings * 4 + units * 3 + message.value.length;
+}
+
+/**
+ * Writes a message's payload.
+ *
+ * @param sequence - Number within log, stream and topic.
+ * @returns Bytes written.
+ */
+export function encodeMessage(target: Buffer, offset: number, message: Message, sequence: number, lane: number): number {
+  target.writeDoubleLE(message.acceptedMs, offset);
+  writeU64(target, message.sourcePosition, offset + 8);
+  writeU64(target, sequence, offset + 16);
+  target.writeUInt32LE(message.rule, offset + 24);
+  target.writeUInt32LE(lane, offset + 28);
+  target.writeUInt32LE(message.value.length, offset + 32);
+  target.writeUInt32LE(message.headers.length, offset + 36);
+  let at = offset + FIXED_BYTES;
+  at = writeText(target, at, message.stream);
+  at = writeText(target, at, message.revision);
+  at = writeText(target, at, message.tenant);
+  at = writeText(target, at, message.source);
+  at = writeText(target, at, message.eventId);
+  at = writeText(target, at, message.topic);
+  at = writeText(target, at, message.key);
+  for (const [name, value] of message.headers) {
+    at = writeText(target, at, name);
+    at = writeText(target, at, value);
+  }
+  return at + message.value.copy(target, at) - offset;
+}
+
+function writeText(target: Buffer, at: number, text: string): number {
+  const bytes = target.write(text, at + 4, "utf8");
+  target.writeUInt32LE(bytes, at);
+  return at + 4 + bytes;
+}
+
+/** Reads a message's payload. The checksum was checked before, so a length that doesn't fit is a fault of ours. */
+export function decodeMessage(payload: Buffer, logSequence: number): SpooledMessage & { readonly lane: number } {
+  const reader = new TextReader(payload, FIXED_BYTES);
+  const stream = reader.next();
+  const revision = reader.next();
+  const tenant = reader.next();
+  const source = reader.next();
+  const eventId = reader.next();
+  const topic = reader.next();
+  const key = reader.next();
+  const headers: [string, string][] = [];
+  for (let left = payload.readUInt32LE(36); left > 0; left--) headers.push([reader.next(), reader.next()]);
+  return {
+    stream, revision, tenant, source, eventId, topic, key, headers, logSequence,
+    acceptedMs: payload.readDoubleLE(0),
+    sourcePosition: readU64(payload, 8),
+    sequence: readU64(payload, 16),
+    rule: payload.readUInt32LE(24),
+    lane: payload.readUInt32LE(28),
+    value: payload.subarray(reader.at, reader.at + payload.readUInt32LE(32)),
+  };
+}
+
+class TextReader {
+  readonly #bytes: Buffer;
+  at: number;
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes;
+    this.at = at;
+  }
+
+  next(): string {
+    const from = this.at + 4;
+    this.at = from + this.#bytes.readUInt32LE(this.at);
+    return this.#bytes.toString("utf8", from, this.at);
+  }
+}
+
+/** What is written before a dead letter's message. */
+export interface DeadLetterCause {
+  readonly code: string;
+  readonly reason: string;
+  readonly deadMs: number;
+  readonly destination: string;
+  readonly logId: string;
+  readonly logSequence: number;
+}
+
+export function encodeDeadLetter(cause: DeadLetterCause, message: Message, sequence: number): Buffer {
+  const head = Buffer.from(JSON.stringify(cause), "utf8");
+  const target = Buffer.alloc(4 + head.length + messagePayloadBytesMax(message));
+  target.writeUInt32LE(head.length, 0);
+  head.copy(target, 4);
+  return target.subarray(0, 4 + head.length + encodeMessage(target, 4 + head.length, message, sequence, LANE_UNASSIGNED));
+}
+
+export function decodeDeadLetter(payload: Buffer): { readonly cause: DeadLetterCause; readonly message: SpooledMessage } {
+  const headBytes = payload.readUInt32LE(0);
+  const cause = JSON.parse(payload.toString("utf8", 4, 4 + headBytes)) as DeadLetterCause;
+  return { cause, message: decodeMessage(payload.subarray(4 + headBytes), cause.logSequence) };
+}

@@ -1,0 +1,104 @@
+/** What the spool's tests share: a message, a folder that goes away, a log opened in it, a disk that fails on demand. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { SidestreamError } from "../../../errors.ts";
+import type { Message } from "../../message/message.ts";
+import { DestinationLog } from "../destination-log.ts";
+import { disk, type Disk, type DiskFile } from "../disk.ts";
+import type { SpoolFinding } from "../recovery.ts";
+import type { Confirmation, SpooledMessage } from "../spooled.ts";
+
+export function message(text: string, over: Partial<Message> = {}): Message {
+  return {
+    stream: "users-audit", rule: 1, revision: "0123456789ab", tenant: "diku", source: "front", sourcePosition: 0, eventId: `event-${text}`,
+    topic: "users", key: "diku/1", headers: [["content-type", "application/cloudevents+json"]], value: Buffer.from(text), acceptedMs: 1_795_000_000_000,
+    ...over,
+  };
+}
+
+export function temporaryFolder(test: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "sidestream-spool-"));
+  test.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface OpenedLog {
+  readonly log: DestinationLog;
+  readonly findings: SpoolFinding[];
+}
+
+export async function openLog(folder: string, over: { readonly disk?: Disk; readonly bytesMax?: number; readonly topicsMax?: number } = {}): Promise<OpenedLog> {
+  const findings: SpoolFinding[] = [];
+  const log = await DestinationLog.open({
+    disk: over.disk ?? disk,
+    folder,
+    destination: "out",
+    bytesMax: over.bytesMax ?? 64 * 1024 * 1024,
+    topicsMax: over.topicsMax ?? 100,
+    onFinding: (finding) => findings.push(finding),
+  });
+  return { log, findings };
+}
+
+/** Reads all that may be read from the low-water mark on. */
+export async function readAll(log: DestinationLog): Promise<SpooledMessage[]> {
+  const messages: SpooledMessage[] = [];
+  let next = log.confirmedSequence;
+  while (next < log.durableSequence) {
+    const result = await log.read(next, 64 * 1024);
+    messages.push(...result.messages.filter(({ logSequence }) => !log.isConfirmed(logSequence)));
+    next = result.nextSequence;
+  }
+  return messages;
+}
+
+export function texts(messages: readonly SpooledMessage[]): string[] {
+  return messages.map(({ value }) => value.toString());
+}
+
+export function delivered(from: SpooledMessage): Confirmation {
+  return { logSequence: from.logSequence, stream: from.stream, tenant: from.tenant, lane: 0, outcome: "delivered", reason: null };
+}
+
+/** A disk whose writes or syncs can be made to fail. */
+export class FailingDisk implements Disk {
+  /** Asked before each operation; an error code makes it fail. */
+  fail: (operation: "write" | "sync" | "create" | "syncFolder", path: string) => string | null = () => null;
+
+  makeFolder = (path: string): Promise<void> => disk.makeFolder(path);
+  list = (folder: string): Promise<readonly string[]> => disk.list(folder);
+  remove = (path: string): Promise<void> => disk.remove(path);
+  rename = (from: string, to: string): Promise<void> => disk.rename(from, to);
+  exists = (path: string): Promise<boolean> => disk.exists(path);
+
+  async syncFolder(path: string): Promise<void> {
+    this.#check("syncFolder", path);
+    await disk.syncFolder(path);
+  }
+
+  async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
+    if (mode === "create") this.#check("create", path);
+    const file = await disk.open(path, mode);
+    return {
+      write: async (bytes, offset) => {
+        this.#check("write", path);
+        await file.write(bytes, offset);
+      },
+      sync: async () => {
+        this.#check("sync", path);
+        await file.sync();
+      },
+      read: (target, offset) => file.read(target, offset),
+      truncate: (bytes) => file.truncate(bytes),
+      size: () => file.size(),
+      close: () => file.close(),
+    };
+  }
+
+  #check(operation: "write" | "sync" | "create" | "syncFolder", path: string): void {
+    const code = this.fail(operation, path);
+    if (code !== null) throw new SidestreamError("SST_SPOOL_IO", `could not ${operation} ${path}: ${code}`, { cause: Object.assign(new Error(code), { code }) });
+  }
+}
