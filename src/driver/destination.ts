@@ -61,6 +61,8 @@ export interface DestinationDriver<Options = unknown> {
   /** One line for lists. */
   readonly summary: string;
   readonly options: z.ZodType<Options>;
+  /** Names of options that are paths: in a configuration file they are relative to its folder. */
+  readonly paths?: readonly string[];
   readonly promises: DestinationPromises;
   /** @throws SidestreamError with `retry` saying whether to try again. */
   open(options: Options, context: DestinationContext): Promise<DestinationConnection>;

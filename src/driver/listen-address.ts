@@ -3,6 +3,7 @@
  *
  * Options keep the text, so that they stay plain data; a source reads it when it opens.
  */
+import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { z } from "zod";
 
@@ -38,3 +39,10 @@ export function addressUrl(address: string, port: number): string {
 
 /** Schema of a `listen` option. */
 export const listenText = z.string({ error: EXPECTED }).refine((text) => readListenAddress(text) !== undefined, { error: EXPECTED });
+
+/** The same, read. */
+export const listenAddress = listenText.transform((text): ListenAddress => {
+  const address = readListenAddress(text);
+  assert(address !== undefined, "the text was just found good");
+  return address;
+});

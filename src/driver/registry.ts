@@ -5,12 +5,12 @@ import type { SourceDriver } from "./source.ts";
 const destinations = new Map<string, DestinationDriver>();
 const sources = new Map<string, SourceDriver>();
 
-export function registerDestination(driver: DestinationDriver<never>): void {
-  destinations.set(driver.type, driver as unknown as DestinationDriver);
+export function registerDestination<Options>(driver: DestinationDriver<Options>): void {
+  destinations.set(driver.type, driver);
 }
 
-export function registerSource(driver: SourceDriver<never>): void {
-  sources.set(driver.type, driver as unknown as SourceDriver);
+export function registerSource<Options>(driver: SourceDriver<Options>): void {
+  sources.set(driver.type, driver);
 }
 
 export function destinationDriver(type: string): DestinationDriver | undefined {

@@ -1,0 +1,151 @@
+/**
+ * Every error that a user can meet: its code, what to do about it, how the program ends over it.
+ *
+ * Promise: the code is the contract, messages may change. docs/errors.md describes each code, and a test keeps
+ * the two alike. A broken promise of our own code is an assertion, not one of these.
+ */
+
+/** What the dispatcher does about a failed send: wait and repeat, open the connection anew, or set the message aside. */
+export type Retry = "later" | "reconnect" | "never";
+
+interface ErrorEntry {
+  readonly retry: Retry;
+  /** Exit status when the program ends over it: 1 found problems, 70 our fault, 74 disk, 75 try again, 78 configuration. */
+  readonly exit: number;
+  readonly hint: string;
+}
+
+export const ERRORS = {
+  SST_CONFIG_INVALID: {
+    retry: "never",
+    exit: 78,
+    hint: "Mend the places named above; `sidestream validate FILE` checks without starting.",
+  },
+  SST_CONFIG_UNREADABLE: { retry: "never", exit: 78, hint: "Check that the file exists and that this user may read it." },
+  SST_RULE_INVALID: { retry: "never", exit: 78, hint: "The rule language is described in docs/rules.md." },
+  SST_NOT_AVAILABLE: { retry: "never", exit: 78, hint: "This release does not have it yet; docs/configuration.md lists what it has." },
+  SST_LISTEN_FAILED: {
+    retry: "later",
+    exit: 75,
+    hint: "Another program holds the address, or this user may not use it: choose another port.",
+  },
+  SST_UPSTREAM_UNREACHABLE: { retry: "later", exit: 75, hint: "Check that the upstream runs and that its address in `upstream` is right." },
+  SST_UPSTREAM_TIMEOUT: {
+    retry: "later",
+    exit: 75,
+    hint: "The upstream took the request and gave no answer in time: see its own log, or raise `timeouts.upstreamIdleMs`.",
+  },
+  SST_UPSTREAM_BROKEN: { retry: "later", exit: 75, hint: "The upstream cut its answer or broke HTTP's rules: see its own log." },
+  SST_REQUEST_INVALID: {
+    retry: "never",
+    exit: 1,
+    hint: "The client must send plain, unambiguous HTTP/1.1; the upstream never got this request whole.",
+  },
+  SST_REQUEST_UNAUTHORIZED: { retry: "never", exit: 1, hint: "Give the sender the key that `apiKey` in the configuration holds." },
+  SST_REQUEST_TOO_LARGE: { retry: "never", exit: 1, hint: "Send less at once, or raise the limit that the message names." },
+  SST_CAPTURE_NO_ROOM: {
+    retry: "later",
+    exit: 75,
+    hint: "The engine or the spool can't keep up: see `sidestream status` for the destination that lags.",
+  },
+  SST_ENGINE_LOST: { retry: "later", exit: 75, hint: "The engine is being restarted; the log names the cause." },
+  SST_ENGINE_SILENT: {
+    retry: "later",
+    exit: 75,
+    hint: "The engine lives but did not answer in time: it is overloaded or its disk stalls; ask again shortly.",
+  },
+  SST_HANDOVER_INVALID: {
+    retry: "never",
+    exit: 70,
+    hint: "A fault in Sidestream itself, or in a source driver: please report it with this line.",
+  },
+  SST_SPOOL_FULL: { retry: "later", exit: 75, hint: "Raise `spool.bytesMax` or mend the destination that lags." },
+  SST_SPOOL_IO: { retry: "later", exit: 74, hint: "The disk refused a read or write: check its space, its mount and the system log." },
+  SST_SPOOL_READ_ONLY: { retry: "later", exit: 74, hint: "Mount the data folder writable, or give this user the right to write there." },
+  SST_SPOOL_LOCKED: {
+    retry: "later",
+    exit: 75,
+    hint: "Another process uses this data folder: stop it, or give this one a folder of its own.",
+  },
+  SST_SPOOL_VERSION: {
+    retry: "never",
+    exit: 78,
+    hint: "A newer release wrote this spool: run that release, or drain the spool with it first.",
+  },
+  SST_SPOOL_NETWORK_DISK: {
+    retry: "never",
+    exit: 78,
+    hint: "Put the data folder on a local disk: a network file system can't keep the spool's promises.",
+  },
+  SST_SPOOL_DAMAGED: { retry: "never", exit: 74, hint: "`sidestream spool fsck` lists the damage; the damaged bytes were set aside." },
+  SST_SPOOL_CUT: {
+    retry: "never",
+    exit: 74,
+    hint: "The log lost numbers that were already used: see docs/spool-format.md, section 8, before you go on.",
+  },
+  SST_DESTINATION_UNREACHABLE: { retry: "reconnect", exit: 75, hint: "Check address, DNS and TLS." },
+  SST_DESTINATION_UNSURE: {
+    retry: "reconnect",
+    exit: 75,
+    hint: "The send was cut off mid-way; it is repeated, so the message may arrive twice.",
+  },
+  SST_DESTINATION_BUSY: { retry: "later", exit: 75, hint: "The destination asked to wait; sending goes on by itself." },
+  SST_DESTINATION_REFUSED: { retry: "never", exit: 1, hint: "The destination refused this message: see `cause`." },
+  SST_DESTINATION_DISK: {
+    retry: "later",
+    exit: 74,
+    hint: "The disk under the destination refused a write: check its space, its mount and this user's rights; sending goes on by itself.",
+  },
+  SST_DESTINATION_LOCKED: {
+    retry: "reconnect",
+    exit: 75,
+    hint: "Another destination or program writes to that folder: give each one a folder of its own.",
+  },
+  SST_TEMPLATE_VALUE: {
+    retry: "never",
+    exit: 1,
+    hint: "A value for the topic is missing or has characters outside [A-Za-z0-9_-]: choose another template value.",
+  },
+  SST_TOPIC_LIMIT: {
+    retry: "never",
+    exit: 1,
+    hint: "Too many distinct topics: a template value varies more than it should, or raise `limits.topicsMax`.",
+  },
+  SST_STATUS_UNREACHABLE: {
+    retry: "later",
+    exit: 75,
+    hint: "No running sidestream answers in that data folder: is `--data` right, and does it run?",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Wrong configuration or a broken world, told with a code, a place and a hint. Match on `code`, never on the text. */
+export class SidestreamError extends Error {
+  override readonly name = "SidestreamError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get retry(): Retry {
+    return ERRORS[this.code].retry;
+  }
+
+  get hint(): string {
+    return ERRORS[this.code].hint;
+  }
+
+  get exit(): number {
+    return ERRORS[this.code].exit;
+  }
+}
+
+/** Tells a SidestreamError from any other value, also one that another copy of this package made. */
+export function isSidestreamError(value: unknown): value is SidestreamError {
+  return (
+    value instanceof Error && value.name === "SidestreamError" && "code" in value && typeof value.code === "string" && value.code in ERRORS
+  );
+}
