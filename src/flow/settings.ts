@@ -76,7 +76,12 @@ export interface StaticRoute {
 
 export type PlatformSettings =
   | { readonly type: "none"; readonly tenant: { readonly header: string | null; readonly default: string } }
-  | { readonly type: "static"; readonly tenant: readonly TenantFrom[]; readonly defaultTenant: string | null; readonly routes: readonly StaticRoute[] };
+  | {
+      readonly type: "static";
+      readonly tenant: readonly TenantFrom[];
+      readonly defaultTenant: string | null;
+      readonly routes: readonly StaticRoute[];
+    };
 
 export interface SourceSettings {
   readonly name: string;

@@ -1,0 +1,103 @@
+import { equal, ok, throws } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import * as bounds from "./bounds.ts";
+import { evaluate } from "./evaluate.ts";
+import { parseCriteria, parseRule } from "./parse.ts";
+import { RESERVED_WORDS } from "./rule.ts";
+import { TEMPLATE_NAMES } from "./template.ts";
+import { readGrammar, sentence } from "./testing/grammar.ts";
+import { attributesFromRecord } from "./testing/record-attributes.ts";
+import type { AttributeRecord } from "./testing/record-attributes.ts";
+
+const page = readFileSync(new URL("../../../docs/rules.md", import.meta.url), "utf8");
+
+/** Fenced blocks of docs/rules.md with this tag; at least one, so that a renamed tag is noticed. */
+function blocks(tag: string): readonly string[] {
+  const found = [...page.matchAll(/^```(\S*)\n([^]*?)^```$/gm)].filter((block) => block[1] === tag).map((block) => block[2] ?? "");
+  ok(found.length > 0, `docs/rules.md has a block tagged ${tag}`);
+  return found;
+}
+
+const lines = (tag: string): readonly string[] => blocks(tag).flatMap((block) => block.split("\n").filter((line) => line !== ""));
+
+/** Whole numbers below a bound, the same ones for the same seed (xorshift). */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed + 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+test("every rule in docs/rules.md parses, without a warning", () => {
+  for (const line of lines("rule")) equal(parseRule(line).warnings.length, 0, line);
+  for (const line of lines("criteria")) equal(parseCriteria(line).warnings.length, 0, line);
+});
+
+test("every rule in the YAML of docs/rules.md parses", async () => {
+  const { parse } = await import("yaml");
+  for (const block of blocks("yaml")) {
+    const { rules } = parse(block) as { rules: readonly string[] };
+    equal(rules.length, 3);
+    for (const rule of rules) equal(parseRule(rule).rule.action, "publish");
+  }
+});
+
+test("every case in docs/rules.md has the answer it says", () => {
+  for (const line of lines("rule-cases")) {
+    const [criteria = "", record = "", answer = ""] = line.split(" | ");
+    const truth = evaluate(parseCriteria(criteria).criteria, attributesFromRecord(JSON.parse(record) as AttributeRecord));
+    equal(truth === null ? "unknown" : String(truth), answer, line);
+  }
+});
+
+test("every error in docs/rules.md is told as it says", () => {
+  for (const block of blocks("rule-error")) {
+    const [rule = "", ...message] = block.trimEnd().split("\n");
+    throws(() => parseRule(rule), { message: message.join("\n") });
+  }
+});
+
+test("docs/rules.md names every reserved word and every bound", () => {
+  for (const word of RESERVED_WORDS) ok(page.includes(`\`${word}\``), word);
+  for (const name of ["env", "module", "entity", "entityId"]) ok(page.includes(`\`{${name}}\``), name);
+  const { HEADER_NAMES_MAX: _inside, ...told } = bounds;
+  for (const [name, bound] of Object.entries(told)) ok(page.includes(bound.toLocaleString("en-US")), `${name} = ${bound}`);
+});
+
+test("every sentence of the grammar in docs/rules.md parses", () => {
+  const grammar = new Map([...readGrammar(blocks("ebnf").join("\n"), " "), ...readGrammar(blocks("ebnf-lexical").join("\n"), "")]);
+  const bare = ["a", "mod-users", "/x/y", "größe", "漢", "1", "a:b", "{x}", "L’A", "#$%&+-.^_`|@;?[]\\"];
+  const special: Readonly<Record<string, readonly string[]>> = {
+    "AND in any case": ["AND", "and", "And"],
+    "OR in any case": ["OR", "or", "oR"],
+    "NOT in any case": ["NOT", "not", "nOt"],
+    "a reserved word": RESERVED_WORDS,
+    "one or more of A-Z a-z 0-9 # $ % & + - . ^ _ ` | and the grave accent": ["x-a", "X-Thing", "a.b_c", "x#$%&+-.^_`|", "0"],
+    "a character of a bare value but the slash": ["a", "é", "@", "漢", "🎈", "-", "\\"],
+    "one or more characters of a bare value, not AND, OR, NOT": bare,
+    "any character but the quote and the backslash": ["a", " ", "(", ",", "=", "*", "\n", "漢", "'"],
+    "a JSON number": ["0", "-1", "1.5", "2e3", "1E-7"],
+    "RE2, a slash in it written \\/": ["a", "^\\/x$", '[)"(,]', "(a|b){2,3}", "\\\\"],
+    "a letter or digit, then letters, digits, dots, dashes, underscores": ["kafka1", "rabbit-eu", "0.a_b"],
+    "a name for templates": TEMPLATE_NAMES,
+    "characters of a topic": ["a", "x.y", "a::b", "/t", "-"],
+  };
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const random = randomFrom(seed);
+      const text = sentence(grammar, "rule", random, (name) => {
+        const choices = special[name];
+        ok(choices !== undefined, `no examples of "${name}"`);
+        return choices[random(choices.length)] ?? "";
+      });
+      const { rule } = parseRule(text);
+      equal(rule.targets.length, rule.action === "ignore" ? 0 : 1);
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,0 +1,67 @@
+/** Chooses what becomes of an event: which streams make a message of it, by which rule, for which target. */
+import type { RuleSettings, StreamSettings } from "../settings.ts";
+import { evaluate } from "./evaluate.ts";
+import { printTarget } from "./print.ts";
+import type { Attributes, Target } from "./rule.ts";
+
+export interface Selection {
+  readonly stream: StreamSettings;
+  /** The first rule of the stream that holds and has this target; its options apply. */
+  readonly rule: RuleSettings;
+  readonly target: Target;
+}
+
+const tenantSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Streams may be open to thousands of tenants, so a list is searched once and looked up after that. */
+function isOpenTo(stream: StreamSettings, tenant: string): boolean {
+  const { tenants } = stream;
+  if (tenants === "all") return true;
+  let set = tenantSets.get(tenants);
+  if (set === undefined) {
+    set = new Set(tenants);
+    tenantSets.set(tenants, set);
+  }
+  return set.has(tenant);
+}
+
+const targetNames = new WeakMap<Target, string>();
+
+/** Targets are the same when destination and topic template are. */
+function nameOf(target: Target): string {
+  let name = targetNames.get(target);
+  if (name === undefined) {
+    name = printTarget(target);
+    targetNames.set(target, name);
+  }
+  return name;
+}
+
+function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Selection[] {
+  const taken = new Set<string>();
+  const selections: Selection[] = [];
+  for (const rule of stream.rules) {
+    if (rule.action !== "publish") continue;
+    // A rule whose targets all have their message already can't add one, so it isn't tried.
+    const open = rule.targets.filter((target) => !taken.has(nameOf(target)));
+    if (open.length === 0 || evaluate(rule.criteria, attributes) !== true) continue;
+    for (const target of open) {
+      if (taken.has(nameOf(target))) continue;
+      taken.add(nameOf(target));
+      selections.push({ stream, rule, target });
+    }
+  }
+  if (selections.length === 0) return selections;
+  const ignored = stream.rules.some((rule) => rule.action === "ignore" && evaluate(rule.criteria, attributes) === true);
+  return ignored ? [] : selections;
+}
+
+/**
+ * Selects messages for an event, in the order of streams and rules: at most one per stream and target (destination
+ * and topic template). Templates that differ may still give the same topic; that shows only once they are filled in.
+ *
+ * @param tenant - Whose the event is: streams that are not open to it are passed over.
+ */
+export function select(attributes: Attributes, streams: readonly StreamSettings[], tenant: string): readonly Selection[] {
+  return streams.filter((stream) => isOpenTo(stream, tenant)).flatMap((stream) => selectFrom(stream, attributes));
+}
