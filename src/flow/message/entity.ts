@@ -1,0 +1,77 @@
+/** The entity that an event is about: its kind and its id. */
+import type { ContentPart, ContentValues } from "../content/pointers.ts";
+import type { IdentifiedEvent } from "../event.ts";
+import type { RedactionPlan } from "./plan.ts";
+import { withoutPatterns } from "./redact-text.ts";
+import { lenientDecode } from "./secret-names.ts";
+
+/** Where agents put the id of the record that an event is about; the first that is there counts. */
+const AGENT_IDS: readonly (readonly string[])[] = [
+  ["cred_ex_id"],
+  ["pres_ex_id"],
+  ["oob_id"],
+  ["connection_id"],
+  ["mediation_id"],
+  ["discovery_exchange_id"],
+  ["transaction_id"],
+  ["record_id"],
+  ["message_id"],
+  ["wallet_id"],
+  ["id"],
+];
+const ID: readonly string[] = ["id"];
+/** Longer values are not ids. */
+const ID_CHARS_MAX = 512;
+
+/**
+ * Kind of the entity: the last segment of the route that is no parameter, else of the path that is no id.
+ *
+ * Ids in paths are told by their look: a UUID, only digits, or 20 and more hexadecimal digits.
+ */
+export function entityKind(event: IdentifiedEvent): string | undefined {
+  if (event.transaction === null) return undefined;
+  const { route } = event.identity;
+  const mark = event.transaction.target.indexOf("?");
+  const path = route ?? (mark < 0 ? event.transaction.target : event.transaction.target.slice(0, mark));
+  return path
+    .split("/")
+    .toReversed()
+    .map((segment) => (route === undefined ? lenientDecode(segment) : segment))
+    .find((segment) => segment !== "" && !/[{*]/.test(segment) && (route !== undefined || !looksLikeId(segment)));
+}
+
+function looksLikeId(segment: string): boolean {
+  return /^([0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{20,})$/i.test(segment);
+}
+
+/**
+ * Id of the entity: the route's last parameter, else `id` of the response's body, else of the request's; for agents the
+ * id of the record.
+ *
+ * An id in a body that the stream redacts or doesn't keep is not used: a key must not say what the message hides.
+ */
+export function entityId(event: IdentifiedEvent, content: ContentValues, plan: RedactionPlan): string | undefined {
+  const id =
+    event.agent !== null
+      ? agentId(content, plan)
+      : (event.identity.entityId ?? idIn("response.body", ID, content, plan) ?? idIn("request.body", ID, content, plan));
+  return id === undefined || id === "" ? undefined : withoutPatterns(id, plan.patterns);
+}
+
+function agentId(content: ContentValues, plan: RedactionPlan): string | undefined {
+  for (const pointer of AGENT_IDS) {
+    const id = idIn("payload", pointer, content, plan);
+    if (id !== undefined) return id;
+  }
+  return undefined;
+}
+
+function idIn(part: ContentPart, pointer: readonly string[], content: ContentValues, plan: RedactionPlan): string | undefined {
+  const { removeWhole, redact, keep } = plan.parts[part];
+  const name = pointer[0] ?? "";
+  if (removeWhole || (redact !== null && redact.accepts(redact.member(redact.start, name)))) return undefined;
+  if (keep === "none" || (keep !== "all" && !keep.accepts(keep.member(keep.start, name)))) return undefined;
+  const value = content.values(part, pointer)?.[0];
+  if (value === undefined || value === "null" || value.length > ID_CHARS_MAX) return undefined;
+  return value.startsWith("{") || value.startsWith("[") ? undefined : value;
+}

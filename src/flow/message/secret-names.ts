@@ -1,0 +1,153 @@
+/**
+ * Tells names of fields, parameters and headers that stand for passwords, keys and tokens.
+ *
+ * Promise: spelling does not matter. Case, hyphens, underscores, dots and brackets are ignored, so `newPassword`,
+ * `NEW-PASSWORD`, `user[new_password]` and `wallet.key` are all told. docs/redaction.md lists the same names.
+ */
+
+/** A name that has one of these anywhere. */
+export const SECRET_ANYWHERE = ["password", "passwd", "passphrase", "passcode"] as const;
+
+/** A name that ends in one of these. */
+export const SECRET_ENDINGS = [
+  "pwd",
+  "secret",
+  "secrets",
+  "token",
+  "apikey",
+  "apikeys",
+  "privatekey",
+  "secretkey",
+  "walletkey",
+  "dbstorekey",
+  "accesskey",
+  "signingkey",
+  "encryptionkey",
+  "sessionid",
+  "clientassertion",
+] as const;
+
+/** A name, or a part of a name between dots, brackets and the like, that is exactly one of these. */
+export const SECRET_EXACT = [
+  "pass",
+  "pin",
+  "otp",
+  "cvv",
+  "cvv2",
+  "cvc",
+  "seed",
+  "jwt",
+  "bearer",
+  "authorization",
+  "proxyauthorization",
+  "cookie",
+  "setcookie",
+  "samlresponse",
+  "samlrequest",
+  "assertion",
+  "codeverifier",
+  "phpsessid",
+  "webhookurls",
+  "walletwebhookurls",
+  "xokapimoduletokens",
+] as const;
+
+/** Names that end in `token` and are places in a list, not secrets. */
+export const NOT_SECRET = [
+  "pagetoken",
+  "continuationtoken",
+  "resumptiontoken",
+  "synctoken",
+  "nexttoken",
+  "changetoken",
+  "cancellationtoken",
+] as const;
+
+/** Distinct names kept; an API platform has some thousands. */
+const CACHE_NAMES_MAX = 8192;
+/** Longer names are looked at each time. */
+const CACHE_NAME_CHARS_MAX = 64;
+
+const exact: ReadonlySet<string> = new Set(SECRET_EXACT);
+const cache = new Map<string, boolean>();
+
+/** True when a value under this name must not leave. */
+export function isSecretName(name: string): boolean {
+  const known = cache.get(name);
+  if (known !== undefined) return known;
+  const secret = judge(name);
+  if (name.length <= CACHE_NAME_CHARS_MAX) {
+    if (cache.size >= CACHE_NAMES_MAX) cache.clear();
+    // A name cut out of a body would keep the whole body in memory: a copy doesn't.
+    cache.set(Buffer.from(name, "utf16le").toString("utf16le"), secret);
+  }
+  return secret;
+}
+
+function judge(name: string): boolean {
+  const lower = name.toLowerCase();
+  if (!SIGNS.test(lower)) return isSecretWord(lower);
+  if (isSecretWord(lower.replace(/[^a-z0-9]/g, ""))) return true;
+  const parts = lower.split(/[^a-z0-9_-]+/);
+  return parts.length > 1 && parts.some((part) => isSecretWord(part.replace(/[_-]/g, "")));
+}
+
+const SIGNS = /[^a-z0-9]/;
+// One expression each: a body may have half a million names.
+const secretWord = new RegExp(`${SECRET_ANYWHERE.join("|")}|(?:${SECRET_ENDINGS.join("|")})$`);
+const notSecretWord = new RegExp(`(?:${NOT_SECRET.join("|")})$`);
+
+function isSecretWord(word: string): boolean {
+  if (exact.has(word)) return true;
+  return secretWord.test(word) && (!notSecretWord.test(word) || SECRET_ANYWHERE.some((secret) => word.includes(secret)));
+}
+
+/** Segments of a path that make it a login route wherever they stand. */
+export const LOGIN_SEGMENTS = [
+  "login",
+  "login-with-expiry",
+  "signin",
+  "sign-in",
+  "authn",
+  "saml",
+  "saml2",
+  "oauth",
+  "oauth2",
+  "openid-connect",
+  "password-reset",
+  "reset-password",
+  "change-password",
+  "patron-pin",
+] as const;
+/** Segments that make it one at the end of the path. */
+export const LOGIN_LAST_SEGMENTS = ["token", "tokens", "password"] as const;
+
+const loginSegments: ReadonlySet<string> = new Set(LOGIN_SEGMENTS);
+const loginLastSegments: ReadonlySet<string> = new Set(LOGIN_LAST_SEGMENTS);
+
+/**
+ * True for paths whose bodies are left out whole: logins, token endpoints, single sign-on.
+ *
+ * @param path - Without the query, percent-encoding not undone.
+ */
+export function isLoginRoute(path: string): boolean {
+  const segments = lenientDecode(path).toLowerCase().split("/");
+  let last = "";
+  for (const segment of segments) {
+    const semicolon = segment.indexOf(";");
+    const word = semicolon < 0 ? segment : segment.slice(0, semicolon);
+    if (loginSegments.has(word)) return true;
+    if (word !== "") last = word;
+  }
+  return loginLastSegments.has(last);
+}
+
+/** Undoes percent-encoding where it is valid, and leaves the rest. */
+export function lenientDecode(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+  }
+}

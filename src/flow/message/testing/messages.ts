@@ -1,0 +1,125 @@
+/** Events, streams and readings of messages for the tests of this stage. */
+import assert from "node:assert/strict";
+import { CloudEvent, HTTP } from "cloudevents";
+import type { z } from "zod";
+import { ContentValues } from "../../content/pointers.ts";
+import type { AgentEvent, CapturedBody, IdentifiedEvent, Identity, Transaction } from "../../event.ts";
+import type { FieldPath, StreamSettings } from "../../settings.ts";
+import { agentData, transactionData } from "../data-schema.ts";
+import { MessageMaker } from "../maker.ts";
+import type { Evidence, Message } from "../message.ts";
+
+export const REDACTION_KEY = Buffer.alloc(32, 7);
+const LIMITS = { decodedBytesMax: 8 * 1024 * 1024 };
+
+export function body(bytes: Buffer | string, cut = 0): CapturedBody {
+  const buffer = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+  return { bytes: buffer, sizeBytes: buffer.length + cut, truncated: cut > 0 };
+}
+
+export const JSON_TYPE = ["Content-Type", "application/json"];
+
+export function transactionEvent(transaction: Partial<Transaction> = {}, identity: Partial<Identity> = {}): IdentifiedEvent {
+  return {
+    id: "event-1",
+    kind: "transaction",
+    source: "front",
+    sourcePosition: 7,
+    timeMs: Date.UTC(2026, 10, 22, 10, 0, 0, 5),
+    identity: { tenant: "diku", ...identity },
+    agent: null,
+    transaction: {
+      method: "POST",
+      target: "/users",
+      httpVersion: "1.1",
+      requestHeaders: [],
+      requestBody: body(""),
+      status: 201,
+      responseHeaders: [],
+      responseBody: body(""),
+      outcome: "complete",
+      durationMs: 12.5,
+      remoteAddress: "192.0.2.1",
+      ...transaction,
+    },
+  };
+}
+
+export function agentEvent(agent: Partial<AgentEvent> = {}, identity: Partial<Identity> = {}): IdentifiedEvent {
+  return {
+    id: "event-2",
+    kind: "agent",
+    source: "agent",
+    sourcePosition: 0,
+    timeMs: Date.UTC(2026, 10, 22, 10),
+    identity: { tenant: "alice", ...identity },
+    transaction: null,
+    agent: { topic: "connections", wallet: "w-1", payload: body("{}"), ...agent },
+  };
+}
+
+export function stream(settings: Partial<StreamSettings> = {}): StreamSettings {
+  return {
+    id: "users-audit",
+    title: "",
+    revision: "0123456789ab",
+    tenants: "all",
+    key: null,
+    body: { bytesMax: 64 * 1024 * 1024, types: ["json", "text", "form", "multipart", "binary"] },
+    keep: null,
+    redact: [],
+    rules: [],
+    ...settings,
+  };
+}
+
+export function field(part: "request.body" | "response.body" | "payload", ...pointer: readonly string[]): FieldPath {
+  return { kind: "content", part, pointer };
+}
+
+export const EVIDENCE: Evidence = {
+  stream: "users-audit",
+  rule: 2,
+  revision: "0123456789ab",
+  instance: "okapi-front-1",
+  logId: "log-1",
+  sequence: 42,
+};
+export const NO_WORDS = { word: (): undefined => undefined };
+
+export function maker(messageBytesMax = 900 * 1024): MessageMaker {
+  return new MessageMaker({ instance: "okapi-front-1", env: "prod", limits: { messageBytesMax }, redactionKey: REDACTION_KEY });
+}
+
+export function makeMessage(event: IdentifiedEvent, settings: Partial<StreamSettings> = {}, messageBytesMax?: number): Message {
+  const making = maker(messageBytesMax);
+  const prepared = making.prepare(event, new ContentValues(event, LIMITS));
+  const forStream = stream(settings);
+  return making.make(prepared, forStream, EVIDENCE.rule, "topic", making.key(prepared, forStream, NO_WORDS), EVIDENCE);
+}
+
+/** What a test reads of `data`: members of both types, each test knowing which it made. */
+export type Data = z.output<typeof transactionData> & z.output<typeof agentData>;
+
+/** Reads a message back: strictly as a CloudEvent, its data by the published schema, its bytes as UTF-8 on one line. */
+export function readBack(message: Message): { readonly event: CloudEvent<unknown>; readonly data: Data } {
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(message.value);
+  assert.ok(!text.includes("\n") && !text.includes("\r"), "one line");
+  const headers = Object.fromEntries(message.headers.map(([name, value]) => [name, value]));
+  const event = HTTP.toEvent({ headers, body: text }) as CloudEvent<unknown>;
+  assert.equal(event.validate(), true);
+  assert.equal(new CloudEvent(JSON.parse(text) as object).validate(), true);
+  const data = (JSON.parse(text) as { readonly data: Data }).data;
+  (event.type === "dev.sidestream.agent" ? agentData : transactionData).parse(data);
+  return { event, data };
+}
+
+/** The data of the message that the stream makes of an event. */
+export function dataOf(event: IdentifiedEvent, settings: Partial<StreamSettings> = {}, messageBytesMax?: number): Data {
+  return readBack(makeMessage(event, settings, messageBytesMax)).data;
+}
+
+/** The paths that a message says were removed. */
+export function removed(data: Data): readonly string[] {
+  return data.redacted.map(({ path }) => path);
+}
