@@ -1,0 +1,115 @@
+/**
+ * Receives the webhooks of stock ACA-Py agents.
+ *
+ * Promise: an event that was answered 200 is on disk. An agent tries five times in 40 s and then gives up, so what
+ * happens while Sidestream is away for longer is lost, unseen by both; the order of arrival says nothing.
+ *
+ * @see docs/acapy-webhooks.md
+ */
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { SidestreamError } from "../../errors.ts";
+import { sendBareAnswer } from "../../driver/http-answer.ts";
+import { Pipeline } from "../../driver/http-pipeline.ts";
+import { addressUrl, readListenAddress } from "../../driver/listen-address.ts";
+import { defineSource } from "../../driver/source.ts";
+import type { SourceConnection } from "../../driver/source.ts";
+import { webhookOptions } from "./options.ts";
+import { receive } from "./receive.ts";
+import type { Receiver } from "./receive.ts";
+import { keyDigest } from "./webhook-request.ts";
+
+/** Time for a client to send a whole head. */
+const HEAD_WAIT_MS = 10_000;
+/** Time that a connection is kept between two posts. */
+const KEEP_ALIVE_MS = 75_000;
+
+class WebhookListener implements SourceConnection {
+  readonly #server: http.Server;
+  readonly #pipeline = new Pipeline();
+  readonly #answers = new Map<number, number>();
+  #closing: Promise<void> | null = null;
+  #address = "";
+
+  constructor(receiver: Receiver) {
+    const { connectionsMax, deadlineMs } = receiver.options;
+    this.#server = http.createServer({
+      httpValidation: "strict",
+      headersTimeout: HEAD_WAIT_MS,
+      requestTimeout: 0, // Each request has its deadline.
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+    this.#server.maxConnections = connectionsMax;
+    this.#server.timeout = deadlineMs * 2;
+    this.#server.on("request", (request, response) => {
+      this.#pipeline.enter(request.socket, response, () => {
+        if (this.#closing !== null) response.shouldKeepAlive = false;
+        response.once("close", () => {
+          if (this.#closing !== null) setImmediate(() => this.#server.closeIdleConnections());
+        });
+        void receive(receiver, request, response).then((status) => this.#count(status));
+      });
+    });
+    this.#server.on("clientError", (_error, socket) => {
+      this.#count(400);
+      sendBareAnswer(socket, { status: 400, code: "SST_REQUEST_INVALID", message: "the request is not valid HTTP/1.1" });
+    });
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      [...this.#answers].map(([status, count]) => [`sidestream_acapy_webhook_answers_total{status="${status}"}`, count]),
+    );
+  }
+
+  async listen(text: string): Promise<void> {
+    const wanted = readListenAddress(text);
+    if (wanted === undefined) throw new SidestreamError("SST_LISTEN_FAILED", `listen: ${text} is no address to listen on`);
+    try {
+      this.#server.listen({ port: wanted.port, ...(wanted.host === null ? {} : { host: wanted.host }) });
+      await once(this.#server, "listening");
+    } catch (cause) {
+      throw new SidestreamError("SST_LISTEN_FAILED", `can't listen on ${text}`, { cause });
+    }
+    const bound = this.#server.address() as AddressInfo;
+    this.#address = addressUrl(bound.address, bound.port);
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const closed = this.#server.listening ? once(this.#server, "close") : Promise.resolve();
+    this.#server.close();
+    const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  /** Statuses are ours, a handful; 0 stands for a client that went away. */
+  #count(status: number): void {
+    this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1);
+  }
+}
+
+export const acapyWebhook = defineSource({
+  type: "acapy-webhook",
+  summary: "Receives the webhooks of ACA-Py agents",
+  options: webhookOptions,
+  acknowledges: true,
+  routes: () => ["default"],
+  async open(options, { port, signal }) {
+    const listener = new WebhookListener({ port, options, key: options.apiKey === undefined ? null : keyDigest(options.apiKey) });
+    await listener.listen(options.listen);
+    signal.addEventListener("abort", () => void listener.close(0), { once: true });
+    if (signal.aborted) await listener.close(0);
+    return listener;
+  },
+});

@@ -1,0 +1,114 @@
+/**
+ * One webhook post, from its head to its answer.
+ *
+ * Promise: 200 only after the event's messages are on disk; every request is answered within the deadline; what was
+ * answered otherwise, the agent sends again.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AgentRecord, CapturePort, Settlement } from "../../driver/source.ts";
+import { drainUpload, sendAnswer } from "../../driver/http-answer.ts";
+import type { Answer } from "../../driver/http-answer.ts";
+import type { WebhookOptions } from "./options.ts";
+import { eventId, isAnswer, isJson, readHead } from "./webhook-request.ts";
+import type { WebhookHead } from "./webhook-request.ts";
+
+/** Lengths, the id and the time beside topic, wallet and payload. */
+const FRAME_BYTES = 1024;
+/** Time to wait for room; the rest of the deadline is for the disk. */
+const ROOM_WAIT_MS = 5_000;
+
+const NO_ROOM: Answer = { status: 503, code: "SST_CAPTURE_NO_ROOM", message: "there is no room for this event now; it was not stored" };
+const TOO_LATE: Answer = { status: 503, code: "SST_ENGINE_LOST", message: "the event was not stored in time; send it again" };
+const NOT_JSON: Answer = { status: 400, code: "SST_REQUEST_INVALID", message: "the body is not JSON in UTF-8; nothing was stored" };
+
+export interface Receiver {
+  readonly port: CapturePort;
+  readonly options: WebhookOptions;
+  /** Digest of the key; null when none is asked for. */
+  readonly key: Buffer | null;
+}
+
+/** Handles one post. @returns The status it was answered; 0 when the client went away. Never rejects. */
+export async function receive(receiver: Receiver, request: IncomingMessage, response: ServerResponse): Promise<number> {
+  const { options } = receiver;
+  drainUpload(response);
+  request.on("error", () => {}); // The body's end tells of it.
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), options.deadlineMs);
+  const { promise: expired, resolve: expire } = Promise.withResolvers<Answer>();
+  deadline.signal.addEventListener("abort", () => expire(TOO_LATE), { once: true });
+  try {
+    const answer = await Promise.race([store(receiver, request, deadline.signal), expired]);
+    if (response.destroyed) return 0;
+    if (answer === null) {
+      response.sendDate = false;
+      response.writeHead(200, ["Content-Length", "0"]).end();
+      return 200;
+    }
+    sendAnswer(response, answer, false);
+    return answer.status;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns Null once the event is on disk; else what to answer. */
+async function store({ port, options, key }: Receiver, request: IncomingMessage, deadline: AbortSignal): Promise<Answer | null> {
+  const startedMs = Date.now();
+  const head = readHead(request, key);
+  if (isAnswer(head)) return head;
+  const body = await readBody(request, options.bodyBytesMax);
+  if (!Buffer.isBuffer(body)) return body;
+  if (!isJson(body)) return NOT_JSON;
+  const roomBytes = body.length + Buffer.byteLength(head.topic) + (head.wallet?.length ?? 0) + FRAME_BYTES;
+  const reservation = await port.reserve(roomBytes, Math.min(ROOM_WAIT_MS, options.deadlineMs));
+  if (reservation === null) return NO_ROOM;
+  if (deadline.aborted || request.socket.destroyed) {
+    reservation.release();
+    return TOO_LATE;
+  }
+  let settlement: Settlement;
+  try {
+    settlement = await port.submitDurable(agentRecord(head, body, startedMs), reservation);
+  } catch {
+    settlement = "lost";
+  }
+  if (settlement === "spooled") return null;
+  return settlement === "refused" ? NO_ROOM : TOO_LATE;
+}
+
+function agentRecord(head: WebhookHead, body: Buffer, startedMs: number): AgentRecord {
+  return {
+    kind: "agent",
+    route: 0,
+    startedMs,
+    id: eventId(head, body),
+    topic: head.topic,
+    wallet: head.wallet,
+    payload: { slices: [body], sizeBytes: body.length, truncated: false },
+  };
+}
+
+/** The whole body, or what to answer instead. */
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | Answer> {
+  const tooLarge: Answer = {
+    status: 413,
+    code: "SST_REQUEST_TOO_LARGE",
+    message: `the event is larger than bodyBytesMax (${bytesMax} bytes)`,
+  };
+  if (Number(request.headers["content-length"] ?? 0) > bytesMax) return tooLarge;
+  const { promise, resolve } = Promise.withResolvers<Buffer | Answer>();
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= bytesMax) chunks.push(chunk);
+    else {
+      chunks.length = 0;
+      resolve(tooLarge);
+    }
+  });
+  request.once("end", () => resolve(Buffer.concat(chunks)));
+  request.once("close", () => resolve(TOO_LATE));
+  return promise;
+}
