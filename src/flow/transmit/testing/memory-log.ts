@@ -1,0 +1,145 @@
+/** A destination's log and its dead letters in memory, for tests. What is confirmed outlives `crash`, as on a disk. */
+import type { Confirmation, DeadLetterLog, MessageLog, ReadResult, SpooledMessage } from "../../spool/spooled.ts";
+
+export class MemoryLog implements MessageLog {
+  readonly destination = "memory1";
+  readonly logId = "log1";
+  readonly #messages: SpooledMessage[];
+  readonly confirmations: Confirmation[];
+  readonly #confirmed: Set<number>;
+  #confirmedSequence = 1;
+  #waiting: (() => void)[] = [];
+  #crashed = false;
+  /** Sizes of the confirmations written together. */
+  readonly confirmSizes: number[] = [];
+  confirmsUnderWay = 0;
+  /** Broken promises of the code under test; thrown here, they would be taken for a failing disk. */
+  readonly violations: string[] = [];
+  /** Set to make a confirmation fail or wait; called before it is written. */
+  beforeConfirm: () => Promise<void> = async () => {};
+  /** Set to make a read fail or wait. */
+  beforeRead: () => Promise<void> = async () => {};
+
+  constructor(messages: readonly SpooledMessage[] = [], confirmations: readonly Confirmation[] = []) {
+    this.#messages = [...messages];
+    this.confirmations = [...confirmations];
+    this.#confirmed = new Set(confirmations.map(({ logSequence }) => logSequence));
+    this.#raise();
+  }
+
+  get durableSequence(): number {
+    return (this.#messages.at(-1)?.logSequence ?? 0) + 1;
+  }
+
+  get confirmedSequence(): number {
+    return this.#confirmedSequence;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#messages.length - this.#confirmed.size;
+  }
+
+  isConfirmed(logSequence: number): boolean {
+    return this.#confirmed.has(logSequence);
+  }
+
+  append(...messages: readonly SpooledMessage[]): void {
+    this.#messages.push(...messages);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** Gives up all messages below a number, as a full log that drops its oldest does. */
+  drop(belowSequence: number): void {
+    for (const { logSequence } of this.#messages) if (logSequence < belowSequence) this.#confirmed.add(logSequence);
+    this.#raise();
+  }
+
+  /** The process is killed: whoever still uses this object gets no answer. The returned log is what the next process finds. */
+  crash(): MemoryLog {
+    this.#crashed = true;
+    return new MemoryLog(this.#messages, this.confirmations);
+  }
+
+  async read(fromSequence: number, bytesMax: number): Promise<ReadResult> {
+    await this.beforeRead();
+    if (this.#crashed) return new Promise(() => {});
+    const messages: SpooledMessage[] = [];
+    let bytes = 0;
+    for (const message of this.#messages) {
+      if (message.logSequence < fromSequence) continue;
+      if (messages.length > 0 && bytes + message.value.length > bytesMax) break;
+      messages.push(message);
+      bytes += message.value.length;
+    }
+    return { messages, nextSequence: (messages.at(-1)?.logSequence ?? fromSequence) + 1 };
+  }
+
+  async waitBeyond(sequence: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (this.#crashed || this.durableSequence <= sequence)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      await promise;
+    }
+  }
+
+  async confirm(confirmations: readonly Confirmation[]): Promise<void> {
+    this.confirmsUnderWay += 1;
+    if (this.confirmsUnderWay > 1) this.violations.push("two writes of confirmations at a time");
+    try {
+      await this.beforeConfirm();
+      if (this.#crashed) return await new Promise(() => {});
+      this.confirmSizes.push(confirmations.length);
+      for (const confirmation of confirmations) {
+        if (this.#confirmed.has(confirmation.logSequence)) this.violations.push(`message ${confirmation.logSequence} was confirmed twice`);
+        this.#confirmed.add(confirmation.logSequence);
+        this.confirmations.push(confirmation);
+      }
+      this.#raise();
+    } finally {
+      this.confirmsUnderWay -= 1;
+    }
+  }
+
+  #raise(): void {
+    const next = this.#messages.find(({ logSequence }) => !this.#confirmed.has(logSequence));
+    this.#confirmedSequence = next?.logSequence ?? this.durableSequence;
+  }
+}
+
+export interface DeadLetter {
+  readonly message: SpooledMessage;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export class MemoryDeadLetters implements DeadLetterLog {
+  readonly letters: DeadLetter[] = [];
+  /** Set to make an addition fail or wait. */
+  beforeAdd: () => Promise<void> = async () => {};
+
+  async add(message: SpooledMessage, code: string, reason: string): Promise<void> {
+    await this.beforeAdd();
+    this.letters.push({ message, code, reason });
+  }
+}
+
+/** A message with made-up particulars, number and key given. */
+export function spooled(logSequence: number, key = "key", value = `{"n":${logSequence}}`): SpooledMessage {
+  return {
+    logSequence,
+    sequence: logSequence,
+    stream: "stream1",
+    rule: 1,
+    revision: "0123456789ab",
+    tenant: "diku",
+    source: "front",
+    sourcePosition: 0,
+    eventId: `event-${logSequence}`,
+    topic: "topic1",
+    key,
+    headers: [],
+    value: Buffer.from(value),
+    acceptedMs: 1_700_000_000_000,
+  };
+}
