@@ -1,0 +1,100 @@
+/** Finds and reads the files of message stream descriptors that a configuration names. */
+import { glob } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import type { CheckContext } from "./check.ts";
+import { type DescribedStream, readDescriptor } from "./descriptor.ts";
+import { type Findings, formatPath } from "./finding.ts";
+import { readYaml } from "./yaml.ts";
+import type { YamlDocument } from "./yaml-document.ts";
+
+/** Descriptors in one configuration: a bound on start-up, far above what was seen. */
+export const DESCRIPTORS_MAX = 10_000;
+
+const MAGIC = /[*?[\]{}]/;
+
+/** A descriptor's file, and what it is called in findings: without secrets. */
+export interface DescriptorFile {
+  readonly file: string;
+  readonly shown: string;
+}
+
+/**
+ * Files that the patterns under `streams` name, each once.
+ *
+ * @param patterns - As in the configuration, secrets filled in.
+ * @param folder - What they are relative to.
+ */
+export async function findDescriptors(
+  patterns: readonly string[],
+  folder: string,
+  { document, findings, resolved }: CheckContext,
+): Promise<readonly DescriptorFile[]> {
+  const files = new Map<string, DescriptorFile>();
+  for (const [index, pattern] of patterns.entries()) {
+    const path = ["streams", index];
+    const matches = MAGIC.test(pattern) ? await expand(pattern, folder) : [isAbsolute(pattern) ? pattern : join(folder, pattern)];
+    if (matches.length === 0) {
+      findings.add({
+        severity: "warning",
+        code: "SST_CONFIG_UNREADABLE",
+        file: document.file,
+        ...document.place(path),
+        path: formatPath(path),
+        problem: "no file matches this pattern",
+        hint: "It is relative to the folder of this file.",
+      });
+    }
+    for (const file of matches) if (!files.has(file)) files.set(file, { file, shown: resolved?.shown(file, path) ?? file });
+    if (files.size > DESCRIPTORS_MAX) {
+      findings.add({
+        severity: "error",
+        code: "SST_CONFIG_INVALID",
+        file: document.file,
+        ...document.place(path),
+        path: formatPath(path),
+        problem: `expected at most ${DESCRIPTORS_MAX} descriptors`,
+      });
+      return [];
+    }
+  }
+  return [...files.values()];
+}
+
+/** Names that begin with a dot are passed over: editors' and Kubernetes' own files, which repeat the real ones. */
+async function expand(pattern: string, folder: string): Promise<readonly string[]> {
+  const files: string[] = [];
+  for await (const match of glob(pattern, { cwd: folder })) {
+    if (match.split("/").some((step) => step.startsWith(".") && step !== "." && step !== "..")) continue;
+    files.push(isAbsolute(match) ? match : join(folder, match));
+    if (files.length > DESCRIPTORS_MAX) break;
+  }
+  return files.toSorted();
+}
+
+/** Reads every descriptor; the good ones are returned, all errors told. */
+export async function readDescriptors(files: readonly DescriptorFile[], findings: Findings): Promise<readonly DescribedStream[]> {
+  const streams = new Map<string, DescribedStream>();
+  for (const { file, shown } of files) {
+    const document = await readYaml(file, findings, shown);
+    const stream = document === null ? null : readDescriptor(document, findings);
+    if (stream === null) continue;
+    const earlier = streams.get(stream.settings.id);
+    if (earlier === undefined) streams.set(stream.settings.id, stream);
+    else tellDuplicateStream(stream.settings.id, stream.document, earlier.document, findings);
+  }
+  return [...streams.values()];
+}
+
+/** Two descriptors with one id: told at the second, naming the first. */
+export function tellDuplicateStream(id: string, document: YamlDocument, earlier: YamlDocument, findings: Findings): void {
+  const first = earlier.place(["stream"]);
+  findings.add({
+    severity: "error",
+    code: "SST_CONFIG_INVALID",
+    file: document.file,
+    ...document.place(["stream"]),
+    path: "stream",
+    problem: `the id "${id}" is also that of ${earlier.file}:${first.line}:${first.column}`,
+    hint: "Give each stream an id of its own.",
+  });
+}

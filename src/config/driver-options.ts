@@ -1,0 +1,170 @@
+/** Sources and destinations: their common keys by our schema, all others by their driver's. */
+import { dirname, resolve } from "node:path";
+import type { z } from "zod";
+import { destinationDriver, destinationTypes, sourceDriver, sourceTypes } from "../driver/registry.ts";
+import type { DestinationSettings, PlatformSettings, SourceSettings } from "../flow/settings.ts";
+import { didYouMean } from "../flow/match/suggest.ts";
+import { check, type CheckContext, oneOf } from "./check.ts";
+import { formatPath } from "./finding.ts";
+import { LATER_DESTINATION_TYPES, LATER_SOURCE_TYPES, tellNotAvailable } from "./not-available.ts";
+import { keysAt } from "./schema-keys.ts";
+import { CONNECTIONS_MAX, destinationCommonSchema, type PlatformOptions, sourceCommonSchema, splitOptions } from "./schema.ts";
+import type { Path } from "./yaml-document.ts";
+
+/** Every source that is in order. */
+export function checkSources(value: unknown, context: CheckContext): readonly SourceSettings[] {
+  const settings: SourceSettings[] = [];
+  for (const [name, entry] of entriesOf(value)) {
+    const path = ["sources", name];
+    const driver = sourceDriver(entry.type);
+    if (driver === undefined) {
+      tellUnknownType(entry.type, path, "source", sourceTypes(), LATER_SOURCE_TYPES, context);
+      continue;
+    }
+    const { common, options } = checkEntry(entry, sourceCommonSchema, driver.options, path, context);
+    if (driver.acknowledges && entry["platform"] !== undefined) {
+      const place = context.document.placeOfKey([...path, "platform"]);
+      context.findings.add({
+        severity: "error",
+        code: "SST_CONFIG_INVALID",
+        file: context.document.file,
+        ...place,
+        path: formatPath(path),
+        problem: `a source of type ${entry.type} knows its tenants itself and takes no platform`,
+        hint: "Use `tenant` for the events that name none.",
+      });
+      continue;
+    }
+    if (common === undefined || options === undefined) continue;
+    const platform = driver.acknowledges ? null : platformSettings(common.platform ?? { type: "none", tenant: {} }, common.tenant);
+    settings.push({ name, type: entry.type, platform, defaultTenant: common.tenant, options: options.value });
+  }
+  return settings;
+}
+
+/** Every destination that is in order. */
+export function checkDestinations(value: unknown, context: CheckContext): readonly DestinationSettings[] {
+  const settings: DestinationSettings[] = [];
+  for (const [name, entry] of entriesOf(value)) {
+    const path = ["destinations", name];
+    if (name === "all") {
+      context.findings.add({
+        severity: "error",
+        code: "SST_CONFIG_INVALID",
+        file: context.document.file,
+        ...context.document.placeOfKey(path),
+        path: "destinations",
+        problem: "a destination can't be named all: in a rule that word means every destination",
+      });
+      continue;
+    }
+    const driver = destinationDriver(entry.type);
+    if (driver === undefined) {
+      tellUnknownType(entry.type, path, "destination", destinationTypes(), LATER_DESTINATION_TYPES, context);
+      continue;
+    }
+    const { common, options } = checkEntry(entry, destinationCommonSchema, driver.options, path, context);
+    if (common === undefined || options === undefined) continue;
+    const { spool, deadLetters, inFlightMax, enabled } = common;
+    settings.push({
+      name,
+      type: entry.type,
+      options: withPaths(options.value, driver.paths ?? [], dirname(context.document.file)),
+      spool,
+      deadLetters: { keepMs: deadLetters.keep, bytesMax: deadLetters.bytesMax },
+      inFlightMax,
+      dormant: enabled ? null : "switched off by `enabled: false`",
+    });
+  }
+  return settings;
+}
+
+/** Paths among a driver's options, made absolute from the folder that they are relative to. */
+function withPaths(options: unknown, names: readonly string[], folder: string): unknown {
+  if (names.length === 0) return options;
+  const resolved: Record<string, unknown> = { ...(options as Record<string, unknown>) };
+  for (const name of names) {
+    const path = resolved[name];
+    if (typeof path === "string") resolved[name] = resolve(folder, path);
+  }
+  return resolved;
+}
+
+type Entry = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** Entries that have a type; what has none was told by the schema of the whole file. */
+function entriesOf(value: unknown): readonly (readonly [string, Entry])[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  return Object.entries(value)
+    .slice(0, CONNECTIONS_MAX)
+    .filter(
+      (entry): entry is [string, Entry] =>
+        typeof entry[1] === "object" && entry[1] !== null && "type" in entry[1] && typeof entry[1].type === "string",
+    );
+}
+
+function checkEntry<Common extends z.ZodObject>(
+  entry: Entry,
+  common: Common,
+  own: z.ZodType,
+  path: Path,
+  context: CheckContext,
+): { common: z.output<Common> | undefined; options: { value: unknown } | undefined } {
+  const split = splitOptions(entry, common);
+  const before = context.findings.errorCount;
+  const options: unknown = check(own, split.own, path, { ...context, keysBeside: Object.keys(common.shape) });
+  const driverFaults = context.findings.errorCount - before;
+  return {
+    common: check(common, split.common, path, { ...context, keysBeside: keysAt(own, []) }),
+    options: driverFaults > 0 ? undefined : { value: options },
+  };
+}
+
+function tellUnknownType(
+  type: string,
+  path: Path,
+  what: string,
+  known: readonly string[],
+  later: readonly string[],
+  context: CheckContext,
+): void {
+  const at = [...path, "type"];
+  if (later.includes(type)) {
+    tellNotAvailable(context, at, `${what} type ${type}`, known.length === 0 ? undefined : `This release has ${oneOf(known)}.`);
+    return;
+  }
+  const problem = `no such ${what} type; this release has ${known.length === 0 ? "none" : oneOf(known)}${didYouMean(type, known) || didYouMean(type, later)}`;
+  context.findings.add({
+    severity: "error",
+    code: "SST_CONFIG_INVALID",
+    file: context.document.file,
+    ...context.document.place(at),
+    path: formatPath(at),
+    problem: context.resolved?.conceal(problem, at) ?? problem,
+  });
+}
+
+/** What the identify stage is told; `tenant` is the source's own. */
+function platformSettings(options: PlatformOptions, tenant: string): PlatformSettings {
+  if (options.type === "none") {
+    return { type: "none", tenant: { header: options.tenant.header?.toLowerCase() ?? null, default: options.tenant.default ?? tenant } };
+  }
+  return {
+    type: "static",
+    tenant: options.tenant.map((from) => {
+      if ("header" in from) return { from: "header", name: from.header.toLowerCase() } as const;
+      if ("tokenClaim" in from) return { from: "tokenClaim", claim: from.tokenClaim } as const;
+      if ("host" in from) return { from: "host", pattern: from.host } as const;
+      return { from: "path", pattern: from.path } as const;
+    }),
+    defaultTenant: options.defaultTenant === undefined ? tenant : options.defaultTenant,
+    routes: options.routes.map(withoutAbsent),
+  };
+}
+
+/** Leaves out keys without a value: absent and undefined are not the same to who reads them. */
+function withoutAbsent<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * Loads the configuration with everything it names, and resolves it to what the flow is told to do.
+ *
+ * Promise: all errors at once, each at its place; what can't run now but is no error is dormant, with its reason.
+ */
+import { access } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { ListenAddress } from "../driver/listen-address.ts";
+import type { FlowSettings } from "../flow/settings.ts";
+import { type Assignments, NO_ASSIGNMENTS, readAssignments, warnOfUnknownStreams } from "./assignments.ts";
+import { check, type CheckContext, valueAt } from "./check.ts";
+import { findDescriptors, readDescriptors } from "./descriptor-files.ts";
+import { assignTenants, type Dormant, dormantParts } from "./dormant.ts";
+import { checkDestinations, checkSources } from "./driver-options.ts";
+import { type Finding, Findings } from "./finding.ts";
+import { laterInConfiguration } from "./not-available.ts";
+import { type Configuration, configurationSchema } from "./schema.ts";
+import { type Environment, resolveSecrets } from "./secrets.ts";
+import { readYaml } from "./yaml.ts";
+import type { YamlDocument } from "./yaml-document.ts";
+
+export interface Loaded {
+  readonly settings: FlowSettings;
+  /** False: forward, capture nothing. */
+  readonly enabled: boolean;
+  /** Where health checks and metrics are served; null: nowhere. A null host is every address of the machine. */
+  readonly health: ListenAddress | null;
+  readonly warnings: readonly Finding[];
+  /** What is configured and doesn't run now. */
+  readonly dormant: readonly Dormant[];
+  /** Files that were read, the configuration first. */
+  readonly files: readonly string[];
+}
+
+export interface LoadOptions {
+  readonly environment: Environment;
+}
+
+/**
+ * Loads a configuration.
+ *
+ * @param file - As the user named it; everything inside is relative to its folder.
+ * @throws ConfigurationError `SST_CONFIG_INVALID`, or `SST_CONFIG_UNREADABLE` when nothing is wrong but that files
+ * can't be read; `findings` holds every error.
+ */
+export async function loadConfiguration(file: string, options: LoadOptions): Promise<Loaded> {
+  const findings = new Findings();
+  const loaded = await inspectConfiguration(file, options, findings);
+  findings.throwErrors();
+  // Without an error there is a result: what has none is told.
+  return { ...(loaded as Loaded), warnings: findings.warnings() };
+}
+
+/** As `loadConfiguration`, with errors and warnings among the findings. @returns Null when there is an error. */
+export async function inspectConfiguration(file: string, options: LoadOptions, findings: Findings): Promise<Loaded | null> {
+  const document = await readYaml(file, findings);
+  return document === null ? null : inspectDocument(document, options, findings);
+}
+
+/** As `inspectConfiguration`, of a file that was read already. */
+export async function inspectDocument(document: YamlDocument, { environment }: LoadOptions, findings: Findings): Promise<Loaded | null> {
+  const before = findings.errorCount;
+  const folder = dirname(document.file);
+  const resolved = await resolveSecrets(document, folder, environment, findings);
+  const context = { document, findings, resolved };
+  const told = laterInConfiguration(resolved.value, context);
+  const configuration = check(configurationSchema, resolved.value, [], { ...context, told });
+  // Each part is looked at even where another has an error, so that all errors are told at once.
+  const sources = checkSources(valueAt(resolved.value, ["sources"]), { ...context, told });
+  const destinations = checkDestinations(valueAt(resolved.value, ["destinations"]), { ...context, told });
+  const files = await findDescriptors(patternsOf(resolved.value), folder, context);
+  const described = await readDescriptors(files, findings);
+  const dataFolder = resolve(folder, configuration?.data ?? ".");
+  const { assignments, file: assignmentsFile } = await findAssignments(configuration, folder, dataFolder, context);
+  if (configuration === undefined || findings.errorCount > before) return null;
+
+  warnOfUnknownStreams(assignments, new Set(described.map(({ settings }) => settings.id)), findings);
+  const streams = described.map((stream) => assignTenants(stream, assignments.tenants));
+  const { health, limits } = configuration;
+  const settings: FlowSettings = {
+    instance: configuration.instance ?? hostInstance(hostname()),
+    env: configuration.env,
+    dataFolder,
+    sources,
+    streams,
+    destinations,
+    limits,
+  };
+  warnOfIdleParts(settings, configuration, document, findings);
+  for (const stream of described) warnOfLargeBodies(stream.document, stream.settings.body.bytesMax, limits.messageBytesMax, findings);
+  return {
+    settings,
+    enabled: configuration.enabled,
+    health: health === false ? null : health.listen,
+    warnings: findings.warnings(),
+    dormant: dormantParts(settings, described),
+    files: [document.file, ...files.map(({ file }) => file), ...(assignmentsFile === null ? [] : [assignmentsFile])],
+  };
+}
+
+function patternsOf(value: unknown): readonly string[] {
+  const patterns = valueAt(value, ["streams"]);
+  return Array.isArray(patterns) ? patterns.filter((pattern): pattern is string => typeof pattern === "string" && pattern !== "") : [];
+}
+
+async function findAssignments(
+  configuration: Configuration | undefined,
+  folder: string,
+  dataFolder: string,
+  { findings, resolved }: CheckContext,
+): Promise<{ assignments: Assignments; file: string | null }> {
+  const named = configuration?.assignments;
+  const file = named === undefined ? join(dataFolder, "assignments.yaml") : isAbsolute(named) ? named : join(folder, named);
+  if (configuration === undefined || (named === undefined && !(await exists(file)))) return { assignments: NO_ASSIGNMENTS, file: null };
+  const shown = resolved?.shown(file, [named === undefined ? "data" : "assignments"]) ?? file;
+  return { assignments: await readAssignments(file, shown, findings), file };
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (cause) {
+    // Anything but its absence is told when it is read.
+    return !(cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR"));
+  }
+}
+
+/** The host's name as the name of an instance. */
+export function hostInstance(host: string): string {
+  const name = host
+    .replaceAll(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 63);
+  return name === "" ? "sidestream" : name;
+}
+
+function warnOfIdleParts(settings: FlowSettings, { enabled }: Configuration, document: YamlDocument, findings: Findings): void {
+  const warn = (problem: string, hint: string): void => {
+    findings.add({ severity: "warning", code: "SST_CONFIG_INVALID", file: document.file, ...document.place([]), path: "", problem, hint });
+  };
+  if (!enabled && !document.has(["enabled"]))
+    warn(
+      "`enabled` is not there, so the program forwards and captures nothing",
+      "Write `enabled: true` to switch it on, `enabled: false` to silence this.",
+    );
+  if (settings.sources.length === 0) warn("there are no sources, so there are no events", "Add one under `sources`.");
+  if (settings.streams.length === 0) warn("there are no streams, so nothing is captured", "Name descriptors under `streams`.");
+}
+
+function warnOfLargeBodies(document: YamlDocument, bodyBytesMax: number, messageBytesMax: number, findings: Findings): void {
+  if (bodyBytesMax <= messageBytesMax || !document.has(["body", "limit"])) return;
+  findings.add({
+    severity: "warning",
+    code: "SST_CONFIG_INVALID",
+    file: document.file,
+    ...document.place(["body", "limit"]),
+    path: "body.limit",
+    problem: `bodies are cut earlier than this: a message has at most ${messageBytesMax} bytes`,
+    hint: "Raise `limits.messageBytesMax` in the configuration if the destination takes larger messages.",
+  });
+}

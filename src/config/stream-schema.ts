@@ -1,0 +1,86 @@
+/** The schema of a message stream descriptor. */
+import { z } from "zod";
+import { size } from "../driver/quantity.ts";
+
+const MIB = 2 ** 20;
+
+/** Tenants that one list may name. */
+export const TENANTS_MAX = 10_000;
+/** Rules in one descriptor. */
+export const RULES_MAX = 1_000;
+
+export const BODY_TYPES = ["json", "text", "form", "multipart", "binary"] as const;
+
+export const STREAM_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+export const tenantName = z.string({ error: "expected the name of a tenant; quote it if it is a number" }).min(1).max(256);
+
+const ruleText = z.string().min(1);
+
+const longRule = z.strictObject({
+  select: ruleText.describe("Selection criteria."),
+  action: ruleText.describe("`publish` (or its alias `capture`) or `ignore`."),
+  target: ruleText.optional().describe("`destination:topic`, where the action is `publish`."),
+  mode: z.enum(["live"]).default("live").describe("`live`: the rule acts."),
+  delivery: z.enum(["at-least-once"]).optional().describe("Promise of this rule's messages; else that of the stream."),
+});
+
+const test = z.strictObject({
+  name: z.string().min(1).max(200).describe("What the test shows."),
+  event: z.record(z.string(), z.unknown()).describe("Attributes of the event."),
+  expect: z.array(z.string()).max(100).describe("Targets that it must lead to; an empty list for none."),
+});
+
+const fieldList = z.array(z.string({ error: "expected the path of a field, such as request.body/password" }).min(1).max(1_000)).max(1_000);
+
+export const streamSchema = z
+  .strictObject({
+    stream: z
+      .string()
+      .regex(STREAM_ID, { error: "expected 1 to 63 small letters, digits or -, beginning with a letter or digit" })
+      .describe("Id of the stream, part of every message. No two descriptors may have the same."),
+    title: z.string().max(200).optional().describe("What it is, for people. Default: the id."),
+    tenants: z
+      .union([z.enum(["assigned", "all"]), z.array(tenantName).max(TENANTS_MAX)], { error: "expected assigned, all or a list of tenants" })
+      .default("assigned")
+      .describe("Tenants whose events it takes: those assigned to it, all, or a list."),
+    delivery: z.enum(["at-least-once"]).default("at-least-once").describe("Promise to the destination."),
+    format: z.enum(["cloudevents"]).default("cloudevents").describe("Form of the message: a CloudEvent in structured JSON."),
+    key: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Template of the message key. Default: `{tenant}/{entityId}` where there is an entity, else `{tenant}`."),
+    body: z
+      .strictObject({
+        limit: size(0, 64 * MIB)
+          .prefault("900KiB")
+          .describe(
+            "Bytes of each body that leave, as encoded; the rest is cut and marked. The message as a whole is bounded by `limits.messageBytesMax` of the configuration.",
+          ),
+        types: z
+          .array(z.enum(BODY_TYPES))
+          .default([...BODY_TYPES])
+          .describe("Kinds of bodies that leave; of any other only the size does."),
+      })
+      .prefault({})
+      .describe("What of bodies leaves."),
+    keep: fieldList.optional().describe("Only these fields of bodies leave: `request.body/…`, `response.body/…`, `payload/…`."),
+    redact: fieldList.default([]).describe("Fields and patterns that are removed, beside those that always are."),
+    rules: z
+      .array(z.union([ruleText, longRule], { error: "expected a rule: text, or select, action and target" }))
+      .min(1)
+      .max(RULES_MAX)
+      .describe("Which events lead to which targets."),
+    tests: z.array(test).max(1_000).default([]).describe("Examples with the targets that they must lead to."),
+  })
+  .describe("Message stream descriptor.");
+
+export type StreamDescriptor = z.output<typeof streamSchema>;
+export const longRuleSchema = longRule;
+
+/** The file that says which tenants each stream is assigned to. */
+export const assignmentsSchema = z.strictObject({
+  version: z.literal(1, { error: "expected version: 1" }),
+  assignments: z.record(z.string(), z.array(tenantName).max(TENANTS_MAX)).default({}),
+});

@@ -1,0 +1,62 @@
+/** Small drivers for tests of the configuration: their options show what checking must cope with. */
+import { z } from "zod";
+import { defineDestination } from "../../driver/destination.ts";
+import { registerDestination, registerSource } from "../../driver/registry.ts";
+import { defineSource } from "../../driver/source.ts";
+
+const capture = z.enum(["best-effort", "durable", "write-ahead"]);
+
+function neverOpened(): never {
+  throw new Error("the configuration opens nothing");
+}
+
+/** Registers `gateway`, `agent` (acknowledges, so takes no platform), `file` and `stdout`. */
+export function registerFakeDrivers(): void {
+  registerSource(
+    defineSource({
+      type: "gateway",
+      summary: "A gateway that isn't one",
+      options: z.strictObject({
+        listen: z.string().default(":9130").describe("Address."),
+        upstream: z
+          .string()
+          .refine((text) => text.startsWith("http"), { error: (issue) => `expected a URL, found ${String(issue.input)}` }),
+        capture: capture.default("best-effort"),
+        connectionsMax: z.int().min(1).default(100),
+        secure: z.boolean().default(false),
+        routes: z.array(z.strictObject({ path: z.string(), capture: capture.optional() })).default([]),
+      }),
+      acknowledges: false,
+      routes: () => ["default"],
+      open: neverOpened,
+    }),
+  );
+  registerSource(
+    defineSource({
+      type: "agent",
+      summary: "An agent that isn't one",
+      options: z.strictObject({ listen: z.string().default(":9200") }),
+      acknowledges: true,
+      routes: () => ["default"],
+      open: neverOpened,
+    }),
+  );
+  registerDestination(
+    defineDestination({
+      type: "file",
+      summary: "Writes nothing",
+      options: z.strictObject({ path: z.string() }),
+      promises: { ordered: true, deduplicates: false, lanes: 1 },
+      open: neverOpened,
+    }),
+  );
+  registerDestination(
+    defineDestination({
+      type: "stdout",
+      summary: "Prints nothing",
+      options: z.strictObject({ pretty: z.boolean().default(false) }),
+      promises: { ordered: true, deduplicates: false, lanes: 1 },
+      open: neverOpened,
+    }),
+  );
+}
