@@ -1,0 +1,148 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { test } from "node:test";
+import type { MessageCounts } from "./conservation.ts";
+import { createMetrics } from "./metrics.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+const counts: MessageCounts = {
+  stream: "users-audit",
+  tenant: "diku",
+  destination: "file1",
+  accepted: 10,
+  delivered: 6,
+  dead: 1,
+  dropped: { "drop-newest": 1 },
+  pending: 2,
+};
+
+const snapshot: Snapshot = {
+  messages: [counts],
+  edge: {
+    captured: [{ source: "front", count: 40 }],
+    lost: [
+      { source: "front", route: "/users/*", reason: "no-room", count: 3 },
+      { source: "front", route: "/users/*", reason: "stream", count: 1 },
+    ],
+    unreadable: 2,
+  },
+  sources: [{ source: "front", samples: { sidestream_gateway_rejected_total: 5 } }],
+  unidentified: 7,
+  destinations: [{ destination: "file1", spoolBytes: 4096, spoolBytesMax: 1_048_576, oldestUnsentMs: 1500, up: true }],
+  engineRestarts: 2,
+  edgeLoopDelay: { medianMs: 1, percentile99Ms: 4, maxMs: 20 },
+};
+
+const build = { version: "1.2.3" };
+
+/** The samples of one metric: label text to value. */
+function samples(text: string, name: string): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const line of text.split("\n")) {
+    const parts = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/u.exec(line);
+    if (parts?.[1] === name) found[parts[2] ?? ""] = Number(parts[3]);
+  }
+  return found;
+}
+
+const inFile = 'stream="users-audit",tenant="diku",destination="file1"';
+
+test("a snapshot's numbers are published under their names and labels", async () => {
+  const text = await createMetrics({ collect: async () => snapshot, build }).text();
+  deepEqual(samples(text, "sidestream_messages_accepted_total"), { [inFile]: 10 });
+  deepEqual(samples(text, "sidestream_messages_delivered_total"), { [inFile]: 6 });
+  deepEqual(samples(text, "sidestream_messages_dead_total"), { [inFile]: 1 });
+  const dropped = samples(text, "sidestream_messages_dropped_total");
+  deepEqual(Object.values(dropped), [1]);
+  match(Object.keys(dropped)[0] ?? "", /reason="drop-newest"/u);
+  deepEqual(samples(text, "sidestream_messages_pending"), { [inFile]: 2 });
+  deepEqual(samples(text, "sidestream_conservation_difference_messages"), { 'stream="users-audit",destination="file1"': 0 });
+  deepEqual(samples(text, "sidestream_edge_captured_total"), { 'source="front"': 40 });
+  deepEqual(samples(text, "sidestream_edge_lost_total"), {
+    'source="front",route="/users/*",reason="no-room"': 3,
+    'source="front",route="/users/*",reason="stream"': 1,
+  });
+  deepEqual(samples(text, "sidestream_spool_bytes"), { 'destination="file1"': 4096 });
+  deepEqual(samples(text, "sidestream_spool_limit_bytes"), { 'destination="file1"': 1_048_576 });
+  deepEqual(samples(text, "sidestream_spool_oldest_unsent_age_seconds"), { 'destination="file1"': 1.5 });
+  deepEqual(samples(text, "sidestream_destination_up"), { 'destination="file1"': 1 });
+  deepEqual(samples(text, "sidestream_engine_restarts_total"), { "": 2 });
+  deepEqual(samples(text, "sidestream_edge_loop_delay_seconds"), {
+    'quantile="0.5"': 0.001,
+    'quantile="0.99"': 0.004,
+    'quantile="1"': 0.02,
+  });
+  deepEqual(samples(text, "sidestream_build_info"), { [`version="1.2.3",node="${process.versions.node}"`]: 1 });
+  deepEqual(samples(text, "sidestream_snapshot_fresh"), { "": 1 });
+});
+
+test("the process's own metrics are there too", async () => {
+  const text = await createMetrics({ collect: async () => snapshot, build }).text();
+  ok((samples(text, "process_resident_memory_bytes")[""] ?? 0) > 0);
+});
+
+test("a second scrape shows the new numbers, not their sum", async () => {
+  let latest = snapshot;
+  const metrics = createMetrics({ collect: async () => latest, build });
+  await metrics.text();
+  latest = { ...snapshot, messages: [{ ...counts, accepted: 11, pending: 3 }], destinations: [] };
+  const text = await metrics.text();
+  deepEqual(samples(text, "sidestream_messages_accepted_total"), { [inFile]: 11 });
+  deepEqual(samples(text, "sidestream_engine_restarts_total"), { "": 2 });
+  deepEqual(samples(text, "sidestream_destination_up"), {});
+});
+
+test("a message that is nowhere shows as a difference, and one made up elsewhere doesn't hide it", async () => {
+  const messages = [
+    { ...counts, pending: 1 },
+    { ...counts, tenant: "testlib", pending: 3 },
+  ];
+  const text = await createMetrics({ collect: async () => ({ ...snapshot, messages }), build }).text();
+  deepEqual(samples(text, "sidestream_conservation_difference_messages"), { 'stream="users-audit",destination="file1"': 2 });
+});
+
+test("tenants beyond the limit are summed, and those with a label keep it", async () => {
+  const tenants = ["a", "b", "c", "d"].map((tenant) => ({ ...counts, tenant }));
+  let latest: Snapshot = { ...snapshot, messages: tenants.slice(0, 2) };
+  const metrics = createMetrics({ collect: async () => latest, build, tenantLabelsMax: 2 });
+  await metrics.text();
+  latest = { ...snapshot, messages: tenants.toReversed() };
+  deepEqual(samples(await metrics.text(), "sidestream_messages_accepted_total"), {
+    'stream="users-audit",tenant="other",destination="file1"': 20,
+    'stream="users-audit",tenant="b",destination="file1"': 10,
+    'stream="users-audit",tenant="a",destination="file1"': 10,
+  });
+});
+
+test("a label with quotes and line breaks can't forge a line", async () => {
+  const messages = [{ ...counts, tenant: 'x"} 1\nsidestream_engine_restarts_total 99' }];
+  const text = await createMetrics({ collect: async () => ({ ...snapshot, messages }), build }).text();
+  deepEqual(samples(text, "sidestream_engine_restarts_total"), { "": 2 });
+});
+
+test("an engine that fails to answer fails no scrape; the last numbers stay, marked as old", async () => {
+  let answers = true;
+  const metrics = createMetrics({ collect: async () => (answers ? snapshot : Promise.reject(new Error("engine is gone"))), build });
+  await metrics.text();
+  answers = false;
+  const text = await metrics.text();
+  deepEqual(samples(text, "sidestream_messages_accepted_total"), { [inFile]: 10 });
+  deepEqual(samples(text, "sidestream_snapshot_fresh"), { "": 0 });
+});
+
+test("an engine that doesn't answer in time fails no scrape", async () => {
+  const { promise: never } = Promise.withResolvers<Snapshot>();
+  const text = await createMetrics({ collect: () => never, build, snapshotWaitMs: 1 }).text();
+  deepEqual(samples(text, "sidestream_snapshot_fresh"), { "": 0 });
+});
+
+test("scrapes at the same time ask for one snapshot", async () => {
+  let asked = 0;
+  const collect = async (): Promise<Snapshot> => {
+    asked += 1;
+    return snapshot;
+  };
+  const metrics = createMetrics({ collect, build });
+  const [first, second] = await Promise.all([metrics.text(), metrics.text()]);
+  equal(asked, 1);
+  equal(first, second);
+});

@@ -1,0 +1,49 @@
+/**
+ * What the program knows of itself at one moment, as plain data.
+ *
+ * The parts that count keep plain number fields on their hot path and copy them into a snapshot when asked; metrics
+ * and status read it from there.
+ */
+import type { MessageCounts } from "./conservation.ts";
+import type { SourceSamples } from "./source-samples.ts";
+
+/** What the edge saw, since the program started. */
+export interface EdgeCounts {
+  /** Events handed to the engine. */
+  readonly captured: readonly { readonly source: string; readonly count: number }[];
+  /** Events that went by uncaptured; the route is its path in the configuration, or `default`. */
+  readonly lost: readonly { readonly source: string; readonly route: string; readonly reason: string; readonly count: number }[];
+  /** Records that reached the engine damaged. */
+  readonly unreadable: number;
+}
+
+export interface DestinationState {
+  readonly destination: string;
+  /** Bytes of its log on disk. */
+  readonly spoolBytes: number;
+  /** Its budget. */
+  readonly spoolBytesMax: number;
+  /** Age of the oldest message that is still to be delivered; 0 when none is. */
+  readonly oldestUnsentMs: number;
+  /** The last attempt to reach it succeeded. */
+  readonly up: boolean;
+}
+
+/** How late the edge's event loop ran, milliseconds. */
+export interface LoopDelay {
+  readonly medianMs: number;
+  readonly percentile99Ms: number;
+  readonly maxMs: number;
+}
+
+export interface Snapshot {
+  readonly messages: readonly MessageCounts[];
+  readonly edge: EdgeCounts;
+  readonly sources: readonly SourceSamples[];
+  /** Events whose owner could not be told; they made no message. */
+  readonly unidentified: number;
+  readonly destinations: readonly DestinationState[];
+  /** Times the engine was started anew after it died. */
+  readonly engineRestarts: number;
+  readonly edgeLoopDelay: LoopDelay;
+}
