@@ -1,0 +1,140 @@
+/** The command line: what there is, what it takes, and how it ends. Exit statuses are listed in docs/cli.md. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { resolve } from "node:path";
+import { loadConfiguration } from "../config/load.ts";
+import { QUICK_DATA_FOLDER } from "../config/quick.ts";
+import { registerBuiltInDrivers } from "../drivers.ts";
+import { isSidestreamError } from "../errors.ts";
+import { LOG_LEVELS, type LogLevel } from "../observe/log.ts";
+import { VERSION } from "../version.ts";
+import { runDemo } from "./demo/demo.ts";
+import { processOutput as out } from "./output.ts";
+import { run } from "./run.ts";
+import { runSchema, type SchemaKind } from "./schema.ts";
+import { runSpoolFsck, runSpoolInspect } from "./spool.ts";
+import { runStatus } from "./status.ts";
+import { runValidate } from "./validate.ts";
+
+const EXIT_USAGE = 2;
+const EXIT_OUR_FAULT = 70;
+
+interface RunFlags {
+  readonly config?: string;
+  readonly listen?: string;
+  readonly upstream?: string;
+  readonly to?: string[];
+  readonly rule?: string[];
+  readonly spool?: string;
+  readonly capture?: string;
+  readonly delivery?: string;
+  readonly health?: string;
+  readonly logLevel: LogLevel;
+}
+
+interface PlaceFlags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
+function program(end: (status: number) => void): Command {
+  const command = new Command("sidestream")
+    .description("Draws events off an API platform's traffic and delivers them to message queues.")
+    .version(VERSION)
+    .showSuggestionAfterError()
+    .exitOverride();
+  addRun(command, end);
+  command
+    .command("validate")
+    .description("check configurations and message stream descriptors; nothing is started")
+    .argument("<file...>", "configurations, descriptors and assignments files")
+    .option("--json", "print findings as JSON")
+    .action(async (files: string[], flags: { json?: boolean }) =>
+      end(await runValidate(files, { json: flags.json === true, environment: process.env }, out)),
+    );
+  command
+    .command("schema")
+    .description("print a JSON Schema; without a kind, the list of kinds")
+    .argument("[kind]", "configuration, stream or data")
+    .action(async (kind: SchemaKind | undefined) => end(await runSchema(kind, out)));
+  withPlace(command.command("status").description("ask the running program how it does")).action(async (flags: PlaceFlags) =>
+    end(await runStatus(await dataFolder(flags), { json: flags.json === true }, out)),
+  );
+  const spool = command.command("spool").description("look at the spool on disk");
+  withPlace(spool.command("inspect").description("list logs and segments")).action(async (flags: PlaceFlags) =>
+    end(await runSpoolInspect({ data: await dataFolder(flags), json: flags.json === true }, out)),
+  );
+  withPlace(spool.command("fsck").description("read every byte and report what is damaged; the program must not run")).action(
+    async (flags: PlaceFlags) => end(await runSpoolFsck({ data: await dataFolder(flags), json: flags.json === true }, out)),
+  );
+  command
+    .command("demo")
+    .description("run a sample library with traffic, Sidestream before it, and show the messages")
+    .action(async () => end(await runDemo({ seconds: process.env["DEMO_SECONDS"] }, out)));
+  return command;
+}
+
+function addRun(command: Command, end: (status: number) => void): void {
+  const several = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+  command
+    .command("run")
+    .description("run with a configuration file, or with --listen and --upstream and no file at all")
+    .option("--config <file>", "the configuration")
+    .option("--listen <host:port>", "address of the gateway")
+    .option("--upstream <url>", "where requests are forwarded to")
+    .option("--to <destination>", "file:DIR or stdout: (may be repeated)", several)
+    .option("--rule <rule>", "selection criteria, or a whole rule; without one everything is published (may be repeated)", several)
+    .option("--spool <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`)
+    .option("--capture <value>", "best-effort, durable or write-ahead (default: best-effort)")
+    .option("--delivery <value>", "at-most-once, at-least-once or exactly-once (default: at-least-once)")
+    .option("--health <host:port>", "address for /live, /ready and /metrics, or off")
+    .addOption(new Option("--log-level <level>", "least severity that is logged").choices(LOG_LEVELS).default("info"))
+    .action(async (flags: RunFlags, self: Command) => {
+      const { config, logLevel, ...rest } = flags;
+      const given = Object.keys(rest).map((name) => `--${name}`);
+      if (config !== undefined && given.length > 0)
+        self.error(`error: ${given.join(" and ")} can't be used with --config: put it into the file`, { exitCode: EXIT_USAGE });
+      if (config === undefined && (rest.listen === undefined || rest.upstream === undefined)) {
+        self.error("error: name a configuration with --config FILE, or give --listen HOST:PORT and --upstream URL", {
+          exitCode: EXIT_USAGE,
+        });
+      }
+      const quick = config === undefined ? { ...rest, listen: rest.listen as string, upstream: rest.upstream as string } : null;
+      end(await run({ config: config ?? null, flags: quick, logLevel, environment: process.env }, out));
+    });
+}
+
+function withPlace(command: Command): Command {
+  return command
+    .option("--config <file>", "configuration that names the data folder")
+    .option("--data <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`)
+    .option("--json", "print as JSON");
+}
+
+async function dataFolder({ config, data }: PlaceFlags): Promise<string> {
+  if (config !== undefined && data !== undefined) throw new InvalidArgumentError("--config and --data can't be used together");
+  if (config === undefined) return resolve(data ?? QUICK_DATA_FOLDER);
+  return (await loadConfiguration(config, { environment: process.env })).settings.dataFolder;
+}
+
+function exitStatusOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (!isSidestreamError(error)) {
+    out.stderr(`sidestream met a fault of its own:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return EXIT_OUR_FAULT;
+  }
+  out.stderr(`${error.message}\n${error.code}: ${error.hint}\n`);
+  return error.exit;
+}
+
+/** Runs one command and leaves its exit status to the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  registerBuiltInDrivers();
+  try {
+    await program((status) => (process.exitCode = status)).parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = exitStatusOf(error);
+  }
+}
+
+await main(process.argv);

@@ -1,0 +1,133 @@
+/** What `sidestream status` shows: made in the running program, printed by the command. */
+import type { Loaded } from "../config/load.ts";
+import type { EdgeStatus } from "../flow/edge.ts";
+import type { FlowSnapshot } from "../flow/flow.ts";
+import { conservationBreaches, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
+import { VERSION } from "../version.ts";
+import { table } from "./output.ts";
+
+export interface StatusReport {
+  readonly version: string;
+  readonly instance: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly engineUp: boolean;
+  readonly engineRestarts: number;
+  readonly sources: EdgeStatus["sources"];
+  readonly edge: EdgeStatus["edge"];
+  readonly destinations: FlowSnapshot["destinations"];
+  readonly messages: readonly MessageCounts[];
+  /** Sums over everything, since the logs began. */
+  readonly totals: {
+    readonly accepted: number;
+    readonly delivered: number;
+    readonly dead: number;
+    readonly dropped: number;
+    readonly pending: number;
+  };
+  /** Empty when every accepted message is accounted for. */
+  readonly breaches: readonly ConservationBreach[];
+  readonly unidentified: number;
+  readonly orphaned: readonly string[];
+  readonly dormant: Loaded["dormant"];
+}
+
+export function statusOf(loaded: Loaded, status: EdgeStatus): StatusReport {
+  return {
+    version: VERSION,
+    instance: loaded.settings.instance,
+    pid: process.pid,
+    uptimeSeconds: Math.floor(process.uptime()),
+    engineUp: status.engineUp,
+    engineRestarts: status.engineRestarts,
+    sources: status.sources,
+    edge: status.edge,
+    destinations: status.flow?.destinations ?? [],
+    messages: status.messages,
+    totals: totalsOf(status.messages),
+    breaches: conservationBreaches(status.messages),
+    unidentified: status.unidentified,
+    orphaned: status.flow?.orphaned ?? [],
+    dormant: loaded.dormant,
+  };
+}
+
+function totalsOf(messages: readonly MessageCounts[]): StatusReport["totals"] {
+  const totals = { accepted: 0, delivered: 0, dead: 0, dropped: 0, pending: 0 };
+  for (const counts of messages) {
+    totals.accepted += counts.accepted;
+    totals.delivered += counts.delivered;
+    totals.dead += counts.dead;
+    totals.dropped += droppedOf(counts);
+    totals.pending += counts.pending;
+  }
+  return totals;
+}
+
+function droppedOf({ dropped }: MessageCounts): number {
+  return Object.values(dropped).reduce((sum, count) => sum + count, 0);
+}
+
+/** Rows of messages shown; `--json` has all. */
+const ROWS_MAX = 50;
+
+/** The report as text for people. */
+export function printStatus(report: StatusReport): string {
+  const parts = [
+    `sidestream ${report.version}, instance ${report.instance}, process ${report.pid}, up ${report.uptimeSeconds} s\n`,
+    `engine ${report.engineUp ? "up" : "DOWN"}, restarted ${report.engineRestarts} times\n`,
+    ...report.sources.map(({ source, address }) => `source ${source} listens on ${address}\n`),
+    "\n",
+    table(
+      ["destination", "state", "spool", "of", "in flight", "dead letters", "last error"],
+      report.destinations.map((destination) => [
+        destination.destination,
+        destination.stopped !== null ? "STOPPED" : (destination.transmit?.state ?? "dormant"),
+        bytesText(destination.spoolBytes),
+        bytesText(destination.spoolBytesMax),
+        destination.transmit?.inFlight ?? 0,
+        destination.deadLetters.messages,
+        destination.stopped ?? (destination.transmit?.state === "up" ? "" : (destination.transmit?.lastError?.message ?? "")),
+      ]),
+    ),
+    "\n",
+    table(
+      ["stream", "tenant", "destination", "accepted", "delivered", "dead", "dropped", "pending"],
+      report.messages
+        .slice(0, ROWS_MAX)
+        .map((counts) => [
+          counts.stream,
+          counts.tenant,
+          counts.destination,
+          counts.accepted,
+          counts.delivered,
+          counts.dead,
+          droppedOf(counts),
+          counts.pending,
+        ]),
+    ),
+  ];
+  if (report.messages.length > ROWS_MAX) parts.push(`and ${report.messages.length - ROWS_MAX} more: see --json\n`);
+  for (const { source, route, reason, count } of report.edge.lost) {
+    parts.push(`source ${source}, route ${route}: ${count} events went by uncaptured (${reason})\n`);
+  }
+  if (report.edge.unreadable > 0) parts.push(`${report.edge.unreadable} records reached the engine damaged: please report it\n`);
+  if (report.unidentified > 0) parts.push(`${report.unidentified} events had no tenant that could be told and made no message\n`);
+  for (const { kind, name, reason } of report.dormant) parts.push(`dormant ${kind} ${name}: ${reason}\n`);
+  for (const name of report.orphaned) parts.push(`orphaned log ${name}: no destination of that name is configured; it is kept\n`);
+  for (const { stream, tenant, destination, difference } of report.breaches) {
+    parts.push(`NOT CONSERVED: ${stream}, ${tenant}, ${destination}: ${difference} messages unaccounted for\n`);
+  }
+  return parts.join("");
+}
+
+function bytesText(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,13 @@
+/** Makes the drivers that come with this package known. Whoever loads a configuration or runs the flow calls it first. */
+import { file } from "./destinations/file/file.ts";
+import { stdout } from "./destinations/stdout/stdout.ts";
+import { registerDestination, registerSource } from "./driver/registry.ts";
+import { acapyWebhook } from "./sources/acapy-webhook/acapy-webhook.ts";
+import { gateway } from "./sources/gateway/gateway.ts";
+
+export function registerBuiltInDrivers(): void {
+  registerDestination(file);
+  registerDestination(stdout);
+  registerSource(gateway);
+  registerSource(acapyWebhook);
+}

@@ -1,0 +1,180 @@
+/**
+ * The edge: the sources on this thread, the engine on its own, and what both know of themselves.
+ *
+ * Promise: whatever happens to the engine, sources go on forwarding. The data folder is locked for as long as the edge
+ * lives, over every restart of the engine.
+ */
+import assert from "node:assert/strict";
+import { sourceDriver } from "../driver/registry.ts";
+import type { CapturePort, SourceConnection } from "../driver/source.ts";
+import { openLoopDelayMeter } from "../observe/loop-delay.ts";
+import type { Log, LogLevel } from "../observe/log.ts";
+import type { EdgeCounts, Snapshot } from "../observe/snapshot.ts";
+import type { SourceSamples } from "../observe/source-samples.ts";
+import { EngineHost } from "./capture/engine-host.ts";
+import type { EngineEvent } from "./capture/engine-report.ts";
+import { workerUrl } from "./capture/worker-url.ts";
+import type { EngineData } from "./engine.ts";
+import type { FlowSnapshot } from "./flow.ts";
+import type { FlowSettings, SourceSettings } from "./settings.ts";
+import { lockDataFolder, type DataFolderLock } from "./spool/lock.ts";
+
+export interface EdgeOptions {
+  readonly settings: FlowSettings;
+  /** False: forward, capture nothing. */
+  readonly enabled: boolean;
+  readonly log: Log;
+  readonly logLevel: LogLevel;
+}
+
+/** Share of the grace period for each step of the stop. */
+const SOURCES_SHARE = 0.5;
+const SENDS_MS_MAX = 2_000;
+
+export interface EdgeStatus extends Snapshot {
+  readonly engineUp: boolean;
+  readonly sources: readonly (SourceSamples & { readonly address: string })[];
+  readonly flow: FlowSnapshot | null;
+}
+
+export class Edge {
+  readonly sources: readonly { readonly name: string; readonly connection: SourceConnection }[];
+  readonly #host: EngineHost | null;
+  readonly #lock: DataFolderLock | null;
+  readonly #loopDelay = openLoopDelayMeter();
+  #closed: Promise<void> | null = null;
+
+  private constructor(host: EngineHost | null, lock: DataFolderLock | null, sources: Edge["sources"]) {
+    this.#host = host;
+    this.#lock = lock;
+    this.sources = sources;
+  }
+
+  /**
+   * Locks the data folder, starts the engine, then opens the sources: nothing is accepted before it can be kept.
+   *
+   * @throws SidestreamError what the lock, the engine's start or a listener says; nothing stays open.
+   */
+  static async open(options: EdgeOptions): Promise<Edge> {
+    const opened: SourceConnection[] = [];
+    let lock: DataFolderLock | null = null;
+    let host: EngineHost | null = null;
+    try {
+      if (options.enabled) {
+        lock = await lockDataFolder(options.settings.dataFolder);
+        host = startHost(options);
+        await host.start();
+      }
+      const sources: { readonly name: string; readonly connection: SourceConnection }[] = [];
+      for (const [index, source] of options.settings.sources.entries()) {
+        const connection = await openSource(source, index, host, options.log);
+        if (connection === null) continue;
+        opened.push(connection);
+        sources.push({ name: source.name, connection });
+      }
+      return new Edge(host, lock, sources);
+    } catch (error) {
+      for (const connection of opened) await connection.close(0);
+      await host?.stop(SENDS_MS_MAX).catch(() => undefined);
+      lock?.release();
+      throw error;
+    }
+  }
+
+  get engineUp(): boolean {
+    return this.#host === null || this.#host.counters().engineUp;
+  }
+
+  /** Asks the engine and adds what the edge counts. @throws SidestreamError when the engine doesn't answer. */
+  async status(): Promise<EdgeStatus> {
+    const flow = this.#host === null ? null : ((await this.#host.call("snapshot", null)) as FlowSnapshot);
+    return {
+      flow,
+      messages: flow?.messages ?? [],
+      destinations: flow?.destinations ?? [],
+      edge: this.#edgeCounts(),
+      engineRestarts: this.#host?.engineRestarts ?? 0,
+      engineUp: this.engineUp,
+      edgeLoopDelay: this.#loopDelay.read(false),
+      unidentified: flow?.unidentified ?? 0,
+      sources: this.sources.map(({ name, connection }) => ({ source: name, address: connection.address, samples: connection.counters() })),
+    };
+  }
+
+  /** Ends the sources, hands over and settles what was captured, closes the spool. Again is harmless. */
+  close(graceMs: number): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const startMs = performance.now();
+    await Promise.all(this.sources.map(({ connection }) => connection.close(graceMs * SOURCES_SHARE)));
+    await this.#host?.stop(Math.max(SENDS_MS_MAX, graceMs - (performance.now() - startMs)));
+    this.#loopDelay.close();
+    this.#lock?.release();
+  }
+
+  #edgeCounts(): EdgeCounts {
+    const { captured = [], lost = [], unreadable = 0 } = this.#host?.counters() ?? {};
+    return { captured, lost, unreadable };
+  }
+}
+
+function startHost({ settings, logLevel, log }: EdgeOptions): EngineHost {
+  const workerData: EngineData = { settings, logLevel, stopMs: SENDS_MS_MAX };
+  return new EngineHost({
+    url: workerUrl("./engine", import.meta.url),
+    workerData,
+    handoverBytesMax: settings.limits.handoverBytesMax,
+    onEvent: (event) => logEngineEvent(log, event),
+  });
+}
+
+function logEngineEvent(log: Log, event: EngineEvent): void {
+  switch (event.kind) {
+    case "engine-ready":
+      if (event.restartCount > 0) log.warn({ restarts: event.restartCount }, "the engine runs again");
+      return;
+    case "engine-exit":
+      log.error(
+        {
+          err: event.error,
+          exitCode: event.exitCode,
+          lostDurable: event.lostDurableCount,
+          lostBestEffort: event.lostBestEffortCount,
+          event: event.fatalRecord?.eventId,
+        },
+        `the engine died; traffic goes on, events are not captured until it runs again in about ${event.restartMs} ms`,
+      );
+      return;
+    case "engine-start-failed":
+      log.error({ err: event.error }, `the engine could not be started again; the next try is in ${event.restartMs} ms`);
+      return;
+    case "engine-stop-failed":
+      log.error({ err: event.error }, "the engine met an error while it stopped; the next start recovers from the spool");
+      return;
+  }
+}
+
+/** Null: switched off, and a source that acknowledges must not say that it kept what it didn't. */
+async function openSource(source: SourceSettings, index: number, host: EngineHost | null, log: Log): Promise<SourceConnection | null> {
+  const driver = sourceDriver(source.type);
+  assert(driver !== undefined, `a driver for ${source.type}, since the configuration was checked`);
+  if (host === null && driver.acknowledges) {
+    log.warn({ source: source.name }, "not listening: it would acknowledge events, and `enabled` is false");
+    return null;
+  }
+  const port = host?.port({ index, name: source.name, routes: driver.routes(source.options) }) ?? NOTHING;
+  return driver.open(source.options, { name: source.name, port, signal: new AbortController().signal });
+}
+
+/** The port while the program is switched off: everything passes, nothing is kept. */
+const NOTHING: CapturePort = {
+  reserve: () => Promise.resolve({ bytes: 0, release: () => undefined }),
+  hold: () => false,
+  unhold: () => undefined,
+  submit: () => undefined,
+  submitDurable: () => Promise.resolve("spooled"),
+  countLoss: () => undefined,
+};

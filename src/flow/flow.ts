@@ -1,0 +1,165 @@
+/**
+ * Joins the stages: identify, match, message, spool, transmit. The only file that knows them all.
+ *
+ * Promise: `accept` passes one event through in memory, in order; after `flush` everything it made is on disk. A
+ * message counts as accepted once it was matched, and from then on it is delivered, dead, dropped or pending.
+ */
+import type { Log } from "../observe/log.ts";
+import type { MessageCounts } from "../observe/conservation.ts";
+import type { DestinationState } from "../observe/snapshot.ts";
+import { ContentValues } from "./content/pointers.ts";
+import type { Event, IdentifiedEvent } from "./event.ts";
+import { createIdentify } from "./identify/identify.ts";
+import { attributesOf } from "./match/attributes.ts";
+import type { Attributes } from "./match/rule.ts";
+import { select } from "./match/select.ts";
+import { MessageMaker } from "./message/maker.ts";
+import { messageCounts } from "./message-counts.ts";
+import { Outlet, type DestinationDetail, type Write } from "./outlet.ts";
+import { openRedactionKey } from "./redaction-key.ts";
+import type { FlowSettings } from "./settings.ts";
+import { disk } from "./spool/disk.ts";
+import { Spool } from "./spool/spool.ts";
+
+/** What became of an event. */
+export interface Accepted {
+  /** A spool had no room for one of its messages; nothing of the event was kept. */
+  readonly refused: boolean;
+  /** Where its messages went: on disk once `flush` doesn't name them as failed. */
+  readonly writes: readonly Write[];
+}
+
+export interface FlowSnapshot {
+  readonly messages: readonly MessageCounts[];
+  readonly destinations: readonly (DestinationState & DestinationDetail)[];
+  /** Events whose owner could not be told. */
+  readonly unidentified: number;
+  /** Logs on disk whose destination the configuration doesn't name. */
+  readonly orphaned: readonly string[];
+}
+
+const NOTHING: Accepted = { refused: false, writes: [] };
+const REFUSED: Accepted = { refused: true, writes: [] };
+
+export class Flow {
+  readonly #settings: FlowSettings;
+  readonly #spool: Spool;
+  readonly #identify: (event: Event) => IdentifiedEvent | null;
+  readonly #maker: MessageMaker;
+  readonly #outlets: ReadonlyMap<string, Outlet>;
+  /** Destinations that a rule sends to. */
+  readonly #targeted: ReadonlySet<string>;
+  #unidentified = 0;
+
+  private constructor(settings: FlowSettings, spool: Spool, maker: MessageMaker, outlets: ReadonlyMap<string, Outlet>) {
+    this.#settings = settings;
+    this.#spool = spool;
+    this.#maker = maker;
+    this.#outlets = outlets;
+    this.#identify = createIdentify(settings.sources);
+    this.#targeted = new Set(
+      settings.streams.flatMap(({ rules }) => rules.flatMap(({ targets }) => targets.map(({ destination }) => destination))),
+    );
+  }
+
+  /**
+   * Opens the spool and begins to send what it holds. The data folder must be locked by the caller.
+   */
+  static async open(settings: FlowSettings, log: Log): Promise<Flow> {
+    const spool = await Spool.open({
+      disk,
+      dataFolder: settings.dataFolder,
+      destinations: settings.destinations.map(({ name, spool: { bytesMax }, deadLetters }) => ({ name, bytesMax, deadLetters })),
+      topicsMax: settings.limits.topicsMax,
+      onFinding: (destination, finding) => log.warn({ destination, ...finding }, `${finding.path}: ${finding.text}`),
+    });
+    for (const name of spool.orphaned) log.warn({ log: name }, `the spool holds a log "${name}" that no destination has; it is kept`);
+    const redactionKey = await openRedactionKey(disk, settings.dataFolder);
+    const { instance, env, limits } = settings;
+    const maker = new MessageMaker({ instance, env, limits, redactionKey });
+    const outlets = new Map<string, Outlet>();
+    for (const destination of settings.destinations) outlets.set(destination.name, Outlet.open(destination, spool, log));
+    return new Flow(settings, spool, maker, outlets);
+  }
+
+  /**
+   * Bytes that every log in use can still take. Which of them an event will need shows only after it was matched, so a
+   * reservation counts on all of them.
+   */
+  get roomBytes(): number {
+    let room = Number.MAX_SAFE_INTEGER;
+    for (const outlet of this.#outlets.values())
+      if (this.#targeted.has(outlet.name) && !outlet.dormant) room = Math.min(room, outlet.log.roomBytes);
+    return room;
+  }
+
+  /**
+   * Passes one event through. Nothing is on disk before `flush`.
+   *
+   * @param acknowledging - The source answers for the event: without room it is refused as a whole, never dropped.
+   */
+  accept(event: Event, acknowledging: boolean): Accepted {
+    const identified = this.#identify(event);
+    if (identified === null) {
+      this.#unidentified += 1;
+      return NOTHING;
+    }
+    const content = new ContentValues(identified, this.#settings.limits);
+    const attributes = attributesOf(identified, content);
+    const selections = select(attributes, this.#settings.streams, identified.identity.tenant);
+    if (selections.length === 0) return NOTHING;
+    return this.#make(identified, content, attributes, selections, acknowledging);
+  }
+
+  /** Settles when all that was accepted is on disk or given up; returns the logs whose write failed. */
+  async flush(): Promise<ReadonlySet<Write>> {
+    const failed = new Set<Write>();
+    const writes = [...this.#outlets.values()].flatMap((outlet) => outlet.writes);
+    await Promise.all(writes.map((write) => write.flush().catch(() => failed.add(write))));
+    return failed;
+  }
+
+  snapshot(): FlowSnapshot {
+    const outlets = [...this.#outlets.values()];
+    return {
+      messages: outlets.flatMap((outlet) => messageCounts(outlet.name, outlet.log.status())),
+      destinations: outlets.map((outlet) => outlet.state()),
+      unidentified: this.#unidentified,
+      orphaned: this.#spool.orphaned,
+    };
+  }
+
+  /** Ends sending, writes what waits, closes the spool. */
+  async close(graceMs: number): Promise<void> {
+    await this.flush();
+    await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop(graceMs)));
+    await this.#spool.close();
+  }
+
+  #make(
+    event: IdentifiedEvent,
+    content: ContentValues,
+    attributes: Attributes,
+    selections: ReturnType<typeof select>,
+    acknowledging: boolean,
+  ): Accepted {
+    const targeted = selections.flatMap((selection) => {
+      const outlet = this.#outlets.get(selection.target.destination);
+      // A destination that isn't configured, or switched off, is dormant: status says so, the rule makes nothing.
+      return outlet === undefined || outlet.dormant ? [] : [{ selection, outlet }];
+    });
+    // All or nothing: an event that is refused after one of its messages was kept would be doubled when it comes again.
+    const bytesMax = this.#settings.limits.messageBytesMax;
+    if (acknowledging && targeted.some(({ outlet }) => !outlet.hasRoom(bytesMax * targeted.length))) return REFUSED;
+    const prepared = this.#maker.prepare(event, content);
+    const { instance } = this.#settings;
+    const writes = new Set<Write>();
+    const made = new Set<string>();
+    for (const { selection, outlet } of targeted) {
+      const write = outlet.put({ maker: this.#maker, prepared, selection, attributes, instance, made, acknowledging });
+      if (write === "refused") return REFUSED;
+      if (write !== null) writes.add(write);
+    }
+    return { refused: false, writes: [...writes] };
+  }
+}

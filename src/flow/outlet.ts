@@ -1,0 +1,161 @@
+/**
+ * One destination as the flow sees it: its log, its dead letters and its dispatcher.
+ *
+ * Promise: a message that was matched is counted here exactly once, whether it reaches the log or not.
+ */
+import assert from "node:assert/strict";
+import { destinationDriver } from "../driver/registry.ts";
+import { isSidestreamError } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+import type { DestinationState } from "../observe/snapshot.ts";
+import type { Attributes } from "./match/rule.ts";
+import type { Selection } from "./match/select.ts";
+import type { MessageMaker, Prepared } from "./message/maker.ts";
+import type { Message } from "./message/message.ts";
+import type { DestinationSettings } from "./settings.ts";
+import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
+import type { DestinationLog } from "./spool/destination-log.ts";
+import type { Spool } from "./spool/spool.ts";
+import { Dispatcher, type DispatcherStatus } from "./transmit/dispatcher.ts";
+
+/** Somewhere that was written to and that `flush` makes last. */
+export interface Write {
+  flush(): Promise<void>;
+}
+
+/** What status shows of a destination beside what metrics do. */
+export interface DestinationDetail {
+  readonly logId: string;
+  readonly damagedMessages: number;
+  readonly deadLetters: { readonly messages: number; readonly bytes: number; readonly removed: number };
+  /** Why the log takes nothing more, or null. */
+  readonly stopped: string | null;
+  readonly transmit: DispatcherStatus | null;
+}
+
+export interface Put {
+  readonly maker: MessageMaker;
+  readonly prepared: Prepared;
+  readonly selection: Selection;
+  readonly attributes: Attributes;
+  /** Name of this program among its like. */
+  readonly instance: string;
+  /** Stream and topic of the messages that the event has made already; one more is left out. */
+  readonly made: Set<string>;
+  readonly acknowledging: boolean;
+}
+
+export class Outlet {
+  readonly name: string;
+  readonly dormant: boolean;
+  readonly log: DestinationLog;
+  readonly #deadLetters: DeadLetterLog;
+  readonly #dispatcher: Dispatcher | null;
+
+  private constructor(settings: DestinationSettings, log: DestinationLog, deadLetters: DeadLetterLog, dispatcher: Dispatcher | null) {
+    this.name = settings.name;
+    this.dormant = settings.dormant !== null;
+    this.log = log;
+    this.#deadLetters = deadLetters;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** Takes the destination's logs and begins to send what they hold. */
+  static open(settings: DestinationSettings, spool: Spool, log: Log): Outlet {
+    const { name, type, options, inFlightMax } = settings;
+    const messages = spool.logs.get(name);
+    const deadLetters = spool.deadLetters.get(name);
+    const driver = destinationDriver(type);
+    assert(
+      messages !== undefined && deadLetters !== undefined && driver !== undefined,
+      `logs and driver of ${name}, since the configuration was checked`,
+    );
+    if (messages.stopped !== null)
+      log.error({ destination: name, err: messages.stopped }, `${name} is stopped: nothing is taken in or sent for it`);
+    const runs = settings.dormant === null && messages.stopped === null;
+    const notice = (text: string) => log.warn({ destination: name }, text);
+    const dispatcher = runs ? new Dispatcher({ log: messages, deadLetters, driver, options, inFlightMax, notice }) : null;
+    dispatcher?.onState((state, lastError) => {
+      if (state === "up") log.info({ destination: name }, `${name} is up`);
+      else log.warn({ destination: name, error: lastError }, `${name} is ${state}; its messages wait in the spool`);
+    });
+    dispatcher?.start();
+    return new Outlet(settings, messages, deadLetters, dispatcher);
+  }
+
+  /** Everything that a put may have written to. */
+  get writes(): readonly Write[] {
+    return [this.log, this.#deadLetters];
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.log.roomBytes >= bytes;
+  }
+
+  /**
+   * Makes the message of one selection and keeps it.
+   *
+   * @returns Where it went; null when it was dropped and counted, or made before; "refused" when the source must be told.
+   */
+  put(put: Put): Write | "refused" | null {
+    const { stream, target } = put.selection;
+    const topic = put.maker.topic(put.prepared, stream, target.topic, put.attributes);
+    if (!topic.ok) return this.#setAside(put, "SST_TEMPLATE_VALUE", topic.reason);
+    const name = `${stream.id} ${this.name}:${topic.topic}`;
+    if (put.made.has(name)) return null;
+    put.made.add(name);
+    try {
+      this.log.append(this.#message(put, topic.topic, this.log.nextNumber(stream.id, topic.topic)), put.acknowledging);
+      return this.log;
+    } catch (error) {
+      if (!isSidestreamError(error)) throw error;
+      if (error.code === "SST_TOPIC_LIMIT") return this.#setAside(put, error.code, error.message);
+      return this.#turnAway(put, error.code === "SST_SPOOL_FULL" ? "spool-full" : "disk");
+    }
+  }
+
+  state(): DestinationState & DestinationDetail {
+    const status = this.log.status();
+    const transmit = this.#dispatcher?.status() ?? null;
+    return {
+      destination: this.name,
+      spoolBytes: status.usedBytes,
+      spoolBytesMax: status.bytesMax,
+      oldestUnsentMs: transmit?.oldestUnsentMs ?? 0,
+      up: transmit?.state === "up",
+      logId: status.logId,
+      damagedMessages: status.damagedMessages,
+      deadLetters: { messages: this.#deadLetters.messages, bytes: this.#deadLetters.usedBytes, removed: this.#deadLetters.removed },
+      stopped: status.stopped,
+      transmit,
+    };
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#dispatcher?.stop(graceMs);
+  }
+
+  #message({ maker, prepared, selection: { stream, rule }, attributes, instance }: Put, topic: string, sequence: number): Message {
+    const evidence = { stream: stream.id, rule: rule.number, revision: stream.revision, instance, logId: this.log.logId, sequence };
+    return maker.make(prepared, stream, rule.number, topic, maker.key(prepared, stream, attributes), evidence);
+  }
+
+  /** The message has no topic to be sent to: it is dead from the start. */
+  #setAside(put: Put, code: string, reason: string): Write | "refused" | null {
+    const { stream } = put.selection;
+    try {
+      this.#deadLetters.append(this.#message(put, "", 0), code, reason);
+    } catch (error) {
+      if (!isSidestreamError(error)) throw error;
+      return this.#turnAway(put, "dead-letters-full");
+    }
+    this.log.countTurnedAway(stream.id, put.prepared.event.identity.tenant, "dead", code);
+    return this.#deadLetters;
+  }
+
+  #turnAway(put: Put, reason: string): "refused" | null {
+    if (put.acknowledging) return "refused";
+    this.log.countTurnedAway(put.selection.stream.id, put.prepared.event.identity.tenant, "dropped", reason);
+    return null;
+  }
+}
