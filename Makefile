@@ -6,8 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test install lint format types build clean
 
-# Debian packages that the tests call. None so far.
-APT_FOR_TESTS :=
+# Debian packages that the tests call: a compiler for a library that refuses writes, Python for a second reader of the spool.
+APT_FOR_TESTS := gcc python3
 
 # Node 24 before the machine's own.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)

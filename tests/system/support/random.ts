@@ -1,0 +1,14 @@
+/** A seeded generator (mulberry32), so that a run that failed can be repeated: SEED=n npm test. */
+export function seeded(): { readonly seed: number; readonly next: () => number } {
+  const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  let state = seed;
+  return {
+    seed,
+    next: () => {
+      state = (state + 0x6d2b79f5) | 0;
+      let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+      mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** Disks that refuse: a file system of a few MiB in memory, a read-only mount, and a library that refuses in the system's name. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+
+/** Mounts it. Null, and the test is skipped, where mounting is refused and nothing must not be skipped. */
+export function mountSmallDisk(test: TestContext, bytes: number): string | null {
+  const path = mkdtempSync(join(tmpdir(), "sidestream-disk-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
+  if (mounted.status === 0) {
+    test.after(() => {
+      spawnSync("umount", ["-l", path]);
+      rmdirSync(path);
+    });
+    return path;
+  }
+  rmdirSync(path);
+  // Where mounting is refused, the same is tested with a library that is loaded before the system's.
+  test.skip(`mounting is refused here: ${mounted.stderr.toString().trim()}`);
+  return null;
+}
+
+/** Compiles the library that makes a disk refuse, for LD_PRELOAD. */
+export function badDiskLibrary(folder: string): string {
+  const library = join(folder, "bad-disk.so");
+  const compiled = spawnSync("gcc", ["-shared", "-fPIC", "-o", library, resolve(import.meta.dirname, "bad-disk.c"), "-ldl"], {
+    encoding: "utf8",
+  });
+  if (compiled.status !== 0) throw new Error(`could not compile ${library}: ${compiled.stderr}`);
+  return library;
+}
+
+/** Makes a mounted disk read-only. */
+export function makeReadOnly(path: string): void {
+  remount(path, "ro");
+}
+
+export function makeWritable(path: string): void {
+  remount(path, "rw");
+}
+
+function remount(path: string, how: "ro" | "rw"): void {
+  const remounted = spawnSync("mount", ["-o", `remount,${how}`, path]);
+  if (remounted.status !== 0) throw new Error(`could not remount ${path}: ${remounted.stderr.toString()}`);
+}
