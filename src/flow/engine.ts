@@ -7,6 +7,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { registerBuiltInDrivers } from "../drivers.ts";
+import { conservationBreaches } from "../observe/conservation.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import type { Decoded } from "./capture/decode.ts";
 import { serveEngine, type EngineHandlers, type EnginePort } from "./capture/engine-port.ts";
@@ -24,6 +25,8 @@ export interface EngineData {
 const UNDECODABLE_LINES_MAX = 20;
 /** While nothing is captured for want of room, this is how the edge learns that there is room again. */
 const ROOM_INTERVAL_MS = 100;
+/** How often the engine's own books are held against each other. */
+const BOOKS_INTERVAL_MS = 60_000;
 
 class EngineHandling implements EngineHandlers {
   readonly #engine: EnginePort;
@@ -87,6 +90,14 @@ async function open(engine: EnginePort): Promise<EngineHandlers> {
   setInterval(() => {
     if (flow.roomBytes !== told) engine.room((told = flow.roomBytes));
   }, ROOM_INTERVAL_MS).unref();
+  setInterval(() => {
+    for (const breach of conservationBreaches(flow.snapshot().messages)) {
+      log.error(
+        { ...breach },
+        `${breach.difference} messages of ${breach.stream} to ${breach.destination} are unaccounted for: please report it`,
+      );
+    }
+  }, BOOKS_INTERVAL_MS).unref();
   return new EngineHandling(engine, flow, log, stopMs);
 }
 

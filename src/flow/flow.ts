@@ -129,7 +129,7 @@ export class Flow {
     };
   }
 
-  /** Ends sending, writes what waits, closes the spool. */
+  /** Writes what waits, delivers what can be within the grace period, closes the spool. */
   async close(graceMs: number): Promise<void> {
     await this.flush();
     await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop(graceMs)));

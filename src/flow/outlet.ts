@@ -4,6 +4,7 @@
  * Promise: a message that was matched is counted here exactly once, whether it reaches the log or not.
  */
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { destinationDriver } from "../driver/registry.ts";
 import { isSidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
@@ -17,6 +18,9 @@ import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { Spool } from "./spool/spool.ts";
 import { Dispatcher, type DispatcherStatus } from "./transmit/dispatcher.ts";
+
+/** How often a stop looks whether all was delivered. */
+const DRAIN_LOOK_MS = 10;
 
 /** Somewhere that was written to and that `flush` makes last. */
 export interface Write {
@@ -131,8 +135,12 @@ export class Outlet {
     };
   }
 
+  /** Lets a destination that is up have what waits, then ends sending. What it does not get in time stays in the spool. */
   async stop(graceMs: number): Promise<void> {
-    await this.#dispatcher?.stop(graceMs);
+    const endMs = performance.now() + graceMs;
+    const isBehind = () => this.#dispatcher?.status().state === "up" && this.log.confirmedSequence < this.log.durableSequence;
+    while (isBehind() && performance.now() < endMs) await pause(DRAIN_LOOK_MS);
+    await this.#dispatcher?.stop(Math.max(0, endMs - performance.now()));
   }
 
   #message({ maker, prepared, selection: { stream, rule }, attributes, instance }: Put, topic: string, sequence: number): Message {

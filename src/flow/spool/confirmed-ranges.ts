@@ -33,6 +33,17 @@ export class ConfirmedRanges {
     return range !== undefined && range[0] <= sequence;
   }
 
+  /** How many numbers from one (inclusive) to another (exclusive) are not done. */
+  countMissing(from: number, to: number): number {
+    let missing = Math.max(0, to - Math.max(from, this.#lowWater));
+    for (let index = this.#firstEndingAfter(from); index < this.#ranges.length; index++) {
+      const [start, end] = this.#ranges[index] ?? [to, to];
+      if (start >= to) break;
+      missing -= Math.max(0, Math.min(end, to) - Math.max(start, from));
+    }
+    return missing;
+  }
+
   /** Marks one number; false when it was marked before. */
   add(sequence: number): boolean {
     if (this.has(sequence)) return false;

@@ -38,21 +38,35 @@ export interface CursorSlot {
   readonly record: CursorRecord;
 }
 
+/** `absent`: no file. `empty`: made, never written. `damaged`: written, and not whole. */
+export type SlotState = CursorSlot | "absent" | "empty" | "damaged";
+
 export class Cursor {
   readonly ranges: ConfirmedRanges;
   readonly outcomes: OutcomeCounts;
   readonly turnedAway: OutcomeCounts;
-  readonly #files: readonly [DiskFile, DiskFile];
+  /** The slots as they were found. */
+  readonly found: readonly SlotState[];
+  readonly #files: readonly DiskFile[];
   readonly #lanes: Map<string, readonly [number, number]>;
+  #savedLowWater: number;
   #generation: number;
+  /** Index of the slot that is written next: never the one that counts. */
+  #nextSlot: number;
   #dirty = false;
-  #writing: Promise<void> | null = null;
-  #next: Promise<void> | null = null;
+  /** The write that runs or ran last; never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  /** The write that has yet to begin; whoever saves now shares it. */
+  #waiting: Promise<void> | null = null;
 
-  private constructor(files: readonly [DiskFile, DiskFile], slot: CursorSlot) {
+  private constructor(files: readonly DiskFile[], found: readonly SlotState[]) {
+    const slot = newestSlot(found);
+    this.#nextSlot = found.indexOf(slot) === 1 ? 0 : 1;
+    this.found = found;
     this.#files = files;
     this.#generation = slot.generation;
     this.#lanes = new Map(Object.entries(slot.record.lanes));
+    this.#savedLowWater = slot.record.lowWater;
     this.ranges = new ConfirmedRanges(slot.record.lowWater, slot.record.ranges);
     this.outcomes = new OutcomeCounts(slot.record.outcomes);
     this.turnedAway = new OutcomeCounts(slot.record.turnedAway);
@@ -61,16 +75,28 @@ export class Cursor {
   /** Opens the cursor of a log folder, making it when the log is new. */
   static async open(disk: Disk, folder: string): Promise<Cursor> {
     const files: DiskFile[] = [];
-    let created = false;
-    for (const name of CURSOR_FILES) {
-      const path = join(folder, name);
-      const isThere = await disk.exists(path);
-      created ||= !isThere;
-      files.push(await disk.open(path, isThere ? "write" : "create"));
+    const found: SlotState[] = [];
+    try {
+      for (const name of CURSOR_FILES) {
+        const path = join(folder, name);
+        const isThere = await disk.exists(path);
+        const file = await disk.open(path, isThere ? "write" : "create");
+        files.push(file);
+        found.push(isThere ? await readSlot(file) : "absent");
+        // After a crash of the process alone, what was just read may not be on disk yet.
+        await file.sync();
+      }
+      if (found.includes("absent")) await disk.syncFolder(folder);
+    } catch (error) {
+      await Promise.allSettled(files.map((file) => file.close()));
+      throw error;
     }
-    if (created) await disk.syncFolder(folder);
-    const [first, second] = files as [DiskFile, DiskFile];
-    return new Cursor([first, second], newer(await readSlot(first), await readSlot(second)));
+    return new Cursor(files, found);
+  }
+
+  /** Low-water mark of the slot that is on disk: only what is below it may be removed. */
+  get savedLowWater(): number {
+    return this.#savedLowWater;
   }
 
   /** Marks one message as done; `save` makes it last. False when it was marked before. */
@@ -89,40 +115,41 @@ export class Cursor {
   /** Writes the cursor as it stands; settles once it is on disk. Calls during a write share the next one. */
   save(): Promise<void> {
     this.#dirty = true;
-    if (this.#writing === null) return this.#write();
-    this.#next ??= this.#writing.then(
-      () => this.#write(),
-      () => this.#write(),
-    );
-    return this.#next;
+    if (this.#waiting === null) {
+      this.#waiting = this.#last.then(() => this.#write());
+      this.#last = this.#waiting.catch(() => undefined);
+    }
+    return this.#waiting;
   }
 
+  /** Writes what changed and lets the files go, also when the write fails. */
   async close(): Promise<void> {
-    await this.#writing?.catch(() => undefined);
-    await this.#next?.catch(() => undefined);
-    if (this.#dirty) await this.save();
-    for (const file of this.#files) await file.close();
+    try {
+      await this.#last;
+      if (this.#dirty) await this.save();
+    } finally {
+      await Promise.all(this.#files.map((file) => file.close()));
+    }
   }
 
-  #write(): Promise<void> {
-    this.#next = null;
+  /** Overwrites the older slot; the newer one stays until this one is on disk, also when it has to be tried again. */
+  async #write(): Promise<void> {
+    this.#waiting = null;
     this.#dirty = false;
     const generation = this.#generation + 1;
+    const { lowWater } = this.ranges;
     const slot = encodeSlot({ generation, record: this.#record() });
-    this.#writing = this.#writeSlot(generation, slot).finally(() => (this.#writing = null));
-    return this.#writing;
-  }
-
-  async #writeSlot(generation: number, slot: Buffer): Promise<void> {
-    const file = this.#files[generation % 2 === 0 ? 0 : 1];
+    const file = this.#files[this.#nextSlot] as DiskFile;
     try {
       await file.write(slot, 0);
       await file.sync();
-      this.#generation = generation;
     } catch (error) {
       this.#dirty = true;
       throw error;
     }
+    this.#generation = generation;
+    this.#nextSlot = 1 - this.#nextSlot;
+    this.#savedLowWater = lowWater;
   }
 
   #record(): CursorRecord {
@@ -137,16 +164,23 @@ export class Cursor {
   }
 }
 
-/** Reads both slots of a log folder and gives the newer whole one. */
-export async function readCursor(disk: Disk, folder: string): Promise<CursorSlot> {
-  const slots: (CursorSlot | null)[] = [];
+/** Reads both slots of a log folder. */
+export async function readSlots(disk: Disk, folder: string): Promise<readonly SlotState[]> {
+  const slots: SlotState[] = [];
   for (const name of CURSOR_FILES) {
     const path = join(folder, name);
-    if (!(await disk.exists(path))) continue;
+    if (!(await disk.exists(path))) {
+      slots.push("absent");
+      continue;
+    }
     const file = await disk.open(path, "read");
-    slots.push(await readSlot(file).finally(() => file.close()));
+    try {
+      slots.push(await readSlot(file));
+    } finally {
+      await file.close();
+    }
   }
-  return newer(slots[0] ?? null, slots[1] ?? null);
+  return slots;
 }
 
 const EMPTY_SLOT: CursorSlot = {
@@ -154,9 +188,20 @@ const EMPTY_SLOT: CursorSlot = {
   record: { version: 1, lowWater: 1, ranges: [], lanes: {}, outcomes: {}, turnedAway: {} },
 };
 
-function newer(first: CursorSlot | null, second: CursorSlot | null): CursorSlot {
-  if (first === null || second === null) return first ?? second ?? EMPTY_SLOT;
-  return first.generation > second.generation ? first : second;
+/** The slot that counts: the newer whole one; where there is none, that of a new log. */
+export function newestSlot(slots: readonly SlotState[]): CursorSlot {
+  let newest = EMPTY_SLOT;
+  for (const slot of slots) if (typeof slot === "object" && slot.generation > newest.generation) newest = slot;
+  return newest;
+}
+
+/**
+ * True when what the cursor knew is gone: both slots are damaged, or files are missing of a log that has segments. One
+ * damaged and one empty slot are a first write that never ended: nothing was known yet.
+ */
+export function isCursorLost(slots: readonly SlotState[], logIsNew: boolean): boolean {
+  if (logIsNew || slots.some((slot) => typeof slot === "object")) return false;
+  return slots.includes("absent") || slots.every((slot) => slot === "damaged");
 }
 
 export function encodeSlot(slot: CursorSlot): Buffer {
@@ -171,15 +216,18 @@ export function encodeSlot(slot: CursorSlot): Buffer {
   return bytes;
 }
 
-async function readSlot(file: DiskFile): Promise<CursorSlot | null> {
+async function readSlot(file: DiskFile): Promise<SlotState> {
   const header = Buffer.alloc(CURSOR_HEADER_BYTES);
-  if ((await file.read(header, 0)) < CURSOR_HEADER_BYTES || header.compare(CURSOR_MAGIC, 0, 8, 0, 8) !== 0) return null;
+  const headerBytes = await file.read(header, 0);
+  if (headerBytes === 0) return "empty";
+  if (headerBytes < CURSOR_HEADER_BYTES || header.compare(CURSOR_MAGIC, 0, 8, 0, 8) !== 0) return "damaged";
   const payloadBytes = header.readUInt32LE(12);
-  if (payloadBytes > CURSOR_BYTES_MAX) return null;
+  if (payloadBytes > CURSOR_BYTES_MAX) return "damaged";
   const payload = Buffer.alloc(payloadBytes);
-  if ((await file.read(payload, CURSOR_HEADER_BYTES)) < payloadBytes) return null;
-  if (header.readUInt32LE(24) !== crc32(payload, crc32(header.subarray(0, 24)))) return null;
+  if ((await file.read(payload, CURSOR_HEADER_BYTES)) < payloadBytes) return "damaged";
+  if (header.readUInt32LE(24) !== crc32(payload, crc32(header.subarray(0, 24)))) return "damaged";
   const version = header.readUInt32LE(8);
-  if (version > CURSOR_VERSION) throw new SidestreamError("SST_SPOOL_VERSION", `the cursor has format ${version}; this release reads up to ${CURSOR_VERSION}`);
+  if (version > CURSOR_VERSION)
+    throw new SidestreamError("SST_SPOOL_VERSION", `the cursor has format ${version}; this release reads up to ${CURSOR_VERSION}`);
   return { generation: readU64(header, 16), record: JSON.parse(payload.toString("utf8")) as CursorRecord };
 }

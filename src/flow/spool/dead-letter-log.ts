@@ -7,9 +7,11 @@
 import { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
 import type { Disk } from "./disk.ts";
-import { LogRecovery, type SpoolFinding } from "./recovery.ts";
+import { missingNumbers, type SpoolFinding } from "./findings.ts";
+import { LogRecovery, type RecoveredLog } from "./recovery.ts";
 import { encodeDeadLetter, type DeadLetterCause } from "./message-codec.ts";
 import { TenantCounts, type LogStateRecord } from "./log-state.ts";
+import type { Segment } from "./segment.ts";
 import { SegmentLog, type FrameTag, type SegmentLogOwner } from "./segment-log.ts";
 import type { DeadLetterLog as DeadLetters, SpooledMessage } from "./spooled.ts";
 
@@ -31,23 +33,27 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   removed = 0;
   readonly #settings: DeadLetterSettings;
   readonly #accepted = new TenantCounts();
-  #log!: SegmentLog;
-  #logId = "";
+  readonly #log: SegmentLog;
+  readonly #logId: string;
+  /** Trims follow one another. Never rejects: a segment that can't be removed is tried again with the next trim. */
   #trimming: Promise<void> = Promise.resolve();
 
-  private constructor(settings: DeadLetterSettings) {
+  private constructor(settings: DeadLetterSettings, found: RecoveredLog) {
+    const { disk, folder, destination, bytesMax } = settings;
     this.#settings = settings;
+    this.#logId = found.logId;
+    this.#accepted.load(found.state.accepted);
+    const segmentBytesMax = Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, Math.floor(bytesMax / SEGMENTS_PER_BUDGET)));
+    const identity = { id: found.logId, kind: "deadLetters", name: destination } as const;
+    this.#log = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
   }
 
+  /** Opens the log's folder, making it when it is new, and removes what is too old. No file stays open when it fails. */
   static async open(settings: DeadLetterSettings): Promise<DeadLetterLog> {
-    const letters = new DeadLetterLog(settings);
-    const found = await new LogRecovery(settings.disk, settings.folder, "deadLetters", true).run(() => undefined);
+    const found = await new LogRecovery(settings.disk, settings.folder, "deadLetters", true).run();
     for (const finding of found.findings) settings.onFinding(finding);
-    letters.#logId = found.logId;
-    letters.#accepted.load(found.state.accepted);
-    const segmentBytesMax = Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, Math.floor(settings.bytesMax / SEGMENTS_PER_BUDGET)));
-    const identity = { id: found.logId, kind: "deadLetters", name: settings.destination } as const;
-    letters.#log = new SegmentLog({ disk: settings.disk, folder: settings.folder, log: identity, segmentBytesMax }, letters, found);
+    for (const { from, to, path, reported } of found.lost) if (!reported) settings.onFinding(missingNumbers(path, from, to));
+    const letters = new DeadLetterLog(settings, found);
     await letters.trim(Date.now());
     return letters;
   }
@@ -56,7 +62,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
     return this.#log.usedBytes;
   }
 
-  /** Messages in it, those in memory included. */
+  /** Messages in it that are on disk. */
   get messages(): number {
     let messages = 0;
     for (const segment of this.#log.segments) messages += segment.counts.total();
@@ -64,29 +70,33 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   }
 
   async add(message: SpooledMessage, code: string, reason: string): Promise<void> {
-    const { destination } = this.#settings;
-    const cause: DeadLetterCause = { code, reason, deadMs: Date.now(), destination, logId: this.#logId, logSequence: message.logSequence };
-    await this.#append(cause, message, message.sequence);
+    this.#append({ code, reason, logSequence: message.logSequence }, message, message.sequence);
+    await this.#log.flush();
   }
 
-  /** Sets a message aside that could not be put into the log: its topic could not be made, or its event had no owner. */
-  async addUnspooled(message: Message, code: string, reason: string): Promise<void> {
-    const { destination } = this.#settings;
-    await this.#append({ code, reason, deadMs: Date.now(), destination, logId: this.#logId, logSequence: 0 }, message, 0);
+  /** Sets a message aside that can't be put into the log, since it has no topic; `flush` makes it last. */
+  append(message: Message, code: string, reason: string): void {
+    this.#append({ code, reason, logSequence: 0 }, message, 0);
   }
 
-  /** Removes segments that are wholly too old or over the budget. */
-  async trim(nowMs: number): Promise<void> {
-    for (const segment of [...this.#log.segments]) {
-      const isOld = segment.newestMs > 0 && segment.newestMs + this.#settings.keepMs < nowMs;
-      if (!segment.sealed || (!isOld && this.#log.usedBytes <= this.#settings.bytesMax)) return;
-      this.removed += segment.counts.total();
-      await this.#log.drop(segment);
-    }
+  /** Settles when all that was appended is on disk. */
+  flush(): Promise<void> {
+    return this.#log.flush();
   }
 
-  close(): Promise<void> {
-    return this.#log.close();
+  /**
+   * Removes segments that are wholly too old, the one that is written to among them, or over the budget. Runs at the
+   * opening and after writing; whoever keeps the log open calls it now and then, so that age counts while nothing dies.
+   */
+  trim(nowMs: number): Promise<void> {
+    this.#trimming = this.#trimming.then(() => this.#trim(nowMs)).catch(() => undefined);
+    return this.#trimming;
+  }
+
+  /** Writes what waits and lets the file go. */
+  async close(): Promise<void> {
+    await this.#trimming;
+    await this.#log.close();
   }
 
   state(): LogStateRecord {
@@ -96,22 +106,40 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   batchSealed(): void {}
 
   batchDurable(): void {
-    if (this.#log.usedBytes <= this.#settings.bytesMax) return;
-    this.#trimming = this.#trimming.then(() => this.trim(Date.now())).catch(() => undefined);
+    const oldest = this.#log.segments[0];
+    if (this.#log.usedBytes > this.#settings.bytesMax || (oldest !== undefined && this.#isOld(oldest, Date.now())))
+      void this.trim(Date.now());
   }
 
   batchesFailed(tags: readonly FrameTag[]): void {
     for (const { stream, tenant } of tags) this.#accepted.add(stream, tenant, -1);
   }
 
-  async #append(cause: DeadLetterCause, message: Message, sequence: number): Promise<void> {
-    const payload = encodeDeadLetter(cause, message, sequence);
-    if (payload.length > this.#settings.bytesMax) {
-      throw new SidestreamError("SST_SPOOL_FULL", `a dead letter of ${payload.length} bytes does not fit its log of ${this.#settings.bytesMax}`);
+  async #trim(nowMs: number): Promise<void> {
+    for (const segment of [...this.#log.segments]) {
+      const isOver = segment.sealed && this.#log.usedBytes > this.#settings.bytesMax;
+      if (!isOver && !this.#isOld(segment, nowMs)) return;
+      const messages = segment.counts.total();
+      // Damaged or not: what is too old must go.
+      await this.#log.drop(segment, false);
+      if (!this.#log.segments.includes(segment)) this.removed += messages;
     }
-    const tag: FrameTag = { stream: message.stream, tenant: this.#accepted.add(message.stream, message.tenant, 0), lane: 0, acceptedMs: cause.deadMs };
+  }
+
+  #isOld(segment: Segment, nowMs: number): boolean {
+    return segment.newestMs > 0 && segment.newestMs + this.#settings.keepMs < nowMs;
+  }
+
+  #append(why: Pick<DeadLetterCause, "code" | "reason" | "logSequence">, message: Message, sequence: number): void {
+    const { destination, bytesMax } = this.#settings;
+    const cause: DeadLetterCause = { ...why, deadMs: Date.now(), destination, logId: this.#logId };
+    const payload = encodeDeadLetter(cause, message, sequence);
+    if (payload.length > bytesMax) {
+      throw new SidestreamError("SST_SPOOL_FULL", `a dead letter of ${payload.length} bytes does not fit its log of ${bytesMax}`);
+    }
+    const tenant = this.#accepted.add(message.stream, message.tenant, 0);
+    const tag: FrameTag = { stream: message.stream, tenant, lane: 0, acceptedMs: cause.deadMs, acknowledging: true };
     this.#log.append("dead", payload.length, (target, offset) => payload.copy(target, offset), tag);
-    this.#accepted.add(message.stream, tag.tenant, 1);
-    await this.#log.flush();
+    this.#accepted.add(message.stream, tenant, 1);
   }
 }

@@ -8,16 +8,19 @@ import { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
 import { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
-import { DATA_OFFSET, FRAME_TYPES } from "./format.ts";
+import type { SpoolFinding } from "./findings.ts";
 import { LogReader } from "./log-reader.ts";
-import { TenantCounts, TopicNumbers, type LogStateRecord, type StreamTable } from "./log-state.ts";
-import { decodeMessage, encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./message-codec.ts";
-import type { OutcomeTable } from "./outcome-counts.ts";
-import { LogRecovery, type SpoolFinding } from "./recovery.ts";
+import { TenantCounts, TopicNumbers, type LogStateRecord } from "./log-state.ts";
+import { LostMessages } from "./lost-messages.ts";
+import { encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./message-codec.ts";
+import { LogRecovery, type RecoveredLog } from "./recovery.ts";
 import { SegmentLog, type FrameTag, type SegmentLogOwner } from "./segment-log.ts";
-import type { Segment } from "./segment.ts";
-import { scanFrames } from "./segment-scan.ts";
+import type { DestinationLogStatus } from "./log-status.ts";
+import { SequenceWaiters } from "./sequence-waiters.ts";
+import { stopReason } from "./stop-reason.ts";
 import type { Confirmation, MessageLog, ReadResult } from "./spooled.ts";
+
+export type { DestinationLogStatus } from "./log-status.ts";
 
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 256 * 1024;
@@ -25,7 +28,6 @@ const SEGMENT_BYTES_MIN = 256 * 1024;
 const SEGMENTS_PER_BUDGET = 64;
 /** Room kept for the state frame, the summary and the headers of the segments. */
 const OVERHEAD_BYTES = 64 * 1024;
-const SCAN_BYTES = 4 * 1024 * 1024;
 
 export interface DestinationLogSettings {
   readonly disk: Disk;
@@ -37,74 +39,72 @@ export interface DestinationLogSettings {
   readonly onFinding: (finding: SpoolFinding) => void;
 }
 
-/** How the log stands, in messages and bytes. */
-export interface DestinationLogStatus {
-  readonly logId: string;
-  readonly accepted: StreamTable;
-  /** Given up before they reached the log; not part of `accepted` and `outcomes` here. */
-  readonly turnedAway: OutcomeTable;
-  readonly outcomes: OutcomeTable;
-  readonly pending: StreamTable;
-  /** Numbers that damage took. */
-  readonly damagedMessages: number;
-  readonly usedBytes: number;
-  readonly bytesMax: number;
-  readonly segments: number;
-  /** Number that the next frame will have. */
-  readonly nextSequence: number;
-  readonly durableSequence: number;
-  readonly confirmedSequence: number;
-  readonly stopped: string | null;
-}
-
 export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
-  logId = "";
+  readonly logId: string;
   readonly #settings: DestinationLogSettings;
   readonly #numbers: TopicNumbers;
   readonly #accepted = new TenantCounts();
   readonly #pending = new TenantCounts();
-  readonly #waiters = new Set<{ readonly sequence: number; readonly wake: () => void }>();
+  readonly #waiters = new SequenceWaiters();
   readonly #reader: LogReader;
-  #progress: Record<string, number> = {};
-  #control: readonly unknown[] = [];
-  #segments!: SegmentLog;
-  #cursor!: Cursor;
-  #damagedMessages = 0;
-  #stopped: SidestreamError | null = null;
+  readonly #progress: Record<string, number>;
+  readonly #control: readonly unknown[];
+  readonly #segments: SegmentLog;
+  readonly #cursor: Cursor;
+  readonly #lost: LostMessages;
+  #stopped: SidestreamError | null;
+  #freeing: Promise<void> | null = null;
+  /** Numbers that a last file that can't be read may have held: stepped over once the next segment is on disk. */
+  #unreadable: readonly [number, number] | null;
 
-  private constructor(settings: DestinationLogSettings) {
+  private constructor(settings: DestinationLogSettings, found: RecoveredLog, cursor: Cursor) {
+    const { disk, folder, destination, bytesMax, onFinding } = settings;
     this.#settings = settings;
-    this.destination = settings.destination;
+    this.destination = destination;
+    this.logId = found.logId;
     this.#numbers = new TopicNumbers(settings.topicsMax);
-    this.#reader = new LogReader(settings.disk, {
-      skipped: (from, to) => this.#cursor.ranges.addRange(from, to),
-      damaged: (segment, hole) => {
-        this.#damagedMessages += hole.framesLost;
-        const text = `${hole.bytes} bytes that were on disk can't be read any more; ${hole.framesLost} messages lost`;
-        settings.onFinding({ kind: "damage", path: segment.path, offset: hole.offset, bytes: hole.bytes, framesLost: hole.framesLost, text });
-      },
+    this.#numbers.load(found.state.sequences);
+    this.#accepted.load(found.state.accepted);
+    this.#progress = { ...found.state.progress };
+    this.#control = found.state.control;
+    this.#cursor = cursor;
+    this.#stopped = stopReason(destination, found, cursor);
+    this.#unreadable = found.readableEnd < found.nextSequence ? [found.readableEnd, found.nextSequence] : null;
+    const segmentBytesMax = Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, Math.floor(bytesMax / SEGMENTS_PER_BUDGET)));
+    const identity = { id: found.logId, kind: "messages", name: destination } as const;
+    this.#segments = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
+    const lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, onFinding });
+    this.#lost = lost;
+    this.#reader = new LogReader(disk, {
+      skipped: (from, to) => cursor.ranges.addRange(from, to),
+      damaged: (segment, hole) => lost.meet(segment, hole),
     });
   }
 
-  /** Opens the log's folder, making it when it is new, and recovers what it holds. */
+  /**
+   * Opens the log's folder, making it when it is new, and recovers what it holds.
+   *
+   * @throws SidestreamError as recovery does, `SST_SPOOL_VERSION` for a newer cursor; no file stays open.
+   */
   static async open(settings: DestinationLogSettings): Promise<DestinationLog> {
-    const log = new DestinationLog(settings);
-    const recovery = new LogRecovery(settings.disk, settings.folder, "messages", true);
-    const found = await recovery.run(() => undefined);
+    const found = await new LogRecovery(settings.disk, settings.folder, "messages", true).run();
     for (const finding of found.findings) settings.onFinding(finding);
-    log.logId = found.logId;
-    log.#numbers.load(found.state.sequences);
-    log.#accepted.load(found.state.accepted);
-    log.#progress = { ...found.state.progress };
-    log.#control = found.state.control;
-    const segmentBytesMax = Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, Math.floor(settings.bytesMax / SEGMENTS_PER_BUDGET)));
-    const identity = { id: found.logId, kind: "messages", name: settings.destination } as const;
-    log.#segments = new SegmentLog({ disk: settings.disk, folder: settings.folder, log: identity, segmentBytesMax }, log, found);
-    log.#cursor = await Cursor.open(settings.disk, settings.folder);
-    log.#checkCursor(found.segments, found.nextSequence);
-    await log.#countPending(found.segments);
-    await log.#freeSegments();
+    let cursor: Cursor;
+    try {
+      cursor = await Cursor.open(settings.disk, settings.folder);
+    } catch (error) {
+      await found.open?.close();
+      throw error;
+    }
+    const log = new DestinationLog(settings, found, cursor);
+    try {
+      await log.#lost.recover(found);
+      await log.#freeSegments();
+    } catch (error) {
+      await log.close().catch(() => undefined);
+      throw error;
+    }
     return log;
   }
 
@@ -116,14 +116,21 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.#cursor.ranges.lowWater;
   }
 
-  /** Why nothing more is taken in or sent, or null. */
+  /** Why nothing more is taken in, or null. What the log holds can still be read. */
   get stopped(): SidestreamError | null {
     return this.#stopped ?? this.#segments.stopped;
   }
 
   /** Bytes that may still be appended. */
   get roomBytes(): number {
-    return this.stopped === null ? Math.max(0, this.#settings.bytesMax - OVERHEAD_BYTES - this.#segments.usedBytes) : 0;
+    if (this.stopped !== null) return 0;
+    const { idleSegment } = this.#segments;
+    const isDone = idleSegment !== null && idleSegment.nextSequence <= this.#cursor.savedLowWater;
+    return Math.max(0, this.#freeBytes + (isDone ? idleSegment.bytes : 0));
+  }
+
+  get #freeBytes(): number {
+    return this.#settings.bytesMax - OVERHEAD_BYTES - this.#segments.usedBytes;
   }
 
   /** The number that the next message of this stream and topic will carry. @throws `SST_TOPIC_LIMIT` */
@@ -134,25 +141,38 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   /**
    * Appends a finished message; `flush` makes it last.
    *
+   * @param acknowledging - Its source is told when it can't be written; otherwise it counts as dropped then.
    * @returns Its number in the log.
    * @throws SidestreamError `SST_SPOOL_FULL` when the budget is used up, or what stopped the log; nothing was taken.
    */
-  append(message: Message): number {
+  append(message: Message, acknowledging: boolean): number {
     if (this.#stopped !== null) throw this.#stopped;
     const bytes = messagePayloadBytesMax(message);
-    if (bytes > this.roomBytes) {
-      throw (
-        this.stopped ??
-        new SidestreamError("SST_SPOOL_FULL", `the spool of ${this.destination} holds ${this.#segments.usedBytes} of ${this.#settings.bytesMax} bytes`)
-      );
+    if (bytes > this.#freeBytes) {
+      if (bytes > this.roomBytes) throw this.stopped ?? this.#full();
+      // All of the open segment is done: it is closed, and removed with the next confirmation.
+      this.#segments.endSegment();
     }
     const { stream, topic } = message;
     const number = this.#numbers.peek(stream, topic);
     // Counted only once it is in: a batch that opens a segment writes down the state before this message.
-    const tag: FrameTag = { stream, tenant: this.#accepted.add(stream, message.tenant, 0), lane: LANE_UNASSIGNED, acceptedMs: message.acceptedMs };
-    const sequence = this.#segments.append("message", bytes, (target, offset) => encodeMessage(target, offset, message, number, LANE_UNASSIGNED), tag);
+    const tag: FrameTag = {
+      stream,
+      tenant: this.#accepted.add(stream, message.tenant, 0),
+      lane: LANE_UNASSIGNED,
+      acceptedMs: message.acceptedMs,
+      acknowledging,
+    };
+    const sequence = this.#segments.append(
+      "message",
+      bytes,
+      (target, offset) => encodeMessage(target, offset, message, number, LANE_UNASSIGNED),
+      tag,
+    );
     this.#numbers.take(stream, topic);
+    // Both at once, so that the counts add up at every moment.
     this.#accepted.add(stream, tag.tenant, 1);
+    this.#pending.add(stream, tag.tenant, 1);
     return sequence;
   }
 
@@ -171,24 +191,15 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.#cursor.ranges.has(logSequence);
   }
 
-  read(fromSequence: number, bytesMax: number): Promise<ReadResult> {
-    return this.#reader.read(this.#segments.segments, this.durableSequence, fromSequence, bytesMax);
+  async read(fromSequence: number, bytesMax: number): Promise<ReadResult> {
+    const result = await this.#reader.read(this.#segments.segments, this.durableSequence, fromSequence, bytesMax);
+    await this.#lost.bookMet();
+    return result;
   }
 
   waitBeyond(sequence: number, signal: AbortSignal): Promise<void> {
     if (this.durableSequence > sequence || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiter = {
-        sequence,
-        wake: () => {
-          signal.removeEventListener("abort", waiter.wake);
-          this.#waiters.delete(waiter);
-          resolve();
-        },
-      };
-      this.#waiters.add(waiter);
-      signal.addEventListener("abort", waiter.wake, { once: true });
-    });
+    return this.#waiters.wait(sequence, signal);
   }
 
   async confirm(confirmations: readonly Confirmation[]): Promise<void> {
@@ -208,7 +219,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
       turnedAway: this.#cursor.turnedAway.table(),
       outcomes: this.#cursor.outcomes.table(),
       pending: this.#pending.table(),
-      damagedMessages: this.#damagedMessages,
+      damagedMessages: this.#lost.messages,
       usedBytes: this.#segments.usedBytes,
       bytesMax: this.#settings.bytesMax,
       segments: this.#segments.segments.length,
@@ -219,82 +230,76 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     };
   }
 
-  /** Writes what waits and the cursor, and lets the files go. */
+  /** Writes what waits and the cursor, and lets the files go, also when a part of it fails; that is thrown then. */
   async close(): Promise<void> {
-    await this.#segments.close();
-    await this.#reader.close();
-    await this.#cursor.close();
+    try {
+      await this.#segments.close();
+    } finally {
+      try {
+        await this.#reader.close();
+      } finally {
+        await this.#freeing;
+        await this.#cursor.close();
+      }
+    }
   }
 
   state(): LogStateRecord {
-    return { version: 1, sequences: this.#numbers.table(), accepted: this.#accepted.table(), progress: this.#progress, control: this.#control };
+    return {
+      version: 1,
+      sequences: this.#numbers.table(),
+      accepted: this.#accepted.table(),
+      progress: this.#progress,
+      control: this.#control,
+    };
   }
 
   batchSealed(): void {
     this.#numbers.sealBatch();
   }
 
-  batchDurable(tags: readonly FrameTag[]): void {
+  batchDurable(): void {
     this.#numbers.batchDurable();
-    for (const { stream, tenant } of tags) this.#pending.add(stream, tenant, 1);
-    for (const waiter of this.#waiters) if (waiter.sequence < this.durableSequence) waiter.wake();
+    if (this.#unreadable !== null) this.#cursor.ranges.addRange(...this.#unreadable);
+    this.#unreadable = null;
+    this.#waiters.reached(this.durableSequence);
   }
 
   batchesFailed(tags: readonly FrameTag[]): void {
     this.#numbers.rollBack();
-    for (const { stream, tenant } of tags) this.#accepted.add(stream, tenant, -1);
-  }
-
-  /** A cursor that knows more than the log holds means that numbers were used which are gone: they must not come again. */
-  #checkCursor(segments: readonly Segment[], nextSequence: number): void {
-    const { ranges } = this.#cursor;
-    if (ranges.end > nextSequence) {
-      const text = `the log of ${this.destination} ends at ${nextSequence}, but ${ranges.end - 1} was already confirmed`;
-      this.#stopped = new SidestreamError("SST_SPOOL_CUT", text);
-    }
-    const first = segments[0]?.header.baseSequence ?? nextSequence;
-    if (ranges.lowWater >= first) return;
-    const isNew = ranges.lowWater === 1 && segments.length === 0;
-    ranges.addRange(ranges.lowWater, first);
-    if (isNew) return;
-    const text = `the cursor of ${this.destination} is older than the log; messages from ${first} on are sent, some of them again`;
-    this.#settings.onFinding({ kind: "cursor-behind", path: this.#settings.folder, offset: 0, bytes: 0, framesLost: 0, text });
-  }
-
-  /** Pending is counted from what the log holds above the cursor: by summary where a segment is untouched, else by reading. */
-  async #countPending(segments: readonly Segment[]): Promise<void> {
-    const { ranges } = this.#cursor;
-    for (const segment of segments) {
-      if (segment.nextSequence <= ranges.lowWater) continue;
-      const isUntouched = ranges.end <= segment.header.baseSequence;
-      if (isUntouched) this.#pending.load(segment.counts.table());
-      else await this.#countUnconfirmed(segment);
+    for (const { stream, tenant, acknowledging } of tags) {
+      this.#accepted.add(stream, tenant, -1);
+      this.#pending.add(stream, tenant, -1);
+      if (!acknowledging) this.countTurnedAway(stream, tenant, "dropped", "disk");
     }
   }
 
-  async #countUnconfirmed(segment: Segment): Promise<void> {
-    const file = await this.#settings.disk.open(segment.path, "read");
-    const position = { offset: DATA_OFFSET, framesLeft: 0, sequence: segment.header.baseSequence };
-    try {
-      for (;;) {
-        const { frames, ended } = await scanFrames(file, segment.header.salt, position, segment.bytes, SCAN_BYTES);
-        for (const frame of frames) {
-          if (frame.type !== FRAME_TYPES.message || this.isConfirmed(frame.sequence)) continue;
-          const { stream, tenant } = decodeMessage(frame.payload, frame.sequence);
-          this.#pending.add(stream, this.#accepted.keyOf(stream, tenant), 1);
-        }
-        if (ended) return;
-      }
-    } finally {
-      await file.close();
-    }
+  #full(): SidestreamError {
+    return new SidestreamError(
+      "SST_SPOOL_FULL",
+      `the spool of ${this.destination} holds ${this.#segments.usedBytes} of ${this.#settings.bytesMax} bytes`,
+    );
   }
 
-  /** Removes sealed segments whose messages are all done. */
-  async #freeSegments(): Promise<void> {
-    for (const segment of [...this.#segments.segments]) {
-      if (!segment.sealed || segment.nextSequence > this.confirmedSequence) return;
-      await this.#segments.drop(segment);
+  /**
+   * Removes sealed segments whose messages are all done, by the cursor that is on disk. One that can't be removed is
+   * tried again with the next confirmation; until then its bytes count as used.
+   */
+  #freeSegments(): Promise<void> {
+    this.#freeing ??= this.#freeDone().then(
+      () => void (this.#freeing = null),
+      () => void (this.#freeing = null),
+    );
+    return this.#freeing;
+  }
+
+  async #freeDone(): Promise<void> {
+    const { segments } = this.#segments;
+    // The last one with frames stays: its state frame, or its summary, alone tells which numbers were used.
+    const last = segments.findLastIndex(({ header, nextSequence }) => nextSequence > header.baseSequence);
+    for (const segment of segments.slice(0, Math.max(0, last))) {
+      if (segment.nextSequence > this.#cursor.savedLowWater) return;
+      await this.#segments.drop(segment, segment.damaged);
     }
   }
 }

@@ -23,6 +23,8 @@ export interface DiskFile {
 export interface Disk {
   makeFolder(path: string): Promise<void>;
   list(folder: string): Promise<readonly string[]>;
+  /** Names of the folders in a folder. */
+  listFolders(folder: string): Promise<readonly string[]>;
   /** Opens an existing file, or with `create` a new one (an existing one is an error). */
   open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile>;
   remove(path: string): Promise<void>;
@@ -35,12 +37,20 @@ export interface Disk {
 /** Messages are personal data: nobody else may read them. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+const OPENING = { read: "read", write: "open", create: "create" } as const;
+/** A refusal of these is not for want of the right to write. */
+const READING = new Set(["list", "look at", "read"]);
 const OPEN_FLAGS = { read: "r", write: "r+", create: "wx+" } as const;
 
 export const disk: Disk = {
-  makeFolder: (path) => guard("create the folder", path, async () => void (await mkdir(path, { recursive: true, mode: FOLDER_MODE }))),
+  makeFolder: (path) => guard("create the folder", path, () => makeFolders(path)),
   list: (folder) => guard("list", folder, () => readdir(folder)),
-  open: (path, mode) => guard("open", path, async () => new SystemFile(path, await open(path, OPEN_FLAGS[mode], FILE_MODE))),
+  listFolders: (folder) =>
+    guard("list", folder, async () => {
+      const entries = await readdir(folder, { withFileTypes: true });
+      return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    }),
+  open: (path, mode) => guard(OPENING[mode], path, async () => new SystemFile(path, await open(path, OPEN_FLAGS[mode], FILE_MODE))),
   remove: (path) => guard("remove", path, () => rm(path)),
   rename: (from, to) => guard("rename", from, () => rename(from, to)),
   syncFolder: (path) =>
@@ -54,10 +64,29 @@ export const disk: Disk = {
       return true;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw ioError("look at", path, cause);
+      throw diskError("look at", path, cause);
     }
   },
 };
+
+/** Step by step, since the recursive `mkdir` of Node says ENOENT where a mount is read-only. */
+async function makeFolders(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolders(parent);
+  try {
+    await mkdir(path, { mode: FOLDER_MODE });
+  } catch (cause) {
+    if (!(await isFolder(path))) throw cause;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
 
 class SystemFile implements DiskFile {
   readonly #path: string;
@@ -70,7 +99,7 @@ class SystemFile implements DiskFile {
 
   write(bytes: Buffer, offset: number): Promise<void> {
     return guard("write to", this.#path, async () => {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, offset + done);
         done += bytesWritten;
       }
@@ -110,16 +139,18 @@ async function guard<Result>(operation: string, path: string, act: () => Promise
   try {
     return await act();
   } catch (cause) {
-    throw ioError(operation, path, cause);
+    throw diskError(operation, path, cause);
   }
 }
 
-function ioError(operation: string, path: string, cause: unknown): SidestreamError {
+/** What a refusal of the system is to Sidestream. */
+export function diskError(operation: string, path: string, cause: unknown): SidestreamError {
   const system = cause as NodeJS.ErrnoException;
-  const readOnly = system.code === "EROFS" || system.code === "EACCES" || system.code === "EPERM";
-  const where = operation === "create the folder" ? dirname(path) : path;
   const text = `could not ${operation} ${path}: ${system.code ?? system.message}`;
-  return new SidestreamError(readOnly ? "SST_SPOOL_READ_ONLY" : "SST_SPOOL_IO", readOnly ? `${text} (${where} can't be written to)` : text, { cause });
+  const isRefused = system.code === "EROFS" || system.code === "EACCES" || system.code === "EPERM";
+  if (!isRefused || READING.has(operation)) return new SidestreamError("SST_SPOOL_IO", text, { cause });
+  const where = operation.startsWith("create") ? dirname(path) : path;
+  return new SidestreamError("SST_SPOOL_READ_ONLY", `${text} (${where} can't be written to)`, { cause });
 }
 
 /** The system's code behind a disk error: `ENOSPC`, `EIO`. */

@@ -12,6 +12,9 @@ export const DATA_OFFSET = 8192;
 const HEADER_COPY_OFFSETS = [0, 4096] as const;
 const HEADER_BYTES = 512;
 const HEADER_CRC_OFFSET = 508;
+/** Flags of a segment that a reader must know; the low half may be ignored by one that doesn't. This release sets none. */
+const FLAGS_REQUIRED = 0xffff_0000;
+const FLAGS_KNOWN = 0;
 const SEGMENT_MAGIC = Buffer.from("SSTSEGMT", "latin1");
 /** A destination's name, as UTF-8. */
 export const LOG_NAME_BYTES_MAX = 255;
@@ -40,8 +43,10 @@ export interface SegmentHeader {
   readonly baseSequence: number;
   /** Seed of all checksums in this use of the file. */
   readonly salt: number;
+  readonly flags: number;
   readonly createdMs: number;
-  readonly kind: LogKind;
+  /** Null: a kind that this release doesn't know. */
+  readonly kind: LogKind | null;
   readonly name: string;
 }
 
@@ -77,14 +82,27 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   writeU64(copy, header.number, 32);
   writeU64(copy, header.baseSequence, 40);
   copy.writeUInt32LE(header.salt, 48);
+  copy.writeUInt32LE(header.flags, 52);
   copy.writeDoubleLE(header.createdMs, 56);
-  copy.writeUInt8(LOG_KINDS[header.kind], 72);
+  copy.writeUInt8(header.kind === null ? 0 : LOG_KINDS[header.kind], 72);
   const name = Buffer.from(header.name, "utf8");
   copy.writeUInt8(name.length, 73);
   name.copy(copy, 74);
   copy.writeUInt32LE(crc32(copy.subarray(0, HEADER_CRC_OFFSET)), HEADER_CRC_OFFSET);
   for (const offset of HEADER_COPY_OFFSETS) copy.copy(block, offset);
   return block;
+}
+
+function kindOf(code: number): LogKind | null {
+  if (code === LOG_KINDS.messages) return "messages";
+  return code === LOG_KINDS.deadLetters ? "deadLetters" : null;
+}
+
+/** Why this release can't read a segment that a newer one wrote; null when it can. */
+export function newerFormat(header: SegmentHeader): string | null {
+  if (header.version > FORMAT_VERSION) return `has format ${header.version}; this release reads up to ${FORMAT_VERSION}`;
+  const unknown = (header.flags & FLAGS_REQUIRED & ~FLAGS_KNOWN) >>> 0;
+  return unknown === 0 ? null : `needs what this release doesn't have (flags ${unknown.toString(16)})`;
 }
 
 /** Reads the first copy that is whole; null when neither is. The version is not judged here. */
@@ -99,8 +117,9 @@ export function decodeSegmentHeader(block: Buffer): SegmentHeader | null {
       number: readU64(copy, 32),
       baseSequence: readU64(copy, 40),
       salt: copy.readUInt32LE(48),
+      flags: copy.readUInt32LE(52),
       createdMs: copy.readDoubleLE(56),
-      kind: copy.readUInt8(72) === LOG_KINDS.deadLetters ? "deadLetters" : "messages",
+      kind: kindOf(copy.readUInt8(72)),
       name: copy.toString("utf8", 74, 74 + copy.readUInt8(73)),
     };
   }
@@ -140,7 +159,14 @@ export function findBatchHeader(bytes: Buffer, from: number, salt: number): numb
   return -1;
 }
 
-export function encodeFrameHeader(target: Buffer, offset: number, type: FrameType, sequence: number, payloadBytes: number, salt: number): void {
+export function encodeFrameHeader(
+  target: Buffer,
+  offset: number,
+  type: FrameType,
+  sequence: number,
+  payloadBytes: number,
+  salt: number,
+): void {
   const payloadAt = offset + FRAME_HEADER_BYTES;
   target.writeUInt32LE(payloadBytes, offset);
   target.writeUInt32LE(FRAME_TYPES[type], offset + 4);
@@ -155,7 +181,12 @@ export function decodeFrameHeader(bytes: Buffer, offset: number, salt: number): 
   const payloadBytes = bytes.readUInt32LE(offset);
   if (payloadBytes > FRAME_PAYLOAD_BYTES_MAX) return null;
   if (bytes.readUInt32LE(offset + 20) !== crc32(bytes.subarray(offset, offset + 20), salt)) return null;
-  return { payloadBytes, type: bytes.readUInt8(offset + 4), sequence: readU64(bytes, offset + 8), payloadCrc: bytes.readUInt32LE(offset + 16) };
+  return {
+    payloadBytes,
+    type: bytes.readUInt8(offset + 4),
+    sequence: readU64(bytes, offset + 8),
+    payloadCrc: bytes.readUInt32LE(offset + 16),
+  };
 }
 
 /** Writes a whole number up to 2^53. */

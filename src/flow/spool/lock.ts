@@ -4,13 +4,17 @@
  * Promise: an exclusive SQLite transaction on a file in the folder. The kernel frees it when the process ends, however
  * it ends; no process id is written down that could be another's tomorrow.
  */
-import { statfs } from "node:fs/promises";
+import { access, chmod, constants, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SidestreamError } from "../../errors.ts";
 import { disk } from "./disk.ts";
 
 const LOCK_FILE = "lock";
+const LOCK_MODE = 0o600;
+const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
+const SQLITE_CANTOPEN = 14;
 
 /** Types of file systems that live on another machine (statfs), where fdatasync and locks promise less. */
 const NETWORK_DISKS: Readonly<Record<number, string>> = {
@@ -26,7 +30,13 @@ const NETWORK_DISKS: Readonly<Record<number, string>> = {
 };
 
 export interface DataFolderLock {
+  /** Again is harmless. */
   release(): void;
+}
+
+/** The name of the network file system by its statfs type; null for any other. */
+export function networkDisk(type: number): string | null {
+  return NETWORK_DISKS[type >>> 0] ?? null;
 }
 
 /**
@@ -36,30 +46,34 @@ export interface DataFolderLock {
  */
 export async function lockDataFolder(folder: string): Promise<DataFolderLock> {
   await disk.makeFolder(folder);
-  const network = NETWORK_DISKS[(await statfs(folder)).type];
-  if (network !== undefined) throw new SidestreamError("SST_SPOOL_NETWORK_DISK", `${folder} is on a network file system (${network})`);
+  const network = networkDisk((await statfs(folder)).type);
+  if (network !== null) throw new SidestreamError("SST_SPOOL_NETWORK_DISK", `${folder} is on a network file system (${network})`);
   const path = join(folder, LOCK_FILE);
+  // Only SQLite opens the file: closing another handle on it would free the lock of this process, by the rules of POSIX.
+  const isNew = !(await disk.exists(path));
   let database: DatabaseSync | null = null;
   try {
-    // The file is made through our own interface first, so that it is private and a refusal has our words.
-    if (!(await disk.exists(path))) await (await disk.open(path, "create")).close();
-    else await (await disk.open(path, "write")).close();
     database = new DatabaseSync(path, { timeout: 0 });
     database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS held (since TEXT)");
+    if (isNew) await chmod(path, LOCK_MODE);
   } catch (cause) {
     database?.close();
-    throw lockError(folder, cause);
+    throw await lockError(folder, cause);
   }
   const held = database;
   return { release: () => held.isOpen && held.close() };
 }
 
-function lockError(folder: string, cause: unknown): unknown {
-  const code = (cause as { readonly errcode?: number }).errcode;
-  const SQLITE_BUSY = 5;
-  const SQLITE_READONLY = 8;
-  if (code === undefined) return cause;
-  if ((code & 0xff) === SQLITE_BUSY) return new SidestreamError("SST_SPOOL_LOCKED", `another process uses the data folder ${folder}`, { cause });
-  if ((code & 0xff) === SQLITE_READONLY) return new SidestreamError("SST_SPOOL_READ_ONLY", `${folder} can't be written to`, { cause });
+/** What a refusal of SQLite means. */
+async function lockError(folder: string, cause: unknown): Promise<SidestreamError> {
+  const code = ((cause as { readonly errcode?: number }).errcode ?? 0) & 0xff;
+  if (code === SQLITE_BUSY) return new SidestreamError("SST_SPOOL_LOCKED", `another process uses the data folder ${folder}`, { cause });
+  const isWritable = await access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (code === SQLITE_READONLY || (code === SQLITE_CANTOPEN && !isWritable)) {
+    return new SidestreamError("SST_SPOOL_READ_ONLY", `${folder} can't be written to`, { cause });
+  }
   return new SidestreamError("SST_SPOOL_IO", `could not lock ${folder}: ${(cause as Error).message}`, { cause });
 }

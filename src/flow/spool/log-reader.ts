@@ -40,10 +40,8 @@ export class LogReader {
     let next = fromSequence;
     while (next < durableSequence) {
       const segment = segments.find(({ nextSequence }) => nextSequence > next);
-      if (segment === undefined) {
-        this.#watch.skipped(next, durableSequence);
-        return { messages: [], nextSequence: durableSequence };
-      }
+      // Numbers that no segment has yet: they are stepped over when the next segment is there.
+      if (segment === undefined) return { messages: [], nextSequence: durableSequence };
       if (segment.header.baseSequence > next) {
         this.#watch.skipped(next, segment.header.baseSequence);
         next = segment.header.baseSequence;
@@ -80,13 +78,16 @@ export class LogReader {
     while (messages.length === 0 && this.#position.sequence < end) {
       const before = this.#position.sequence;
       const result = await scanFrames(this.#file as DiskFile, segment.header.salt, this.#position, limit, bytesMax);
-      for (const hole of result.holes) this.#watch.damaged(segment, hole);
-      this.#sort(result.frames, before, from, messages);
+      for (const hole of result.holes) if (hole.sequence < end) this.#watch.damaged(segment, hole);
+      // What stands at or above the end is a copy: a later segment begins with it anew.
+      const hasCopies = this.#position.sequence > end;
+      if (hasCopies) this.#position.sequence = end;
+      this.#sort(hasCopies ? result.frames.filter(({ sequence }) => sequence < end) : result.frames, before, from, messages);
       if (!result.ended || this.#position.sequence >= end) continue;
       // Frames that were on disk are missing at the segment's end.
-      const hole = { offset: this.#position.offset, bytes: limit - this.#position.offset, sequence: this.#position.sequence, framesLost: end - this.#position.sequence };
-      this.#watch.damaged(segment, hole);
-      this.#watch.skipped(this.#position.sequence, end);
+      const { offset, sequence } = this.#position;
+      this.#watch.damaged(segment, { offset, bytes: limit - offset, sequence, framesLost: end - sequence });
+      this.#watch.skipped(sequence, end);
       this.#position.sequence = end;
     }
     return messages;

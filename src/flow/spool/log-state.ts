@@ -96,7 +96,8 @@ export class TopicNumbers {
   }
 
   load(table: StreamTable): void {
-    for (const [stream, topics] of Object.entries(table)) for (const [topic, next] of Object.entries(topics)) this.found(stream, topic, next - 1);
+    for (const [stream, topics] of Object.entries(table))
+      for (const [topic, next] of Object.entries(topics)) this.found(stream, topic, next - 1);
   }
 
   #entry(stream: string, topic: string): TopicNumber {
@@ -141,7 +142,8 @@ export class TenantCounts {
   }
 
   load(table: StreamTable): void {
-    for (const [stream, tenants] of Object.entries(table)) for (const [tenant, count] of Object.entries(tenants)) this.add(stream, tenant, count);
+    for (const [stream, tenants] of Object.entries(table))
+      for (const [tenant, count] of Object.entries(tenants)) this.add(stream, tenant, count);
   }
 
   total(): number {

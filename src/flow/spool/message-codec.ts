@@ -1,12 +1,17 @@
 /** The payload of a message frame, and of a dead letter, which is a message with the reason before it. */
 import type { Message } from "../message/message.ts";
-import { readU64, writeU64 } from "./format.ts";
+import { align, FRAME_HEADER_BYTES, readU64, writeU64 } from "./format.ts";
 import type { SpooledMessage } from "./spooled.ts";
 
 /** Lane of a message whose lane is chosen when it is sent. */
 export const LANE_UNASSIGNED = 0xffff_ffff;
 const FIXED_BYTES = 40;
 const STRING_COUNT = 7;
+/** Bytes of the smallest frame that holds a message. */
+export const MESSAGE_FRAME_BYTES_MIN = align(FRAME_HEADER_BYTES + FIXED_BYTES + STRING_COUNT * 4);
+
+/** A message as it stands in the log, with the lane that was fixed when it was appended. */
+export type DecodedMessage = SpooledMessage & { readonly lane: number };
 
 /** Upper bound of a message's payload in bytes: no UTF-16 unit takes more than three bytes of UTF-8. */
 export function messagePayloadBytesMax(message: Message): number {
@@ -56,7 +61,7 @@ function writeText(target: Buffer, at: number, text: string): number {
 }
 
 /** Reads a message's payload. The checksum was checked before, so a length that doesn't fit is a fault of ours. */
-export function decodeMessage(payload: Buffer, logSequence: number): SpooledMessage & { readonly lane: number } {
+export function decodeMessage(payload: Buffer, logSequence: number): DecodedMessage {
   const reader = new TextReader(payload, FIXED_BYTES);
   const stream = reader.next();
   const revision = reader.next();
@@ -68,7 +73,15 @@ export function decodeMessage(payload: Buffer, logSequence: number): SpooledMess
   const headers: [string, string][] = [];
   for (let left = payload.readUInt32LE(36); left > 0; left--) headers.push([reader.next(), reader.next()]);
   return {
-    stream, revision, tenant, source, eventId, topic, key, headers, logSequence,
+    stream,
+    revision,
+    tenant,
+    source,
+    eventId,
+    topic,
+    key,
+    headers,
+    logSequence,
     acceptedMs: payload.readDoubleLE(0),
     sourcePosition: readU64(payload, 8),
     sequence: readU64(payload, 16),
@@ -112,7 +125,7 @@ export function encodeDeadLetter(cause: DeadLetterCause, message: Message, seque
   return target.subarray(0, 4 + head.length + encodeMessage(target, 4 + head.length, message, sequence, LANE_UNASSIGNED));
 }
 
-export function decodeDeadLetter(payload: Buffer): { readonly cause: DeadLetterCause; readonly message: SpooledMessage } {
+export function decodeDeadLetter(payload: Buffer): { readonly cause: DeadLetterCause; readonly message: DecodedMessage } {
   const headBytes = payload.readUInt32LE(0);
   const cause = JSON.parse(payload.toString("utf8", 4, 4 + headBytes)) as DeadLetterCause;
   return { cause, message: decodeMessage(payload.subarray(4 + headBytes), cause.logSequence) };

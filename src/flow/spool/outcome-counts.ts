@@ -23,7 +23,10 @@ export class OutcomeCounts {
 
   constructor(table: OutcomeTable) {
     for (const [stream, tenants] of Object.entries(table)) {
-      this.#streams.set(stream, new Map(Object.entries(tenants).map(([tenant, outcomes]) => [tenant, { ...outcomes, dropped: { ...outcomes.dropped } }])));
+      this.#streams.set(
+        stream,
+        new Map(Object.entries(tenants).map(([tenant, outcomes]) => [tenant, { ...outcomes, dropped: { ...outcomes.dropped } }])),
+      );
     }
   }
 

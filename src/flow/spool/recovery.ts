@@ -2,56 +2,63 @@
  * Finds out, at start, what a log's folder holds.
  *
  * Promise: what was on disk is there again, in order; a tail that was never finished is cut and reported; damage below
- * what was durable is reported and stepped over; start-up always ends with an answer. Sealed segments are known by
- * their summaries; only the open one, and those that the cursor stands in, are read.
+ * what was durable is reported and stepped over; start-up always ends with an answer. What it gives as durable is
+ * synced first. Sealed segments are known by their summaries; only the open one, and those without a whole summary,
+ * are read.
+ *
+ * @see docs/spool-format.md, section 7
  */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { SidestreamError } from "../../errors.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { DATA_OFFSET, decodeSegmentHeader, FORMAT_VERSION, FRAME_TYPES, type LogKind } from "./format.ts";
+import { damageText, type SpoolFinding } from "./findings.ts";
+import { align, encodeSegmentHeader, FRAME_HEADER_BYTES, FRAME_TYPES, type LogKind } from "./format.ts";
+import { LogFolder, openSegment } from "./log-folder.ts";
 import type { LogStateRecord } from "./log-state.ts";
-import { decodeDeadLetter, decodeMessage } from "./message-codec.ts";
-import { DAMAGED_SUFFIX, readSummary, segmentOf, SEGMENT_SUFFIX, type Segment, type SegmentSummary } from "./segment.ts";
-import { scanFrames, type Frame, type Hole } from "./segment-scan.ts";
+import { decodeDeadLetter, decodeMessage, MESSAGE_FRAME_BYTES_MIN } from "./message-codec.ts";
+import { RecoveredState } from "./recovered-state.ts";
+import { copyBounds, countMessage, loadSummary, readSummary, type Segment, type SegmentSummary } from "./segment.ts";
+import { walkSegment, type Frame } from "./segment-scan.ts";
 
-/** One finding of a start-up or a check. */
-export interface SpoolFinding {
-  readonly kind: "cut-tail" | "damage" | "unreadable-segment" | "empty-segment-removed" | "missing-numbers" | "cursor-behind";
+/** Numbers that were on disk and that nothing holds any more: from inclusive, to exclusive. */
+export interface LostNumbers {
+  readonly from: number;
+  readonly to: number;
+  /** The segment that comes after them or had them. */
   readonly path: string;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly framesLost: number;
-  readonly text: string;
+  /** False: whole segments are missing between two others. Whether anything is lost with them, the cursor tells. */
+  readonly reported: boolean;
 }
 
 export interface RecoveredLog {
   readonly logId: string;
   readonly segments: Segment[];
-  /** Handle of the last segment, when it isn't sealed. */
+  /** Handle of the last segment, when it may be written on. */
   readonly open: DiskFile | null;
+  /** Number after the last frame that could be read. */
+  readonly readableEnd: number;
+  /** Number that the next frame gets: beyond what a last file that can't be read may have held. */
   readonly nextSequence: number;
+  /** Highest number of a segment's file; new ones go on from it. */
+  readonly lastNumber: number;
   /** The state after all of it. */
   readonly state: LogStateRecord;
+  /** False: the state was lost, so that nobody knows which numbers were used. */
+  readonly stateKnown: boolean;
+  readonly lost: readonly LostNumbers[];
   readonly findings: readonly SpoolFinding[];
 }
 
-/** What is told of each frame that had to be read, so that the owner can count. */
-export type FrameVisitor = (frame: Frame, segment: Segment) => void;
-
-const SCAN_BYTES = 4 * 1024 * 1024;
-/** Numbers skipped after a last segment that can't be read: more than a segment of the largest size can hold. */
-const NUMBERS_SKIPPED_AFTER_DAMAGE = 4_194_304;
-export const EMPTY_STATE: LogStateRecord = { version: 1, sequences: {}, accepted: {}, progress: {}, control: [] };
+/** Numbers skipped after a last segment that can't be read, at least: more than one of the usual size can hold. */
+const NUMBERS_SKIPPED_MIN = 4_194_304;
 
 export class LogRecovery {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #kind: LogKind;
   readonly #writes: boolean;
-  readonly findings: SpoolFinding[] = [];
-  #state: LogStateRecord = EMPTY_STATE;
-  #logId: string | null = null;
+  readonly #findings: SpoolFinding[] = [];
+  readonly #lost: LostNumbers[] = [];
+  readonly #state = new RecoveredState();
 
   /** @param writes - False to look only: nothing is cut, removed or set aside. */
   constructor(disk: Disk, folder: string, kind: LogKind, writes: boolean) {
@@ -61,184 +68,159 @@ export class LogRecovery {
     this.#writes = writes;
   }
 
-  /** @param visit - Called for each frame of the open segment, and of sealed ones without a whole summary. */
-  async run(visit: FrameVisitor): Promise<RecoveredLog> {
-    if (this.#writes) await this.#disk.makeFolder(this.#folder);
-    const segments = await this.#readHeaders();
-    let open: DiskFile | null = null;
-    for (const [index, segment] of segments.entries()) {
-      const isLast = index === segments.length - 1;
-      const file = await this.#disk.open(segment.path, isLast && this.#writes ? "write" : "read");
-      const keep = await this.#readSegment(segment, file, isLast, visit);
-      if (keep && this.#writes) open = file;
-      else await file.close();
+  /**
+   * @throws SidestreamError `SST_SPOOL_VERSION` for a newer format, `SST_SPOOL_DAMAGED` when the folder is a mix of
+   * logs, `SST_SPOOL_IO` or `SST_SPOOL_READ_ONLY`.
+   */
+  async run(): Promise<RecoveredLog> {
+    if (this.#writes) {
+      await this.#disk.makeFolder(this.#folder);
+      // After a crash of the process alone, names that were made or removed may not be on disk yet.
+      await this.#disk.syncFolder(this.#folder);
     }
-    const last = segments.at(-1);
-    const skipped = this.findings.some(({ kind }) => kind === "unreadable-segment") ? NUMBERS_SKIPPED_AFTER_DAMAGE : 0;
+    const folder = new LogFolder(this.#disk, this.#folder, this.#kind, this.#writes);
+    const segments = await folder.read();
+    this.#findings.push(...folder.findings);
+    const open = await this.#readSegments(segments);
+    const readableEnd = segments.at(-1)?.nextSequence ?? 1;
+    const isSkipping = folder.unreadableBytes > 0 && segments.length > 0;
+    const skipped = isSkipping ? Math.max(NUMBERS_SKIPPED_MIN, Math.ceil(folder.unreadableBytes / FRAME_HEADER_BYTES)) : 0;
+    if (isSkipping) this.#state.lose(readableEnd + Math.ceil(folder.unreadableBytes / MESSAGE_FRAME_BYTES_MIN));
     return {
-      logId: this.#logId ?? randomBytes(16).toString("hex"),
+      logId: folder.logId ?? randomBytes(16).toString("hex"),
       segments,
-      open: skipped > 0 ? await closed(open, last) : open,
-      nextSequence: (last?.nextSequence ?? 1) + skipped,
-      state: this.#state,
-      findings: this.findings,
+      open: await this.#openToWrite(open, segments.at(-1), isSkipping),
+      nextSequence: readableEnd + skipped,
+      readableEnd,
+      lastNumber: folder.lastNumber,
+      state: this.#state.record(),
+      stateKnown: this.#state.known,
+      lost: this.#lost,
+      findings: this.#findings,
     };
   }
 
-  async #readHeaders(): Promise<Segment[]> {
-    const names = (await this.#disk.list(this.#folder)).filter((name) => name.endsWith(SEGMENT_SUFFIX)).toSorted();
-    const segments: Segment[] = [];
-    for (const name of names) {
-      const segment = await this.#readHeader(join(this.#folder, name));
-      if (segment !== null) segments.push(segment);
-    }
-    return segments;
+  /** After damage the last segment is not written to again: the next one opens with a state that takes it into account. */
+  async #openToWrite(open: DiskFile | null, last: Segment | undefined, isSkipping: boolean): Promise<DiskFile | null> {
+    if (last === undefined || (!last.damaged && !isSkipping)) return open;
+    await open?.close();
+    last.sealed = true;
+    return null;
   }
 
-  async #readHeader(path: string): Promise<Segment | null> {
-    const file = await this.#disk.open(path, "read");
-    const block = Buffer.alloc(DATA_OFFSET);
-    const bytes = await file.size();
-    await file.read(block, 0).finally(() => file.close());
-    const header = decodeSegmentHeader(block);
-    if (header === null) {
-      await this.#setAside(path, bytes);
-      return null;
+  /** Returns the last segment's handle, when it isn't sealed. Segments that went away while we look are left out. */
+  async #readSegments(segments: Segment[]): Promise<DiskFile | null> {
+    const bounds = copyBounds(segments);
+    let before: Segment | null = null;
+    for (const [index, segment] of [...segments].entries()) {
+      const isLast = index === bounds.length - 1;
+      const file = await openSegment(this.#disk, segment.path, isLast && this.#writes ? "write" : "read", this.#writes);
+      if (file === null) {
+        segments.splice(segments.indexOf(segment), 1);
+        continue;
+      }
+      let keep = false;
+      try {
+        if (before !== null && before.nextSequence < segment.header.baseSequence) this.#noteMissing(before, segment);
+        const isOpen = await this.#readSegment(segment, file, bounds[index] ?? Infinity);
+        // After a crash of the process alone, what is read here may not be on disk yet.
+        if (isLast && this.#writes) await file.sync();
+        keep = isOpen && this.#writes;
+      } finally {
+        if (!keep) await file.close();
+      }
+      if (keep) return file;
+      before = segment;
     }
-    if (header.version > FORMAT_VERSION) {
-      throw new SidestreamError("SST_SPOOL_VERSION", `${path} has format ${header.version}; this release reads up to ${FORMAT_VERSION}`);
-    }
-    if (header.kind !== this.#kind) throw new SidestreamError("SST_SPOOL_DAMAGED", `${path} belongs to another kind of log (${header.kind})`);
-    this.#logId ??= header.logId;
-    if (header.logId !== this.#logId) {
-      throw new SidestreamError("SST_SPOOL_DAMAGED", `${path} belongs to log ${header.logId}, its neighbours to ${this.#logId}: a folder was mixed up`);
-    }
-    const segment = segmentOf(header, path);
-    segment.bytes = bytes;
-    return segment;
+    return null;
   }
 
-  async #setAside(path: string, bytes: number): Promise<void> {
-    const isEmpty = bytes <= DATA_OFFSET;
-    if (isEmpty) {
-      this.#note("empty-segment-removed", path, 0, bytes, 0, "a segment file that was never finished being made; nothing was in it");
-      if (this.#writes) await this.#disk.remove(path);
-      return;
-    }
-    this.#note("unreadable-segment", path, 0, bytes, 0, `both copies of the header are damaged; the file is kept as ${path}${DAMAGED_SUFFIX}`);
-    if (this.#writes) await this.#disk.rename(path, path + DAMAGED_SUFFIX);
-  }
-
-  /** Returns true when the file stays open for appending. */
-  async #readSegment(segment: Segment, file: DiskFile, isLast: boolean, visit: FrameVisitor): Promise<boolean> {
+  /**
+   * @param bound - Number where a later segment begins: what stands here at or above it is a copy, and ignored.
+   * @returns True when it is the last segment and not sealed.
+   */
+  async #readSegment(segment: Segment, file: DiskFile, bound: number): Promise<boolean> {
     const summary = await readSummary(file, segment.header.salt, segment.bytes);
-    if (summary !== null) {
-      this.#takeSummary(segment, summary);
+    if (summary !== null && summary.nextSequence - 1 <= bound) {
+      this.#takeSummary(segment, summary, bound);
       return false;
     }
-    const scan = await scanWhole(segment, file);
+    this.#state.enter(segment.header.baseSequence);
+    const isLast = bound === Infinity;
+    const walk = await walkSegment(file, segment, () => undefined);
     // Of the last segment, a hole at or above the durable position is a write that was never finished.
-    const cut = isLast ? scan.holes.find((hole) => hole.sequence >= scan.durableSequence) : undefined;
-    const end = cut?.offset ?? scan.end;
-    for (const hole of scan.holes) if (hole.offset < end) this.#noteDamage(segment, hole.offset, hole.bytes, hole.framesLost);
-    for (const frame of scan.frames) if (frame.offset < end) this.#takeFrame(frame, segment, visit);
-    segment.nextSequence = cut?.sequence ?? scan.nextSequence;
-    const tail = segment.bytes - end;
-    if (isLast) {
-      if (tail > 0) await this.#cutTail(segment, file, end, tail);
-      segment.bytes = end;
-      return true;
+    const cut = isLast ? walk.holes.find((hole) => hole.sequence >= walk.durableSequence) : undefined;
+    const readTo = cut?.sequence ?? walk.nextSequence;
+    for (const { offset, bytes, sequence, framesLost } of walk.holes) {
+      if (offset < (cut?.offset ?? Infinity) && sequence < bound) this.#noteHole(segment, offset, bytes, sequence, Math.min(sequence + framesLost, bound));
     }
-    if (tail > 0) this.#noteDamage(segment, end, tail, 0);
+    const { end } = await walkSegment(file, { header: segment.header, bytes: cut?.offset ?? segment.bytes }, (frame) => {
+      if (frame.sequence < bound) this.#takeFrame(frame, segment);
+    });
+    this.#state.lose(Math.min(readTo, bound));
+    segment.nextSequence = Math.max(segment.header.baseSequence, Math.min(readTo, bound));
+    const tail = segment.bytes - end;
+    // With damage in it, it stays as it is: what follows the damage shows that the damage was on disk.
+    if (isLast && !segment.damaged) {
+      if (tail > 0) await this.#cutTail(segment, file, end, tail);
+      // A crash came between the two copies of the header.
+      if (tail < 0 && this.#writes) await file.write(encodeSegmentHeader(segment.header), 0);
+      segment.bytes = end;
+    }
+    if (isLast) return true;
+    if (readTo < bound) this.#noteHole(segment, end, tail, readTo, bound);
     segment.sealed = true;
     return false;
   }
 
   async #cutTail(segment: Segment, file: DiskFile, offset: number, bytes: number): Promise<void> {
-    this.#note("cut-tail", segment.path, offset, bytes, 0, `the last write was never finished: ${bytes} bytes cut; nothing in them was acknowledged`);
-    if (!this.#writes) return;
-    await file.truncate(offset);
-    await file.sync();
+    const done = this.#writes ? "were cut" : "will be cut at the next start";
+    this.#note(
+      "cut-tail",
+      segment.path,
+      offset,
+      bytes,
+      0,
+      `the last write was never finished: ${bytes} bytes ${done}; nothing in them was acknowledged`,
+    );
+    if (this.#writes) await file.truncate(offset);
   }
 
-  #takeSummary(segment: Segment, summary: SegmentSummary): void {
+  #takeSummary(segment: Segment, summary: SegmentSummary, bound: number): void {
     segment.sealed = true;
-    segment.nextSequence = summary.nextSequence;
-    segment.counts.load(summary.counts);
-    for (const [lane, count] of Object.entries(summary.lanes)) segment.lanes.set(Number(lane), count);
-    segment.oldestMs = summary.oldestMs;
-    segment.newestMs = summary.newestMs;
-    this.#state = summary.state;
+    segment.nextSequence = Math.min(summary.nextSequence, bound);
+    loadSummary(segment, summary);
+    this.#state.load(summary.state, segment.nextSequence);
   }
 
-  #takeFrame(frame: Frame, segment: Segment, visit: FrameVisitor): void {
-    if (frame.type === FRAME_TYPES.state) this.#state = JSON.parse(frame.payload.toString("utf8")) as LogStateRecord;
-    if (frame.type === FRAME_TYPES.message || frame.type === FRAME_TYPES.dead) {
-      const letter = frame.type === FRAME_TYPES.dead ? decodeDeadLetter(frame.payload) : null;
-      const message = letter?.message ?? decodeMessage(frame.payload, frame.sequence);
-      const timeMs = letter?.cause.deadMs ?? message.acceptedMs;
-      segment.counts.add(message.stream, message.tenant, 1);
-      if (segment.oldestMs === 0) segment.oldestMs = timeMs;
-      segment.newestMs = timeMs;
-      this.#state = stateWith(this.#state, message);
-    }
-    visit(frame, segment);
+  #takeFrame(frame: Frame, segment: Segment): void {
+    if (frame.type === FRAME_TYPES.state) this.#state.load(JSON.parse(frame.payload.toString("utf8")) as LogStateRecord, frame.sequence);
+    this.#state.pass(frame.sequence);
+    if (frame.type !== FRAME_TYPES.message && frame.type !== FRAME_TYPES.dead) return;
+    const letter = frame.type === FRAME_TYPES.dead ? decodeDeadLetter(frame.payload) : null;
+    const message = letter?.message ?? decodeMessage(frame.payload, frame.sequence);
+    const { stream, tenant, lane } = message;
+    countMessage(
+      segment,
+      { stream, tenant, lane, timeMs: letter?.cause.deadMs ?? message.acceptedMs },
+      align(FRAME_HEADER_BYTES + frame.payload.length),
+    );
+    this.#state.take(message);
   }
 
-  #noteDamage(segment: Segment, offset: number, bytes: number, framesLost: number): void {
-    const lost = framesLost === 0 ? "an unknown number of messages" : `${framesLost} messages`;
-    this.#note("damage", segment.path, offset, bytes, framesLost, `${bytes} bytes that were on disk can't be read any more; ${lost} lost`);
+  #noteHole(segment: Segment, offset: number, bytes: number, from: number, to: number): void {
+    segment.damaged = true;
+    this.#lost.push({ from, to, path: segment.path, reported: true });
+    this.#note("damage", segment.path, offset, bytes, to - from, damageText(bytes, from, to));
+  }
+
+  /** Whole segments are missing: either their messages were done and their removal did not last, or they are lost. */
+  #noteMissing(before: Segment, segment: Segment): void {
+    if (before.damaged) return;
+    this.#lost.push({ from: before.nextSequence, to: segment.header.baseSequence, path: segment.path, reported: false });
   }
 
   #note(kind: SpoolFinding["kind"], path: string, offset: number, bytes: number, framesLost: number, text: string): void {
-    this.findings.push({ kind, path, offset, bytes, framesLost, text });
+    this.#findings.push({ kind, path, offset, bytes, framesLost, text });
   }
-}
-
-interface WholeScan {
-  readonly frames: readonly Frame[];
-  readonly holes: readonly Hole[];
-  readonly durableSequence: number;
-  readonly nextSequence: number;
-  /** Offset after the last whole frame. */
-  readonly end: number;
-}
-
-async function scanWhole(segment: Segment, file: DiskFile): Promise<WholeScan> {
-  const position = { offset: DATA_OFFSET, framesLeft: 0, sequence: segment.header.baseSequence };
-  const frames: Frame[] = [];
-  const holes: Hole[] = [];
-  let durableSequence = segment.header.baseSequence;
-  for (;;) {
-    const result = await scanFrames(file, segment.header.salt, position, segment.bytes, SCAN_BYTES);
-    for (const frame of result.frames) frames.push(frame);
-    holes.push(...result.holes);
-    durableSequence = Math.max(durableSequence, result.durableSequence);
-    if (result.ended) return { frames, holes, durableSequence, nextSequence: position.sequence, end: position.offset };
-  }
-}
-
-/** Adds one message that was found after the state was written. The record is ours alone, so it is changed in place. */
-function stateWith(state: LogStateRecord, message: { readonly stream: string; readonly topic: string; readonly tenant: string; readonly sequence: number }): LogStateRecord {
-  const own = state === EMPTY_STATE ? (JSON.parse(JSON.stringify(EMPTY_STATE)) as LogStateRecord) : state;
-  const topics = ownRow(own.sequences, message.stream);
-  topics[message.topic] = Math.max(Object.hasOwn(topics, message.topic) ? (topics[message.topic] ?? 1) : 1, message.sequence + 1);
-  const tenants = ownRow(own.accepted, message.stream);
-  tenants[message.tenant] = (Object.hasOwn(tenants, message.tenant) ? (tenants[message.tenant] ?? 0) : 0) + 1;
-  return own;
-}
-
-function ownRow(table: Record<string, Record<string, number>>, name: string): Record<string, number> {
-  const known = Object.hasOwn(table, name) ? table[name] : undefined;
-  if (known !== undefined) return known;
-  const row = Object.create(null) as Record<string, number>;
-  Object.defineProperty(table, name, { value: row, enumerable: true, configurable: true, writable: true });
-  return row;
-}
-
-/** After a damaged last segment the one before it is not written to again: its numbers may have been used on. */
-async function closed(open: DiskFile | null, last: Segment | undefined): Promise<null> {
-  await open?.close();
-  if (last !== undefined) last.sealed = true;
-  return null;
 }

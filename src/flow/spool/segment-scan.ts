@@ -6,7 +6,15 @@
  */
 import { crc32 } from "node:zlib";
 import type { DiskFile } from "./disk.ts";
-import { align, BATCH_HEADER_BYTES, decodeBatchHeader, decodeFrameHeader, findBatchHeader, FRAME_HEADER_BYTES } from "./format.ts";
+import {
+  align,
+  BATCH_HEADER_BYTES,
+  DATA_OFFSET,
+  decodeBatchHeader,
+  decodeFrameHeader,
+  findBatchHeader,
+  FRAME_HEADER_BYTES,
+} from "./format.ts";
 
 export interface Frame {
   readonly type: number;
@@ -53,7 +61,13 @@ const CHUNK_BYTES_MIN = 64 * 1024;
  * @param limit - Offset in the file beyond which nothing is read: the durable end, or the file's size.
  * @param bytesMax - About how many bytes to read; one frame larger than that is read whole.
  */
-export async function scanFrames(file: DiskFile, salt: number, position: ScanPosition, limit: number, bytesMax: number): Promise<ScanResult> {
+export async function scanFrames(
+  file: DiskFile,
+  salt: number,
+  position: ScanPosition,
+  limit: number,
+  bytesMax: number,
+): Promise<ScanResult> {
   const frames: Frame[] = [];
   const holes: Hole[] = [];
   let durableSequence = 0;
@@ -66,13 +80,58 @@ export async function scanFrames(file: DiskFile, salt: number, position: ScanPos
     const walk = new ChunkWalk(bytes, start, salt, position, start + bytes.length >= limit || bytes.length < wanted);
     walk.run();
     for (const frame of walk.frames) frames.push(frame);
-    holes.push(...walk.holes);
+    for (const hole of walk.holes) addHole(holes, hole);
     durableSequence = Math.max(durableSequence, walk.durableSequence);
     if (walk.ended) return { frames, holes, durableSequence, ended: true };
     if (frames.length > 0 && position.offset - start > 0) return { frames, holes, durableSequence, ended: position.offset >= limit };
     if (position.offset === start) chunkBytes *= 2;
   }
   return { frames, holes, durableSequence, ended: true };
+}
+
+/** What a walk over a whole segment found. */
+export interface SegmentWalk {
+  readonly holes: readonly Hole[];
+  /** Highest number that a batch header names as durable; at least the segment's own first. */
+  readonly durableSequence: number;
+  /** Number after the last whole frame. */
+  readonly nextSequence: number;
+  /** Offset after the last whole frame; a batch header that no frame follows lies beyond it. */
+  readonly end: number;
+}
+
+/** What of a segment a walk needs to know. */
+export interface WalkedSegment {
+  readonly header: { readonly baseSequence: number; readonly salt: number };
+  readonly bytes: number;
+}
+
+const WALK_BYTES = 4 * 1024 * 1024;
+
+/** Reads a segment from its first frame to its last whole one. */
+export async function walkSegment(file: DiskFile, segment: WalkedSegment, visit: (frame: Frame) => void): Promise<SegmentWalk> {
+  const { baseSequence, salt } = segment.header;
+  const position = { offset: DATA_OFFSET, framesLeft: 0, sequence: baseSequence };
+  const holes: Hole[] = [];
+  let durableSequence = baseSequence;
+  let end = DATA_OFFSET;
+  for (;;) {
+    const result = await scanFrames(file, salt, position, segment.bytes, WALK_BYTES);
+    for (const frame of result.frames) {
+      end = frame.offset + align(FRAME_HEADER_BYTES + frame.payload.length);
+      visit(frame);
+    }
+    for (const hole of result.holes) addHole(holes, hole);
+    durableSequence = Math.max(durableSequence, result.durableSequence);
+    if (result.ended) return { holes, durableSequence, nextSequence: position.sequence, end };
+  }
+}
+
+/** Damage that goes over a chunk's end is one hole. */
+function addHole(holes: Hole[], hole: Hole): void {
+  const last = holes.at(-1);
+  if (last === undefined || last.offset + last.bytes !== hole.offset) holes.push(hole);
+  else holes[holes.length - 1] = { ...last, bytes: last.bytes + hole.bytes, framesLost: last.framesLost + hole.framesLost };
 }
 
 class ChunkWalk {
@@ -145,31 +204,35 @@ class ChunkWalk {
   /** Moves to the next whole frame of this batch, else to the next batch. False when this chunk has neither. */
   #skipHole(at: number): boolean {
     const position = this.#position;
-    const frame = position.framesLeft > 1 ? this.#findFrame(at + 8) : null;
     const batchAt = findBatchHeader(this.#bytes, at + 1, this.#salt);
-    const next = frame !== null && (batchAt < 0 || frame.at < batchAt) ? frame.at : batchAt;
+    const frame = position.framesLeft > 0 ? this.#findFrame(at + 8, batchAt < 0 ? this.#bytes.length : batchAt) : null;
+    const next = frame?.at ?? batchAt;
     if (next < 0) {
       // The file's end: the rest is a tail that was never finished, or nothing at all.
       this.ended = this.#isLast;
-      if (!this.#isLast) this.#noteHole(at, this.#bytes.length & ~7);
+      // A header may stand across the chunk's end: it is looked for again in the next chunk.
+      const searched = Math.max(at, (this.#bytes.length & ~7) - BATCH_HEADER_BYTES);
+      if (!this.#isLast && searched > at) this.#noteHole(at, searched);
       return false;
     }
     this.#noteHole(at, next);
-    if (frame !== null && next === frame.at) {
+    if (frame === null) {
+      position.framesLeft = 0;
+    } else {
       this.#noteLost(frame.sequence);
       position.framesLeft -= frame.sequence - position.sequence;
       position.sequence = frame.sequence;
-    } else {
-      position.framesLeft = 0;
     }
     return true;
   }
 
-  #findFrame(from: number): { readonly at: number; readonly sequence: number } | null {
+  /** The next frame of this batch, also the expected one: where a batch was cut, its numbers went on in another. */
+  #findFrame(from: number, to: number): { readonly at: number; readonly sequence: number } | null {
     const { sequence, framesLeft } = this.#position;
-    for (let at = from; at + FRAME_HEADER_BYTES <= this.#bytes.length; at += 8) {
+    for (let at = from; at < to && at + FRAME_HEADER_BYTES <= this.#bytes.length; at += 8) {
       const header = decodeFrameHeader(this.#bytes, at, this.#salt);
-      if (header !== null && header.sequence > sequence && header.sequence < sequence + framesLeft) return { at, sequence: header.sequence };
+      if (header !== null && header.sequence >= sequence && header.sequence < sequence + framesLeft)
+        return { at, sequence: header.sequence };
     }
     return null;
   }
@@ -179,9 +242,14 @@ class ChunkWalk {
     this.#position.offset = this.#start + next;
   }
 
+  /** Counts the numbers up to the next frame as lost: to the hole before it, or to one of no bytes where there is none. */
   #noteLost(nextSequence: number): void {
-    const lost = nextSequence - this.#position.sequence;
+    const { offset, sequence } = this.#position;
+    const lost = nextSequence - sequence;
+    if (lost <= 0) return;
     const last = this.holes.at(-1);
-    if (lost > 0 && last !== undefined) this.holes[this.holes.length - 1] = { ...last, framesLost: last.framesLost + lost };
+    if (last !== undefined && last.offset + last.bytes === offset)
+      this.holes[this.holes.length - 1] = { ...last, framesLost: last.framesLost + lost };
+    else this.holes.push({ offset, bytes: 0, sequence, framesLost: lost });
   }
 }

@@ -4,12 +4,23 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { TenantCounts, type LogStateRecord, type StreamTable } from "./log-state.ts";
 import type { DiskFile } from "./disk.ts";
-import { align, BATCH_HEADER_BYTES, encodeBatchHeader, encodeFrameHeader, FRAME_HEADER_BYTES, FRAME_TYPES, FORMAT_VERSION, type LogKind, type SegmentHeader } from "./format.ts";
+import {
+  align,
+  BATCH_HEADER_BYTES,
+  encodeBatchHeader,
+  encodeFrameHeader,
+  FORMAT_VERSION,
+  FRAME_HEADER_BYTES,
+  FRAME_TYPES,
+  type LogKind,
+  type SegmentHeader,
+} from "./format.ts";
 import { scanFrames } from "./segment-scan.ts";
 
 export const SEGMENT_SUFFIX = ".segment";
-/** Suffix of a file whose header can't be read: set aside, never deleted by the program. */
+/** Suffix of a file that damage was found in: set aside for a person to look at, never deleted by the program. */
 export const DAMAGED_SUFFIX = ".damaged";
+const SEGMENT_FILE = /^(\d{16})\.segment(\.damaged)?$/;
 const TRAILER_MAGIC = Buffer.from("SSTTRAIL", "latin1");
 const TRAILER_BYTES = 32;
 
@@ -21,6 +32,8 @@ export interface SegmentSummary {
   readonly messages: number;
   /** Messages per stream and tenant. */
   readonly counts: StreamTable;
+  /** Bytes of their frames, per stream and tenant. */
+  readonly bytes: StreamTable;
   /** Messages per lane, where lanes are fixed when a message is appended. */
   readonly lanes: Record<string, number>;
   readonly oldestMs: number;
@@ -33,29 +46,61 @@ export interface SegmentSummary {
 export interface Segment {
   readonly header: SegmentHeader;
   readonly path: string;
-  /** Number after the last frame on disk. */
+  /** Number after the last frame that counts. */
   nextSequence: number;
   /** Bytes on disk, headers included; where the next batch goes. */
   bytes: number;
   sealed: boolean;
+  /** Damage was found in it: its file is set aside, not removed, once its messages are delivered. */
+  damaged: boolean;
   readonly counts: TenantCounts;
+  readonly frameBytes: TenantCounts;
   readonly lanes: Map<number, number>;
   oldestMs: number;
   newestMs: number;
+}
+
+/** What a segment counts of a message. */
+export interface CountedMessage {
+  readonly stream: string;
+  readonly tenant: string;
+  readonly lane: number;
+  /** When it was accepted; of a dead letter, when it died. */
+  readonly timeMs: number;
 }
 
 export function segmentFileName(number: number): string {
   return String(number).padStart(16, "0") + SEGMENT_SUFFIX;
 }
 
+export function isSegmentFile(name: string): boolean {
+  return SEGMENT_FILE.test(name) && !name.endsWith(DAMAGED_SUFFIX);
+}
+
+/** True for a segment that was set aside. */
+export function isDamagedFile(name: string): boolean {
+  return SEGMENT_FILE.test(name) && name.endsWith(DAMAGED_SUFFIX);
+}
+
+/** Number of a segment by its file's name; 0 when it is no segment's. */
+export function fileNumber(name: string): number {
+  return Number(SEGMENT_FILE.exec(name)?.[1] ?? 0);
+}
+
 /** A segment that isn't on disk yet. */
-export function planSegment(folder: string, log: { readonly id: string; readonly kind: LogKind; readonly name: string }, number: number, baseSequence: number): Segment {
+export function planSegment(
+  folder: string,
+  log: { readonly id: string; readonly kind: LogKind; readonly name: string },
+  number: number,
+  baseSequence: number,
+): Segment {
   const header: SegmentHeader = {
     version: FORMAT_VERSION,
     logId: log.id,
     number,
     baseSequence,
     salt: randomInt(1, 0x1_0000_0000),
+    flags: 0,
     createdMs: Date.now(),
     kind: log.kind,
     name: log.name,
@@ -64,7 +109,68 @@ export function planSegment(folder: string, log: { readonly id: string; readonly
 }
 
 export function segmentOf(header: SegmentHeader, path: string): Segment {
-  return { header, path, nextSequence: header.baseSequence, bytes: 0, sealed: false, counts: new TenantCounts(), lanes: new Map(), oldestMs: 0, newestMs: 0 };
+  return {
+    header,
+    path,
+    nextSequence: header.baseSequence,
+    bytes: 0,
+    sealed: false,
+    damaged: false,
+    counts: new TenantCounts(),
+    frameBytes: new TenantCounts(),
+    lanes: new Map(),
+    oldestMs: 0,
+    newestMs: 0,
+  };
+}
+
+/**
+ * For each segment the lowest first number of those after it, Infinity for the last. Frames at or above it are a copy:
+ * a later segment was begun with the same numbers, after a write that failed.
+ */
+export function copyBounds(segments: readonly Segment[]): number[] {
+  const bounds: number[] = [];
+  let bound = Infinity;
+  for (const segment of segments.toReversed()) {
+    bounds.push(bound);
+    bound = Math.min(bound, segment.header.baseSequence);
+  }
+  return bounds.toReversed();
+}
+
+/** Counts a message that the segment holds. @param frameBytes - Of its frame, header and filling included. */
+export function countMessage(segment: Segment, message: CountedMessage, frameBytes: number): void {
+  const { stream, tenant, lane, timeMs } = message;
+  segment.counts.add(stream, tenant, 1);
+  segment.frameBytes.add(stream, tenant, frameBytes);
+  segment.lanes.set(lane, (segment.lanes.get(lane) ?? 0) + 1);
+  segment.oldestMs = segment.oldestMs === 0 ? timeMs : Math.min(segment.oldestMs, timeMs);
+  segment.newestMs = Math.max(segment.newestMs, timeMs);
+}
+
+/** Takes a segment's counts from the summary that closes it. */
+export function loadSummary(segment: Segment, summary: SegmentSummary): void {
+  segment.counts.load(summary.counts);
+  segment.frameBytes.load(summary.bytes);
+  for (const [lane, count] of Object.entries(summary.lanes)) segment.lanes.set(Number(lane), count);
+  segment.oldestMs = summary.oldestMs;
+  segment.newestMs = summary.newestMs;
+}
+
+/** @param state - The log's state after this segment. */
+export function summaryOf(segment: Segment, nextSequence: number, state: LogStateRecord): SegmentSummary {
+  return {
+    version: 1,
+    firstSequence: segment.header.baseSequence,
+    nextSequence,
+    messages: segment.counts.total(),
+    counts: segment.counts.table(),
+    bytes: segment.frameBytes.table(),
+    lanes: Object.fromEntries([...segment.lanes].map(([lane, count]) => [String(lane), count])),
+    oldestMs: segment.oldestMs,
+    newestMs: segment.newestMs,
+    state,
+  };
 }
 
 /** The closing batch of a segment with its summary frame, and the trailer that points to it. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DeadLetterLog } from "./dead-letter-log.ts";
 import { DestinationLog } from "./destination-log.ts";
 import type { Disk } from "./disk.ts";
-import type { SpoolFinding } from "./recovery.ts";
+import type { SpoolFinding } from "./findings.ts";
 
 export const SPOOL_FOLDER = "spool";
 export const DEAD_FOLDER = "dead";
@@ -33,41 +33,56 @@ export class Spool {
   /** Logs on disk whose destination the configuration doesn't name. */
   readonly orphaned: readonly string[];
 
-  private constructor(logs: ReadonlyMap<string, DestinationLog>, deadLetters: ReadonlyMap<string, DeadLetterLog>, orphaned: readonly string[]) {
+  private constructor(
+    logs: ReadonlyMap<string, DestinationLog>,
+    deadLetters: ReadonlyMap<string, DeadLetterLog>,
+    orphaned: readonly string[],
+  ) {
     this.logs = logs;
     this.deadLetters = deadLetters;
     this.orphaned = orphaned;
   }
 
-  /** Opens every destination's logs and recovers what they hold. The data folder must be locked by the caller. */
+  /**
+   * Opens every destination's logs and recovers what they hold. The data folder must be locked by the caller.
+   *
+   * @throws SidestreamError what the first log that can't be opened says; nothing stays open.
+   */
   static async open(settings: SpoolSettings): Promise<Spool> {
     const { disk, dataFolder } = settings;
-    await disk.makeFolder(join(dataFolder, SPOOL_FOLDER));
-    await disk.makeFolder(join(dataFolder, DEAD_FOLDER));
+    const spoolFolder = join(dataFolder, SPOOL_FOLDER);
+    const deadFolder = join(dataFolder, DEAD_FOLDER);
+    await disk.makeFolder(spoolFolder);
+    await disk.makeFolder(deadFolder);
     const logs = new Map<string, DestinationLog>();
     const deadLetters = new Map<string, DeadLetterLog>();
-    for (const { name, bytesMax, deadLetters: dead } of settings.destinations) {
-      const onFinding = (finding: SpoolFinding) => settings.onFinding(name, finding);
-      const common = { disk, destination: name, onFinding };
-      logs.set(name, await DestinationLog.open({ ...common, folder: join(dataFolder, SPOOL_FOLDER, name), bytesMax, topicsMax: settings.topicsMax }));
-      deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(dataFolder, DEAD_FOLDER, name), ...dead }));
+    try {
+      for (const { name, bytesMax, deadLetters: dead } of settings.destinations) {
+        const onFinding = (finding: SpoolFinding) => settings.onFinding(name, finding);
+        const common = { disk, destination: name, onFinding };
+        logs.set(name, await DestinationLog.open({ ...common, folder: join(spoolFolder, name), bytesMax, topicsMax: settings.topicsMax }));
+        deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), ...dead }));
+      }
+      for (const folder of [spoolFolder, deadFolder, dataFolder]) await disk.syncFolder(folder);
+      const names = await disk.listFolders(spoolFolder);
+      return new Spool(logs, deadLetters, names.filter((name) => !logs.has(name)).toSorted());
+    } catch (error) {
+      for (const log of [...logs.values(), ...deadLetters.values()]) await log.close().catch(() => undefined);
+      throw error;
     }
-    await disk.syncFolder(join(dataFolder, SPOOL_FOLDER));
-    await disk.syncFolder(join(dataFolder, DEAD_FOLDER));
-    await disk.syncFolder(dataFolder);
-    const names = await disk.list(join(dataFolder, SPOOL_FOLDER));
-    return new Spool(logs, deadLetters, names.filter((name) => !logs.has(name)).toSorted());
   }
 
-  /** Bytes that every log can still take: what a reservation may count on. */
-  get roomBytes(): number {
-    let room = Number.MAX_SAFE_INTEGER;
-    for (const log of this.logs.values()) room = Math.min(room, log.roomBytes);
-    return room;
-  }
-
+  /** Closes every log, also when one of them fails; the first failure is thrown then. */
   async close(): Promise<void> {
-    for (const log of this.logs.values()) await log.close();
-    for (const letters of this.deadLetters.values()) await letters.close();
+    const results = [];
+    for (const log of [...this.logs.values(), ...this.deadLetters.values()])
+      results.push(
+        await log.close().then(
+          () => null,
+          (error: unknown) => ({ error }),
+        ),
+      );
+    const failed = results.find((result) => result !== null);
+    if (failed !== undefined) throw failed.error;
   }
 }

@@ -7,13 +7,23 @@ import { SidestreamError } from "../../../errors.ts";
 import type { Message } from "../../message/message.ts";
 import { DestinationLog } from "../destination-log.ts";
 import { disk, type Disk, type DiskFile } from "../disk.ts";
-import type { SpoolFinding } from "../recovery.ts";
+import type { SpoolFinding } from "../findings.ts";
 import type { Confirmation, SpooledMessage } from "../spooled.ts";
 
 export function message(text: string, over: Partial<Message> = {}): Message {
   return {
-    stream: "users-audit", rule: 1, revision: "0123456789ab", tenant: "diku", source: "front", sourcePosition: 0, eventId: `event-${text}`,
-    topic: "users", key: "diku/1", headers: [["content-type", "application/cloudevents+json"]], value: Buffer.from(text), acceptedMs: 1_795_000_000_000,
+    stream: "users-audit",
+    rule: 1,
+    revision: "0123456789ab",
+    tenant: "diku",
+    source: "front",
+    sourcePosition: 0,
+    eventId: `event-${text}`,
+    topic: "users",
+    key: "diku/1",
+    headers: [["content-type", "application/cloudevents+json"]],
+    value: Buffer.from(text),
+    acceptedMs: 1_795_000_000_000,
     ...over,
   };
 }
@@ -29,7 +39,10 @@ export interface OpenedLog {
   readonly findings: SpoolFinding[];
 }
 
-export async function openLog(folder: string, over: { readonly disk?: Disk; readonly bytesMax?: number; readonly topicsMax?: number } = {}): Promise<OpenedLog> {
+export async function openLog(
+  folder: string,
+  over: { readonly disk?: Disk; readonly bytesMax?: number; readonly topicsMax?: number } = {},
+): Promise<OpenedLog> {
   const findings: SpoolFinding[] = [];
   const log = await DestinationLog.open({
     disk: over.disk ?? disk,
@@ -62,43 +75,79 @@ export function delivered(from: SpooledMessage): Confirmation {
   return { logSequence: from.logSequence, stream: from.stream, tenant: from.tenant, lane: 0, outcome: "delivered", reason: null };
 }
 
-/** A disk whose writes or syncs can be made to fail. */
+/** What of a disk can be made to fail. */
+export type DiskOperation = "write" | "sync" | "create" | "syncFolder" | "open" | "read" | "truncate" | "remove" | "rename" | "close";
+
+/** A disk whose operations can be made to fail, on top of another. */
 export class FailingDisk implements Disk {
   /** Asked before each operation; an error code makes it fail. */
-  fail: (operation: "write" | "sync" | "create" | "syncFolder", path: string) => string | null = () => null;
+  fail: (operation: DiskOperation, path: string) => string | null = () => null;
+  /** A write that fails leaves this share of its bytes behind. */
+  writtenShare = 0;
+  readonly #disk: Disk;
 
-  makeFolder = (path: string): Promise<void> => disk.makeFolder(path);
-  list = (folder: string): Promise<readonly string[]> => disk.list(folder);
-  remove = (path: string): Promise<void> => disk.remove(path);
-  rename = (from: string, to: string): Promise<void> => disk.rename(from, to);
-  exists = (path: string): Promise<boolean> => disk.exists(path);
+  constructor(under: Disk = disk) {
+    this.#disk = under;
+  }
+
+  makeFolder = (path: string): Promise<void> => this.#disk.makeFolder(path);
+  list = (folder: string): Promise<readonly string[]> => this.#disk.list(folder);
+  listFolders = (folder: string): Promise<readonly string[]> => this.#disk.listFolders(folder);
+  exists = (path: string): Promise<boolean> => this.#disk.exists(path);
+
+  async remove(path: string): Promise<void> {
+    this.#check("remove", path);
+    await this.#disk.remove(path);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.#check("rename", from);
+    await this.#disk.rename(from, to);
+  }
 
   async syncFolder(path: string): Promise<void> {
     this.#check("syncFolder", path);
-    await disk.syncFolder(path);
+    await this.#disk.syncFolder(path);
   }
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
-    if (mode === "create") this.#check("create", path);
-    const file = await disk.open(path, mode);
+    this.#check(mode === "create" ? "create" : "open", path);
+    const file = await this.#disk.open(path, mode);
     return {
       write: async (bytes, offset) => {
-        this.#check("write", path);
+        try {
+          this.#check("write", path);
+        } catch (error) {
+          if (this.writtenShare > 0) await file.write(bytes.subarray(0, Math.floor(bytes.length * this.writtenShare)), offset);
+          throw error;
+        }
         await file.write(bytes, offset);
       },
       sync: async () => {
         this.#check("sync", path);
         await file.sync();
       },
-      read: (target, offset) => file.read(target, offset),
-      truncate: (bytes) => file.truncate(bytes),
+      read: async (target, offset) => {
+        this.#check("read", path);
+        return file.read(target, offset);
+      },
+      truncate: async (bytes) => {
+        this.#check("truncate", path);
+        await file.truncate(bytes);
+      },
       size: () => file.size(),
-      close: () => file.close(),
+      close: async () => {
+        await file.close();
+        this.#check("close", path);
+      },
     };
   }
 
-  #check(operation: "write" | "sync" | "create" | "syncFolder", path: string): void {
+  #check(operation: DiskOperation, path: string): void {
     const code = this.fail(operation, path);
-    if (code !== null) throw new SidestreamError("SST_SPOOL_IO", `could not ${operation} ${path}: ${code}`, { cause: Object.assign(new Error(code), { code }) });
+    if (code !== null)
+      throw new SidestreamError("SST_SPOOL_IO", `could not ${operation} ${path}: ${code}`, {
+        cause: Object.assign(new Error(code), { code }),
+      });
   }
 }

@@ -1,0 +1,191 @@
+/**
+ * What a log should hold and doesn't: messages that damage took, and outcomes that a lost cursor knew.
+ *
+ * Promise: a message that was accepted and can't be read any more is counted as dropped, once, so that the counts of a
+ * log add up again. What is booked never exceeds the numbers that are known to be gone, so it can't hide a fault.
+ */
+import type { Cursor } from "./cursor.ts";
+import type { Disk } from "./disk.ts";
+import { cursorFinding, damageText, missingNumbers, type SpoolFinding } from "./findings.ts";
+import { TenantCounts, type StreamTable } from "./log-state.ts";
+import type { OutcomeTable } from "./outcome-counts.ts";
+import type { RecoveredLog } from "./recovery.ts";
+import type { Segment } from "./segment.ts";
+import { readContent } from "./segment-content.ts";
+import type { Hole } from "./segment-scan.ts";
+
+/** Why a lost message counts as dropped. */
+const REASON_DAMAGED = "damaged";
+/** The message left the log, but the cursor that knew how is gone. */
+const REASON_CURSOR_LOST = "cursor-lost";
+
+export interface LostMessagesParts {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly cursor: Cursor;
+  readonly accepted: TenantCounts;
+  readonly pending: TenantCounts;
+  readonly onFinding: (finding: SpoolFinding) => void;
+}
+
+interface LostCount {
+  readonly stream: string;
+  readonly tenant: string;
+  readonly count: number;
+}
+
+export class LostMessages {
+  /** Messages found lost to damage since the start. */
+  messages = 0;
+  readonly #parts: LostMessagesParts;
+  /** Segments in which reading met damage, with how many of the numbers lost were not done yet. */
+  readonly #met = new Map<Segment, number>();
+
+  constructor(parts: LostMessagesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Counts what is pending, from what the log holds above the cursor: by summary where a segment is untouched, else by
+   * reading. Then books what should be there and is not.
+   */
+  async recover(found: RecoveredLog): Promise<void> {
+    const { cursor, accepted, pending } = this.#parts;
+    const touchedEnd = cursor.ranges.end;
+    const unknown = this.#checkCursor(found);
+    let gone = unknown;
+    for (const { from, to, path, reported } of found.lost) {
+      const missing = this.#mark(from, to);
+      gone += missing;
+      if (missing > 0 && !reported) this.#parts.onFinding(missingNumbers(path, from, to));
+    }
+    for (const segment of found.segments) {
+      if (segment.nextSequence <= cursor.ranges.lowWater) continue;
+      if (touchedEnd <= segment.header.baseSequence) this.#addPending(segment.counts);
+      else gone += await this.#countUnconfirmed(segment);
+    }
+    if (gone === 0) return;
+    this.#book(
+      unaccounted(accepted.table(), cursor.outcomes.table(), pending.table(), gone),
+      unknown > 0 ? REASON_CURSOR_LOST : REASON_DAMAGED,
+    );
+  }
+
+  /** Reading met damage. */
+  meet(segment: Segment, hole: Hole): void {
+    if (segment.damaged) return;
+    const from = hole.sequence;
+    const to = Math.min(from + hole.framesLost, segment.nextSequence);
+    this.#met.set(segment, (this.#met.get(segment) ?? 0) + this.#parts.cursor.ranges.countMissing(from, to));
+    this.#noteDamage(segment, hole.offset, hole.bytes, from, to);
+  }
+
+  /** Finds out whose messages were lost by what reading met, and books them. */
+  async bookMet(): Promise<void> {
+    const { disk, accepted, pending } = this.#parts;
+    for (const [segment, met] of this.#met) {
+      const content = await readContent(
+        disk,
+        segment,
+        () => false,
+        (stream, tenant) => accepted.keyOf(stream, tenant),
+      );
+      let gone = met;
+      for (const { from, to } of content.missing) gone += this.#mark(from, to);
+      segment.damaged = true;
+      this.#met.delete(segment);
+      const lost = lostOf(segment, content.readable, gone);
+      for (const { stream, tenant, count } of lost) pending.add(stream, tenant, -count);
+      this.#book(lost, REASON_DAMAGED);
+    }
+  }
+
+  /** @returns How many numbers there are whose outcome is not known any more. */
+  #checkCursor(found: RecoveredLog): number {
+    const { cursor, folder, onFinding } = this.#parts;
+    const first = found.segments[0]?.header.baseSequence ?? found.nextSequence;
+    const { lowWater } = cursor.ranges;
+    const finding = cursorFinding(folder, cursor.found, lowWater, first, found.segments.length === 0);
+    if (finding !== null) onFinding(finding);
+    return lowWater < first ? this.#mark(lowWater, first) : 0;
+  }
+
+  async #countUnconfirmed(segment: Segment): Promise<number> {
+    const { disk, cursor, accepted } = this.#parts;
+    const isPending = (sequence: number): boolean => !cursor.ranges.has(sequence);
+    const content = await readContent(disk, segment, isPending, (stream, tenant) => accepted.keyOf(stream, tenant));
+    this.#addPending(content.wanted);
+    let gone = 0;
+    for (const { from, to, offset, bytes } of content.missing) {
+      gone += this.#mark(from, to);
+      if (!segment.damaged) this.#noteDamage(segment, offset, bytes, from, to);
+    }
+    if (content.missing.length > 0) segment.damaged = true;
+    return gone;
+  }
+
+  #addPending(counts: TenantCounts): void {
+    const { accepted, pending } = this.#parts;
+    each(counts.table(), (stream, tenant, count) => pending.add(stream, accepted.keyOf(stream, tenant), count));
+  }
+
+  /** Marks numbers that nothing holds as done; they must not hold up the low-water mark. Returns how many were not yet. */
+  #mark(from: number, to: number): number {
+    const { ranges } = this.#parts.cursor;
+    const missing = ranges.countMissing(from, to);
+    ranges.addRange(from, to);
+    return missing;
+  }
+
+  #book(lost: readonly LostCount[], reason: string): void {
+    const { cursor } = this.#parts;
+    for (const { stream, tenant, count } of lost) {
+      cursor.outcomes.add(stream, tenant, "dropped", reason, count);
+      cursor.touch();
+      if (reason === REASON_DAMAGED) this.messages += count;
+    }
+  }
+
+  #noteDamage(segment: Segment, offset: number, bytes: number, from: number, to: number): void {
+    this.#parts.onFinding({
+      kind: "damage",
+      path: segment.path,
+      offset,
+      bytes,
+      framesLost: Math.max(0, to - from),
+      text: damageText(bytes, from, to),
+    });
+  }
+}
+
+/** What a segment held by its own counts and can't be read any more. */
+function lostOf(segment: Segment, readable: TenantCounts, countMax: number): LostCount[] {
+  const found = readable.table();
+  return limited(segment.counts.table(), (stream, tenant) => found[stream]?.[tenant] ?? 0, countMax);
+}
+
+/** What was accepted and is neither among the outcomes nor pending. */
+function unaccounted(accepted: StreamTable, outcomes: OutcomeTable, pending: StreamTable, countMax: number): LostCount[] {
+  const known = (stream: string, tenant: string): number => {
+    const left = outcomes[stream]?.[tenant];
+    const dropped = Object.values(left?.dropped ?? {}).reduce((sum, each) => sum + each, 0);
+    return (left?.delivered ?? 0) + (left?.dead ?? 0) + dropped + (pending[stream]?.[tenant] ?? 0);
+  };
+  return limited(accepted, known, countMax);
+}
+
+function limited(expected: StreamTable, found: (stream: string, tenant: string) => number, countMax: number): LostCount[] {
+  const lost: LostCount[] = [];
+  let left = countMax;
+  each(expected, (stream, tenant, all) => {
+    const count = Math.min(left, all - found(stream, tenant));
+    if (count <= 0) return;
+    left -= count;
+    lost.push({ stream, tenant, count });
+  });
+  return lost;
+}
+
+function each(table: StreamTable, take: (stream: string, tenant: string, count: number) => void): void {
+  for (const [stream, tenants] of Object.entries(table)) for (const [tenant, count] of Object.entries(tenants)) take(stream, tenant, count);
+}

@@ -1,0 +1,19 @@
+/** Whether a log may go on after a start without using a number twice. */
+import { SidestreamError } from "../../errors.ts";
+import type { Cursor } from "./cursor.ts";
+import type { RecoveredLog } from "./recovery.ts";
+
+/**
+ * Why the log must not take anything in, or null: numbers that were used would come again. A cursor that knows more than the log
+ * holds says so, and so does a state that is lost.
+ *
+ * @see docs/spool-format.md, section 8
+ */
+export function stopReason(destination: string, found: RecoveredLog, { ranges }: Cursor): SidestreamError | null {
+  if (ranges.end > found.nextSequence) {
+    const text = `the log of ${destination} ends before ${found.nextSequence}, but ${ranges.end - 1} was already confirmed`;
+    return new SidestreamError("SST_SPOOL_CUT", text);
+  }
+  if (found.stateKnown) return null;
+  return new SidestreamError("SST_SPOOL_CUT", `the state of the log of ${destination} is damaged: which numbers were used is not known`);
+}
