@@ -28,7 +28,7 @@ test("defaults are those of the design", async (context) => {
     messageBytesMax: 900 * 1024,
     topicsMax: 10_000,
     tenantLabelsMax: 5_000,
-    handoverBytesMax: 64 * 1024 * 1024,
+    handoverBytesMax: 256 * 1024 * 1024,
     decodedBytesMax: 16 * 1024 * 1024,
   });
   assert.deepEqual(settings.sources, [

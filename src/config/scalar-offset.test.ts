@@ -29,6 +29,13 @@ test("with an indentation indicator the place is the start of the text", () => {
   assert.equal(placeOfX("a: |2\n   one X\n"), "1:4");
 });
 
+test("a text of blanks alone, folded, is mapped as it is read", () => {
+  const source = "a: >-\n   \n";
+  const node = parseDocument(source).get("a", true) as Scalar<string>;
+  const offsets = offsetsInSource(source, node);
+  assert.ok(offsets === null || offsets.length === node.value.length + 1);
+});
+
 test("each character that is mapped stands at its place in the source, whatever the form", () => {
   const types = [Scalar.PLAIN, Scalar.QUOTE_SINGLE, Scalar.QUOTE_DOUBLE, Scalar.BLOCK_LITERAL, Scalar.BLOCK_FOLDED] as const;
   const text = fc
@@ -40,12 +47,14 @@ test("each character that is mapped stands at its place in the source, whatever 
       scalar.type = type;
       const source = stringify({ a: scalar }, { lineWidth });
       const node = parseDocument(source).get("a", true);
-      assert.ok(isScalar(node) && node.value === value);
+      // Not every text can be written in every form (blanks alone, folded): what counts is what is read.
+      assert.ok(isScalar(node) && typeof node.value === "string");
+      const read = node.value;
       const offsets = offsetsInSource(source, node as Scalar<string>);
       if (offsets === null) return;
-      assert.equal(offsets.length, value.length + 1);
+      assert.equal(offsets.length, read.length + 1);
       for (const [index, offset] of offsets.slice(0, -1).entries()) {
-        if (/[ab(,=é#]/.test(value[index] ?? "")) assert.equal(source[offset], value[index]);
+        if (/[ab(,=é#]/.test(read[index] ?? "")) assert.equal(source[offset], read[index]);
       }
     }),
   );
