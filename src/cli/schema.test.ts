@@ -36,6 +36,19 @@ test("the configuration's schema has the options of every driver", async () => {
   assert.deepEqual(gateway?.["required"], ["type", "upstream"]);
 });
 
+test("the configuration's schema takes a placeholder for any value but version and type", async () => {
+  const { properties, $defs } = JSON.parse((await schema("configuration")).stdout) as {
+    properties: Record<string, Record<string, unknown>>;
+    $defs: { placeholder: { pattern: string } };
+  };
+  const placeholder = { $ref: "#/$defs/placeholder" };
+  for (const key of ["enabled", "instance", "env"]) assert.deepEqual((properties[key]?.["anyOf"] as unknown[])[1], placeholder, key);
+  assert.equal(properties["version"]?.["const"], 1);
+  const text = JSON.stringify(properties["destinations"]);
+  assert.ok(text.includes('"type":{"const":"file"') && text.includes(JSON.stringify(placeholder)));
+  assert.ok(new RegExp($defs.placeholder.pattern).test("${env:NAME}"));
+});
+
 test("a source that knows its tenants itself has no platform in the schema", async () => {
   const { properties } = JSON.parse((await schema("configuration")).stdout) as {
     properties: { sources: { additionalProperties: { oneOf: Record<string, unknown>[] } } };

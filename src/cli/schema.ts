@@ -1,12 +1,12 @@
 /** `sidestream schema KIND`: prints a JSON Schema, for editors and for whoever reads the messages. */
-import { configurationJsonSchema, streamJsonSchema } from "../config/json-schema.ts";
+import { configurationEditorSchema, streamJsonSchema } from "../config/json-schema.ts";
 import { dataJsonSchema } from "../flow/message/data-schema.ts";
 import type { Output } from "./validate.ts";
 
 export type SchemaKind = "configuration" | "stream" | "data";
 
 const KINDS: Readonly<Record<SchemaKind, { readonly about: string; readonly make: () => unknown }>> = {
-  configuration: { about: "the configuration file", make: configurationJsonSchema },
+  configuration: { about: "the configuration file", make: configurationEditorSchema },
   stream: { about: "a message stream descriptor", make: streamJsonSchema },
   data: { about: "the data of a message, for who reads it", make: dataJsonSchema },
 };

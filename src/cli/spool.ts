@@ -1,10 +1,14 @@
-/** `sidestream spool inspect` and `sidestream spool fsck`: what is on disk, and whether it is as it should be. */
-import { join } from "node:path";
+/**
+ * `sidestream spool inspect` and `sidestream spool fsck`: what is on disk, for people and for programs.
+ *
+ * Promise: neither changes a byte. `inspect` reads headers, summaries and open segments, also while the program runs;
+ * `fsck` takes the lock and reads everything. What a kill leaves behind is told and is no problem.
+ */
+import { SidestreamError } from "../errors.ts";
 import { disk } from "../flow/spool/disk.ts";
-import { isProblem } from "../flow/spool/findings.ts";
+import { isProblem, type SpoolFinding } from "../flow/spool/findings.ts";
 import { inspectSpool, type LogReport } from "../flow/spool/inspect.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
-import { SPOOL_FOLDER } from "../flow/spool/spool.ts";
 import { table, type Output } from "./output.ts";
 
 export interface SpoolOptions {
@@ -13,70 +17,96 @@ export interface SpoolOptions {
   readonly json: boolean;
 }
 
+const EXIT_OK = 0;
 const EXIT_PROBLEMS = 1;
-const EXIT_USAGE = 2;
+/** Findings shown to a person; `--json` has all. */
+const FINDINGS_MAX = 100;
+const CLEAR_LINE = "\r\x1b[K";
 
 /**
- * Lists the logs of a data folder and their segments; also while a program runs, then as a snapshot.
+ * Lists the logs and what a quick look finds.
  *
- * @returns Exit status: 0, 1 when something is not as it should be, 2 when there is no spool.
- * @throws SidestreamError `SST_SPOOL_VERSION`, `SST_SPOOL_IO`.
+ * @returns Exit status: 0, or 1 when something was found that somebody should act on.
+ * @throws SidestreamError `SST_CONFIG_UNREADABLE` when there is no such folder, `SST_SPOOL_VERSION`, `SST_SPOOL_IO`.
  */
 export async function runSpoolInspect(options: SpoolOptions, out: Output): Promise<number> {
-  if (!(await hasSpool(options, out))) return EXIT_USAGE;
-  const logs = await inspectSpool(disk, options.data, false, () => undefined);
-  return print(logs, options, out);
+  await assertFolder(options.data);
+  return report(
+    await inspectSpool(disk, options.data, false, progress(out)),
+    options,
+    out,
+    "A quick look, and a snapshot when the program runs; `sidestream spool fsck` reads every byte.",
+  );
 }
 
 /**
- * Reads every byte of every log. The program must not run: what it writes meanwhile would look like damage.
+ * Reads every byte of every log.
  *
- * A tail that a kill left unfinished is told but is no problem: nothing in it was acknowledged, the next start cuts it.
- *
- * @returns Exit status: 0 when all is well, 1 when something is not, 2 when there is no spool.
- * @throws SidestreamError `SST_SPOOL_LOCKED` while a program runs; `SST_SPOOL_VERSION`, `SST_SPOOL_IO`.
+ * @returns Exit status: 0 clean, 1 something was found that somebody should act on.
+ * @throws SidestreamError `SST_SPOOL_LOCKED` when the program runs; else as `runSpoolInspect`.
  */
 export async function runSpoolFsck(options: SpoolOptions, out: Output): Promise<number> {
-  if (!(await hasSpool(options, out))) return EXIT_USAGE;
+  await assertFolder(options.data);
   const lock = await lockDataFolder(options.data);
   try {
-    const logs = await inspectSpool(disk, options.data, true, (text) => {
-      if (out.isTerminal) out.stderr(`${text}\n`);
-    });
-    return print(logs, options, out);
+    return report(await inspectSpool(disk, options.data, true, progress(out)), options, out, "Every byte was read.");
   } finally {
     lock.release();
   }
 }
 
-async function hasSpool({ data }: SpoolOptions, out: Output): Promise<boolean> {
-  if (await disk.exists(join(data, SPOOL_FOLDER))) return true;
-  out.stderr(`there is no spool in ${data}: name the data folder with --data, or the configuration with --config\n`);
-  return false;
+/** The lock would make the folder: a wrong name must not. */
+async function assertFolder(folder: string): Promise<void> {
+  if (!(await disk.exists(folder))) throw new SidestreamError("SST_CONFIG_UNREADABLE", `there is no data folder ${folder}`);
 }
 
-function print(logs: readonly LogReport[], { json }: SpoolOptions, out: Output): number {
-  const problems = logs.flatMap(({ findings }) => findings.filter(isProblem)).length;
-  if (json) out.stdout(`${JSON.stringify({ clean: problems === 0, problems, logs }, null, 2)}\n`);
-  else out.stdout(describe(logs, problems));
-  return problems === 0 ? 0 : EXIT_PROBLEMS;
+/** One line that is written over, for a person; nothing where nobody watches. */
+function progress(out: Output): (text: string) => void {
+  return (text) => {
+    if (out.isTerminal) out.stderr(`${CLEAR_LINE}${text} …`);
+  };
 }
 
-function describe(logs: readonly LogReport[], problems: number): string {
+function report(logs: readonly LogReport[], { json }: SpoolOptions, out: Output, what: string): number {
+  if (out.isTerminal) out.stderr(CLEAR_LINE);
+  const findings = logs.flatMap((log) => log.findings);
+  const problems = findings.filter(isProblem);
+  if (json) out.stdout(`${JSON.stringify({ clean: problems.length === 0, logs: logs.map(withProblems) }, null, 2)}\n`);
+  else out.stdout(text(logs, findings, problems.length, what));
+  return problems.length === 0 ? EXIT_OK : EXIT_PROBLEMS;
+}
+
+/** Says of each finding whether it is a problem, so that a program needn't know the kinds. */
+function withProblems(log: LogReport): unknown {
+  return { ...log, findings: log.findings.map((finding) => ({ ...finding, problem: isProblem(finding) })) };
+}
+
+function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], problemCount: number, what: string): string {
+  if (logs.length === 0) return "There is no spool in this data folder.\n";
   const rows = logs.map((log) => [
-    log.kind === "messages" ? log.name : `${log.name} (dead letters)`,
+    log.name,
+    log.kind === "messages" ? "messages" : "dead letters",
     log.segments.length,
     log.bytes,
     log.messages,
     log.pending ?? "",
-    log.lowWater ?? "",
-    log.nextSequence,
+    log.kind === "messages" ? log.nextSequence : "",
   ]);
-  const findings = logs.flatMap((log) =>
-    log.findings.map(
-      (finding) => `${isProblem(finding) ? "PROBLEM" : "note"}  ${finding.kind}  ${finding.path}:${finding.offset}  ${finding.text}\n`,
-    ),
-  );
-  const verdict = problems === 0 ? "no damage found\n" : `${problems} problems: docs/spool-format.md says what each means and what to do\n`;
-  return `${table(["log", "segments", "bytes", "messages", "pending", "done below", "next"], rows)}\n${findings.join("")}${verdict}`;
+  const lines = findings
+    .slice(0, FINDINGS_MAX)
+    .map((finding) => `${isProblem(finding) ? "PROBLEM" : "note"}: ${place(finding)}: ${finding.text}\n`);
+  if (findings.length > FINDINGS_MAX) lines.push(`and ${findings.length - FINDINGS_MAX} more: see --json\n`);
+  return [
+    table(["log", "holds", "segments", "bytes", "messages", "pending", "next number"], rows),
+    "\n",
+    ...lines,
+    problemCount === 0
+      ? "No problem found. "
+      : `${problemCount} ${problemCount === 1 ? "problem" : "problems"} found: docs/spool-format.md, section 9, says what each means. `,
+    `${what}\n`,
+  ].join("");
+}
+
+function place({ path, offset, bytes }: SpoolFinding): string {
+  return bytes === 0 && offset === 0 ? path : `${path} at byte ${offset}`;
 }

@@ -60,11 +60,15 @@ export async function findDescriptors(
   return [...files.values()];
 }
 
-/** Names that begin with a dot are passed over: editors' and Kubernetes' own files, which repeat the real ones. */
+/**
+ * Names that begin with a dot are passed over where the pattern doesn't give them: editors' and Kubernetes' own files,
+ * which repeat the real ones.
+ */
 async function expand(pattern: string, folder: string): Promise<readonly string[]> {
   const files: string[] = [];
+  const given = new Set([".", "..", ...pattern.split("/")]);
   for await (const match of glob(pattern, { cwd: folder })) {
-    if (match.split("/").some((step) => step.startsWith(".") && step !== "." && step !== "..")) continue;
+    if (match.split("/").some((step) => step.startsWith(".") && !given.has(step))) continue;
     files.push(isAbsolute(match) ? match : join(folder, match));
     if (files.length > DESCRIPTORS_MAX) break;
   }

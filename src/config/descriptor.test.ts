@@ -25,7 +25,7 @@ format: cloudevents
 key: "{tenant}/{entityId}"
 body: { limit: 64KiB, types: [ json, text ] }
 keep: [ request.body/id, "response.body/**/email", payload ]
-redact: [ request.body/**/password, query.access_token, X-Secret, header.tenant, response.Set-Thing, "pattern:card-number", "payload/a~1b/~0" ]
+redact: [ request.body/**/password, query.access_token, X-Secret, header.tenant, response.Set-Thing, "pattern:card-number", "payload/a~1b/~0", 'request.body/"due date"/**/"a=b"' ]
 rules:
   - (MODULENAME=mod-users AND METHOD=(POST,PUT,DELETE)) , publish , kafka1:{env}.{tenant}.audit
   - (PATH=/users/bulk*) , ignore
@@ -59,6 +59,7 @@ tests:
     { kind: "responseHeader", name: "set-thing" },
     { kind: "pattern", name: "card-number" },
     { kind: "content", part: "payload", pointer: ["a/b", "~"] },
+    { kind: "content", part: "request.body", pointer: ["due date", "**", "a=b"] },
   ]);
   assert.deepEqual(
     rules.map(({ number, action, targets }) => ({ number, action, destination: targets[0]?.destination })),

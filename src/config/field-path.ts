@@ -1,11 +1,11 @@
 /** The places that `redact` and `keep` name: `request.body/password`, `query.access_token`, `pattern:card-number`. */
-import { POINTER_STEPS_MAX } from "../flow/match/bounds.ts";
+import { parseAttribute, RuleSyntaxError } from "../flow/match/parse.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
 import { PATTERN_NAMES } from "../flow/message/patterns.ts";
 import type { FieldPath } from "../flow/settings.ts";
 import { oneOf } from "./check.ts";
 
-const CONTENT = /^(request\.body|response\.body|payload)(?:\/(.*))?$/s;
+const CONTENT = /^(?:request\.body|response\.body|payload)(?:\/|$)/;
 const PREFIXED = /^(header|response|query)\.(.*)$/s;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 
@@ -14,8 +14,7 @@ const FORMS = "request.body/…, response.body/…, payload/…, query.NAME, hea
 /** @returns The place, or what is wrong with the text. */
 export function parseFieldPath(text: string): FieldPath | { readonly problem: string; readonly hint?: string } {
   if (text.startsWith("pattern:")) return patternPath(text.slice("pattern:".length));
-  const content = CONTENT.exec(text);
-  if (content !== null) return contentPath(content[1] as "request.body" | "response.body" | "payload", content[2]);
+  if (CONTENT.test(text)) return contentPath(text);
   const prefixed = PREFIXED.exec(text);
   if (prefixed !== null) return namedPath(prefixed[1] ?? "", prefixed[2] ?? "");
   if (/^(request|response|body|query|header|payload|pattern)([./].*)?$/s.test(text)) return { problem: `expected ${FORMS}` };
@@ -28,17 +27,19 @@ function patternPath(name: string): FieldPath | { problem: string } {
   return { problem: `no such pattern; there are ${oneOf(PATTERN_NAMES).replace(" or ", " and ")}${didYouMean(name, PATTERN_NAMES)}` };
 }
 
-function contentPath(
-  part: "request.body" | "response.body" | "payload",
-  pointer: string | undefined,
-): FieldPath | { problem: string; hint?: string } {
-  if (pointer === undefined) return { kind: "content", part, pointer: [] };
-  const steps = pointer.split("/");
-  if (steps.length > POINTER_STEPS_MAX) return { problem: `expected at most ${POINTER_STEPS_MAX} steps` };
-  if (steps.some((step) => /~(?![01])/.test(step))) return { problem: "a ~ in a pointer must be ~0 (for ~) or ~1 (for /)" };
-  if (steps.includes("")) return { problem: "a step of the pointer is empty", hint: "Remove the extra `/`." };
-  if (steps.at(-1) === "**") return { problem: "** at the end adds nothing", hint: "A field is taken with all that is in it." };
-  return { kind: "content", part, pointer: steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")) };
+/** A pointer is written as in rules, so that one can be copied from the other. */
+function contentPath(text: string): FieldPath | { problem: string; hint?: string } {
+  try {
+    const attribute = parseAttribute(text);
+    if (attribute.kind !== "content") return { problem: `expected ${FORMS}` };
+    const { pointer } = attribute;
+    if (pointer.includes("")) return { problem: "a step of the pointer is empty", hint: "Remove the extra `/`." };
+    if (pointer.at(-1) === "**") return { problem: "** at the end adds nothing", hint: "A field is taken with all that is in it." };
+    return attribute;
+  } catch (error) {
+    if (!(error instanceof RuleSyntaxError)) throw error;
+    return { problem: error.problem, hint: error.hint };
+  }
 }
 
 function namedPath(prefix: string, name: string): FieldPath | { problem: string } {

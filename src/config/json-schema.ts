@@ -41,6 +41,42 @@ export function configurationJsonSchema(): JsonSchema {
   };
 }
 
+const PLACEHOLDER: JsonSchema = {
+  type: "string",
+  pattern: "\\$\\{(env|file):",
+  description: "Filled in from the environment or a file: ${env:NAME}, ${env:NAME:-default} or ${file:PATH}.",
+};
+
+/** The schema for editors: any value may be a placeholder, whatever its form is. */
+export function configurationEditorSchema(): JsonSchema {
+  const { properties = {}, ...schema } = configurationJsonSchema();
+  const { version = {}, ...others } = properties;
+  const open = Object.entries(others).map(([key, member]) => [key, withPlaceholders(member)]);
+  return { ...schema, properties: { version, ...Object.fromEntries(open) }, $defs: { placeholder: PLACEHOLDER } };
+}
+
+function withPlaceholders(schema: JsonSchema): JsonSchema {
+  const { description, default: standard, ...form } = schema;
+  if (form.enum !== undefined || form.pattern !== undefined || form.type === "integer" || form.type === "boolean") {
+    return {
+      ...(description === undefined ? {} : { description }),
+      ...(standard === undefined ? {} : { default: standard }),
+      anyOf: [form, { $ref: "#/$defs/placeholder" }],
+    };
+  }
+  const { properties, additionalProperties, items, anyOf, oneOf } = schema;
+  return {
+    ...schema,
+    ...(properties && {
+      properties: Object.fromEntries(Object.entries(properties).map(([key, member]) => [key, withPlaceholders(member)])),
+    }),
+    ...(additionalProperties && { additionalProperties: withPlaceholders(additionalProperties) }),
+    ...(items && { items: withPlaceholders(items) }),
+    ...(anyOf && { anyOf: anyOf.map(withPlaceholders) }),
+    ...(oneOf && { oneOf: oneOf.map(withPlaceholders) }),
+  };
+}
+
 export function streamJsonSchema(): JsonSchema {
   return { ...jsonSchemaOf(streamSchema), $id: "urn:sidestream:schema:stream:1", title: "Sidestream message stream descriptor" };
 }

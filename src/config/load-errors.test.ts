@@ -129,6 +129,7 @@ sources:
   clock: { type: clock, every: 5m }
 destinations:
   kafka1: { type: kafka, brokers: [ "k1:9093" ], tls: true }
+  files: { type: file, path: out, spool: { whenFull: drop-oldest } }
 targetSets: { oncall: [ "kafka1:oncall" ] }
 policies: [ policy.yaml ]
 streams: [ a.yaml, policy.yaml ]
@@ -152,8 +153,9 @@ rules:
     "sidestream.yaml:8:23 sources.front.platform.type: platform okapi: not available yet",
     "sidestream.yaml:9:18 sources.clock.type: source type clock: not available yet",
     "sidestream.yaml:11:19 destinations.kafka1.type: destination type kafka: not available yet",
-    "sidestream.yaml:12:1 targetSets: target sets: not available yet",
-    "sidestream.yaml:13:1 policies: policies: not available yet",
+    "sidestream.yaml:12:54 destinations.files.spool.whenFull: whenFull drop-oldest: not available yet",
+    "sidestream.yaml:13:1 targetSets: target sets: not available yet",
+    "sidestream.yaml:14:1 policies: policies: not available yet",
     "a.yaml:2:11 delivery: delivery exactly-once: not available yet",
     "a.yaml:3:9 format: format protobuf: not available yet",
     'a.yaml:5:19 rules[0]: the action "broadcast" is not available yet',

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -105,6 +106,18 @@ test("patterns pass over names that begin with a dot, and each file is read once
     ["audit"],
   );
   assert.ok(linesOf(warnings, folder).includes("sidestream.yaml:2:51 streams[2]: warning: no file matches this pattern"));
+});
+
+test("a pattern that gives a name with a dot finds what is there, and still passes over what it doesn't give", async (context) => {
+  const folder = configFolder(context, {
+    ".config/a.yaml": STREAM,
+    ".config/.hidden.yaml": STREAM.replace("audit", "hidden"),
+    "sidestream.yaml": "version: 1\nstreams: [ './.config/*.yaml' ]\n",
+  });
+  const ids = async (): Promise<readonly string[]> => (await loadFolder(folder)).settings.streams.map(({ id }) => id);
+  assert.deepEqual(await ids(), ["audit"]);
+  writeFileSync(join(folder, "sidestream.yaml"), `version: 1\nstreams: [ '${folder}/.config/*.yaml' ]\n`);
+  assert.deepEqual(await ids(), ["audit"]);
 });
 
 test("empty policies and target sets are accepted", async (context) => {

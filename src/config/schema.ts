@@ -127,7 +127,9 @@ export const destinationCommonSchema = z.strictObject({
       whenFull: z
         .enum(["drop-newest", "drop-oldest", "refuse"])
         .default("drop-newest")
-        .describe("What gives way when the log is full: new messages, the oldest ones, or the source is refused. Every drop is counted."),
+        .describe(
+          "What gives way when the log is full: new messages, the oldest ones (not available yet), or the source is refused. Every drop is counted.",
+        ),
     })
     .prefault({})
     .describe("The durable log between matching and sending."),
@@ -226,8 +228,6 @@ export const configurationSchema = z
 
 export type Configuration = z.output<typeof configurationSchema>;
 export type PlatformOptions = z.output<typeof platformSchema>;
-export type SourceCommon = z.output<typeof sourceCommonSchema>;
-export type DestinationCommon = z.output<typeof destinationCommonSchema>;
 
 /** Keys of the driver's own: everything beside the common ones. */
 export function splitOptions(

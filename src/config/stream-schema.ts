@@ -76,7 +76,6 @@ export const streamSchema = z
   })
   .describe("Message stream descriptor.");
 
-export type StreamDescriptor = z.output<typeof streamSchema>;
 export const longRuleSchema = longRule;
 
 /** The file that says which tenants each stream is assigned to. */

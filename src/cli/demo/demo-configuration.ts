@@ -81,7 +81,7 @@ const CIRCULATION_ANALYTICS = `# What is lent and returned, without who: only th
 stream: circulation-analytics
 title: Loans for statistics
 tenants: all
-keep: [ request.body/itemId, request.body/action, request.body/status/name ]
+keep: [ response.body/id, request.body/itemId, request.body/action, request.body/status/name ]   # the id keeps a loan's messages in order
 rules:
   - (MODULENAME=mod-circulation AND METHOD=(POST, PUT) AND STATUS<300) , publish , events:{env}.{tenant}.circulation
 tests:

@@ -9,7 +9,7 @@ import type { CapturedBody } from "../event.ts";
 import { decode, readCodings } from "./decode.ts";
 import { scanJson, type JsonDocument } from "./json-scan.ts";
 import { encodingOf, headerOf, looksLikeJson, mediaTypeOf, type MediaKind, type MediaType } from "./media-type.ts";
-import { readParts, type Part } from "./multipart.ts";
+import { looksLikeMultipart, readParts, type Part } from "./multipart.ts";
 
 export interface ContentLimits {
   /** Bytes a body may have when its content coding is undone. */
@@ -46,9 +46,11 @@ export function readContent(body: CapturedBody, headers: readonly string[], limi
   if (body.bytes.length === 0 && !body.truncated) return EMPTY;
   const type = mediaTypeOf(headers);
   let codings = readCodings(headerOf(headers, "content-encoding") ?? "");
-  // Okapi hands compressed answers to its filters without the header that says so.
-  if (codings?.length === 0 && startsLikeGzip(body.bytes) && (type.kind === "json" || type.kind === "form" || type.kind === "text"))
-    codings = ["gzip"];
+  if (codings?.length === 0 && startsLikeGzip(body.bytes)) {
+    // Okapi hands compressed answers to its filters without the header that says so.
+    if (type.kind === null) return readUnnamedGzip(body, type, limits);
+    if (type.kind !== "binary") codings = ["gzip"];
+  }
   if (codings === null) return unreadable("undecodable", type.kind);
   if (codings.length === 0) {
     if (body.bytes.length > limits.decodedBytesMax) return unreadable("too-large", type.kind);
@@ -58,6 +60,17 @@ export function readContent(body: CapturedBody, headers: readonly string[], limi
   const decoded = decode(body.bytes, codings, limits.decodedBytesMax);
   if (typeof decoded === "string") return unreadable(decoded, type.kind);
   return decoded.length === 0 ? EMPTY : interpret(decoded, false, type, codings.join(", "));
+}
+
+/** It may be a file of its own: only what holds names inside is told as what it is, all else stays as it came. */
+function readUnnamedGzip(body: CapturedBody, type: MediaType, limits: ContentLimits): Content {
+  const raw: Content = { kind: "binary", coding: null, bytes: body.bytes, truncated: body.truncated };
+  if (body.truncated) return unreadable("cut", null);
+  const decoded = decode(body.bytes, ["gzip"], limits.decodedBytesMax);
+  if (decoded === "too-large") return unreadable("too-large", null);
+  if (decoded === "undecodable") return raw;
+  const inside = interpret(decoded, false, type, "gzip");
+  return inside.kind === "binary" ? raw : inside;
 }
 
 function unreadable(reason: UnreadableReason, as: MediaKind | null): Content {
@@ -76,6 +89,9 @@ function interpret(bytes: Buffer, truncated: boolean, type: MediaType, coding: s
       if (truncated) return unreadable("cut", "form");
       const text = textOf(bytes, type.charset);
       if (text === null) return unreadable(encodingOf(type.charset) === null ? "unknown-charset" : "malformed", "form");
+      // curl and others send JSON, and whatever else, as a form unless told better.
+      if (looksLikeJson(bytes)) return readJson(bytes, type, coding);
+      if (looksLikeMultipart(bytes)) return unreadable("malformed", "multipart");
       return { kind: "form", coding, text };
     }
     case "multipart": {
@@ -100,6 +116,7 @@ function readJson(bytes: Buffer, type: MediaType, coding: string | null): Conten
 
 /** Bodies whose type promises nothing about fields: text, binary, unknown. Their bytes decide. */
 function sniff(bytes: Buffer, truncated: boolean, type: MediaType, coding: string | null): Content {
+  if (type.kind !== "binary" && looksLikeMultipart(bytes)) return unreadable("malformed", "multipart");
   const whole = truncated ? withoutCutCharacter(bytes) : bytes;
   const text = type.kind === "binary" && !looksLikeJson(bytes) ? null : textOf(whole, type.charset);
   if (text === null) {

@@ -22,10 +22,12 @@ export const KEY_START = 2;
 export const KEY_END = 3;
 /** Offset in the index of the first value that is not inside this one. */
 export const NEXT = 4;
-/** {@link KEY_ESCAPED} and {@link VALUE_ESCAPED}. */
+/** {@link KEY_ESCAPED}, {@link VALUE_ESCAPED} and {@link VALUE_SIGNS}. */
 export const FLAGS = 5;
 export const KEY_ESCAPED = 1;
 export const VALUE_ESCAPED = 2;
+/** The string has one of `= : < %` in it, by which text inside it could be more than words. */
+export const VALUE_SIGNS = 4;
 
 /** Valid JSON text with the index of its values, in text order, parents before their content. */
 export interface JsonDocument {
@@ -41,6 +43,10 @@ const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
 const ARRAY = 0x5b;
 const ARRAY_END = 0x5d;
+const COLON = 0x3a;
+const LESS = 0x3c;
+const EQUALS = 0x3d;
+const PERCENT = 0x25;
 
 const SCRATCH_NODES = 1024;
 
@@ -170,27 +176,30 @@ class Scanner {
     const flags = this.string();
     if (flags < 0) return false;
     this.keyEnd = this.position - this.removed;
-    this.keyFlags = flags;
+    this.keyFlags = flags & KEY_ESCAPED;
     this.space();
-    if (this.text.charCodeAt(this.position) !== 0x3a) return false;
+    if (this.text.charCodeAt(this.position) !== COLON) return false;
     this.position++;
     this.space();
     return true;
   }
 
-  /** Scans a string. 0: as it stands, 1: with escapes, -1: fault. */
+  /** Scans a string. -1: fault; else the sum of 1: with escapes, 2: with signs. */
   private string(): number {
     const text = this.text;
     const length = text.length;
-    let escaped = 0;
+    let flags = 0;
     for (let at = this.position + 1; at < length; at++) {
       const code = text.charCodeAt(at);
+      // Small letters, which most characters are, need one comparison.
+      if (code > BACKSLASH) continue;
       if (code === QUOTE) {
         this.position = at + 1;
-        return escaped;
+        return flags;
       }
-      if (code === BACKSLASH) {
-        escaped = 1;
+      if (code === EQUALS || code === COLON || code === LESS || code === PERCENT) flags |= 2;
+      else if (code === BACKSLASH) {
+        flags |= 1;
         const size = escapeSize(text, at + 1);
         if (size === 0) return -1;
         at += size;

@@ -57,20 +57,30 @@ function parseMediaType(value: string): MediaType {
   };
 }
 
+/** Value of a parameter, the first of several; `text` as for {@link parametersOf}. */
+function parameterOf(text: string, lowerName: string): string | null {
+  return parametersOf(text).find(([name]) => name === lowerName)?.[1] ?? null;
+}
+
 /**
- * Value of a parameter: `; name=value` or `; name="value"`.
+ * Parameters of a header: `; name=value; name="value"`, names in lower case. What has no value is passed over.
  *
  * @param text - Begins at a semicolon.
  */
-export function parameterOf(text: string, lowerName: string): string | null {
+export function parametersOf(text: string): readonly (readonly [name: string, value: string])[] {
+  const parameters: (readonly [string, string])[] = [];
   for (let start = text.indexOf(";"); start >= 0;) {
-    const equals = text.indexOf("=", start);
-    if (equals < 0) return null;
+    let at = start + 1;
+    while (at < text.length && text[at] !== "=" && text[at] !== ";") at++;
     const name = text
-      .slice(start + 1, equals)
+      .slice(start + 1, at)
       .trim()
       .toLowerCase();
-    let at = equals + 1;
+    if (text[at] !== "=") {
+      start = at < text.length ? at : -1;
+      continue;
+    }
+    at++;
     while (text[at] === " ") at++;
     let value = "";
     if (text[at] === '"') {
@@ -84,9 +94,9 @@ export function parameterOf(text: string, lowerName: string): string | null {
       value = (end < 0 ? text.slice(at) : text.slice(at, end)).trim();
       start = end;
     }
-    if (name === lowerName) return value;
+    parameters.push([name, value]);
   }
-  return null;
+  return parameters;
 }
 
 function kindOf(essence: string): MediaKind | null {

@@ -4,7 +4,7 @@
  * Promise: strict. A body that isn't framed to the last delimiter is refused as a whole, so that nothing in it escapes
  * the rules for parts.
  */
-import { parameterOf } from "./media-type.ts";
+import { parametersOf } from "./media-type.ts";
 
 /** Forms have dozens of parts, uploads hundreds. */
 const PARTS_MAX = 1000;
@@ -22,6 +22,12 @@ export interface Part {
   readonly headers: readonly string[];
   /** Every name that its Content-Disposition headers give. */
   readonly names: readonly string[];
+}
+
+/** True for bytes that begin as a multipart body does: a line of dashes and words, then a header of a part. */
+export function looksLikeMultipart(bytes: Buffer): boolean {
+  if (bytes[0] !== 0x2d || bytes[1] !== 0x2d) return false;
+  return /^--[^\r\n]{1,200}\r?\nContent-/i.test(bytes.toString("latin1", 0, 256));
 }
 
 /** @returns Null when the framing is broken or the parts are too many. */
@@ -75,10 +81,13 @@ function namesOf(headers: readonly string[]): readonly string[] {
     if (headers[index]?.toLowerCase() !== "content-disposition") continue;
     const value = headers[index + 1] ?? "";
     const parameters = value.slice(Math.max(0, value.indexOf(";")));
-    for (const parameter of ["name", "name*"]) {
-      const name = parameterOf(parameters, parameter);
-      if (name !== null) names.push(name);
+    // Of several names readers take the first or the last, and put pieces (name*0, name*1) together: all are told.
+    const pieces: string[] = [];
+    for (const [parameter, name] of parametersOf(parameters)) {
+      if (parameter === "name" || parameter === "name*") names.push(name);
+      else if (parameter.startsWith("name*")) pieces.push(name);
     }
+    if (pieces.length > 0) names.push(pieces.join(""));
   }
   return names;
 }

@@ -70,6 +70,12 @@ test("a pointer has at most 32 steps", () => {
   });
 });
 
+test("a topic that would be too long whatever is filled in is refused", () => {
+  equal(parseTargets(`k:${"t".repeat(249)}`).length, 1);
+  throws(() => parseTargets(`k:${"t".repeat(250)}`), { problem: "a topic has at most 249 characters" });
+  throws(() => parseTargets(`k:${"t".repeat(249)}{tenant}`), { problem: "a topic has at most 249 characters" });
+});
+
 test("templates and names of destinations are bounded", () => {
   ok(parseTemplate("x".repeat(TEMPLATE_CHARACTERS_MAX)));
   throws(() => parseTemplate("x".repeat(TEMPLATE_CHARACTERS_MAX + 1)), { problem: "a template has at most 1000 characters" });

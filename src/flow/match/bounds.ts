@@ -33,6 +33,9 @@ export const POINTER_STEPS_MAX = 32;
 /** Characters in a template. No broker takes a topic beyond 255, and a key that long helps nobody. */
 export const TEMPLATE_CHARACTERS_MAX = 1_000;
 
+/** Characters in a topic: Kafka takes no more. */
+export const TOPIC_CHARACTERS_MAX = 249;
+
 /** Characters in the name of a destination. */
 export const DESTINATION_CHARACTERS_MAX = 64;
 

@@ -79,6 +79,7 @@ export function parseAttribute(text: string): Attribute {
   const reader = new RuleReader(text);
   const attribute = readAttribute(reader);
   reader.skipSpace();
+  if (reader.next === "~") throw reader.invalid("a ~ in a pointer must be ~0 (for ~) or ~1 (for /)");
   if (!reader.ended) throw reader.invalid(`expected the end of the name, found ${reader.describeNext()}`);
   return attribute;
 }

@@ -172,8 +172,11 @@ refuses("targets", parseTargets, [
   ["k:a‸*", "* can't stand in a topic"],
   ["k:a.‸>", "> can't stand in a topic"],
   ["k:‸#", "# can't stand in a topic"],
-  ["k:‸../../etc/passwd", '"." and ".." can\'t be steps of a topic'],
-  ["k:‸.", '"." and ".." can\'t be steps of a topic'],
+  ["k:..‸/../etc/passwd", "/ can't stand in a topic"],
+  ["k:‸.", '"." and ".." can\'t be topics'],
+  ["k:{tenant}.‸ä", "ä can't stand in a topic"],
+  ["k:a‸::b", ": can't stand in a topic"],
+  ["k:‸🎈", "🎈 can't stand in a topic"],
   ["k:‸{ tenant }", 'this "{" is never closed'],
   ["k:a.{‸tennant}", "{tennant} is not a name for templates; did you mean tenant?"],
 ]);

@@ -1,5 +1,5 @@
 /** Reads actions and targets. What the language will have and this release has not is told apart from a mistake. */
-import { DESTINATION_CHARACTERS_MAX } from "./bounds.ts";
+import { DESTINATION_CHARACTERS_MAX, TOPIC_CHARACTERS_MAX } from "./bounds.ts";
 import type { RuleReader } from "./reader.ts";
 import type { Action, Target } from "./rule.ts";
 import { didYouMean } from "./suggest.ts";
@@ -18,10 +18,8 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
 const LATER_ACTIONS: readonly string[] = ["broadcast", "sync"];
 
 const DESTINATION = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-/** Quotes, and the wildcards of MQTT, NATS and AMQP: no broker publishes to them, and a subscriber could be fooled. */
-const NOT_IN_TOPIC = /["'*#>]/;
-/** `.` and `..` as a step of the topic: Kafka refuses them, a file would land elsewhere. */
-const DOT_STEP = /(?:^|\/)\.{1,2}(?:\/|$)/;
+/** What a topic may not hold once it is filled in; such a rule would only make dead messages. */
+const NOT_IN_TOPIC = /[^A-Za-z0-9._-]/u;
 
 /** Reads an action. `capture` is another name for `publish`. */
 export function readAction(reader: RuleReader): Action {
@@ -94,8 +92,15 @@ function readTopic(reader: RuleReader, start: number, end: number): Target["topi
   const text = reader.text.slice(start, end);
   const plus = text.indexOf("+");
   if (plus !== -1) throw noCombinations(reader, start + plus);
-  const bad = text.search(NOT_IN_TOPIC);
-  if (bad !== -1) throw reader.invalid(`${text.charAt(bad)} can't stand in a topic`, undefined, start + bad);
-  if (DOT_STEP.test(text)) throw reader.invalid('"." and ".." can\'t be steps of a topic', undefined, start);
+  // Places are passed over, their length kept: what stands there comes later.
+  const literal = text.replaceAll(/\{[^}]*\}/g, (place) => "x".repeat(place.length));
+  const bad = literal.search(NOT_IN_TOPIC);
+  if (bad !== -1) {
+    const character = String.fromCodePoint(text.codePointAt(bad) ?? 0);
+    throw reader.invalid(`${character} can't stand in a topic`, "A topic has letters, digits, dots, dashes and underscores.", start + bad);
+  }
+  if (text === "." || text === "..") throw reader.invalid('"." and ".." can\'t be topics', undefined, start);
+  const characters = topic.reduce((sum, part) => sum + (typeof part === "string" ? part.length : 1), 0);
+  if (characters > TOPIC_CHARACTERS_MAX) throw reader.invalid(`a topic has at most ${TOPIC_CHARACTERS_MAX} characters`, undefined, start);
   return topic;
 }

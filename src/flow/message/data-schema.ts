@@ -8,7 +8,17 @@ import { OUTCOMES } from "../../driver/source.ts";
 import { DATA_SCHEMA_ID } from "./encode.ts";
 import { PATTERN_NAMES } from "./patterns.ts";
 
-const WITHHELD = ["login-route", "plaintext", "cut", "undecodable", "too-large", "too-deep", "malformed", "unknown-charset"] as const;
+const WITHHELD = [
+  "login-route",
+  "plaintext",
+  "secret-in-text",
+  "cut",
+  "undecodable",
+  "too-large",
+  "too-deep",
+  "malformed",
+  "unknown-charset",
+] as const;
 const hash = z.string().regex(/^hmac:[0-9a-f]{16}$/);
 const size = z.int().min(0).nullable();
 const headers = z

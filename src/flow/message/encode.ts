@@ -25,7 +25,7 @@ export const MESSAGE_BYTES_MIN = 16 * 1024;
 /** Characters of an attribute, so that all together stay within their bound at three bytes each. */
 const ATTRIBUTE_CHARS_MAX = 128;
 const SUBJECT_CHARS_MAX = 512;
-const KEY_CHARS_MAX = 512;
+export const KEY_CHARS_MAX = 512;
 const SEQUENCE_DIGITS = 16;
 /** Marks that a cut adds to a body. */
 const MARKS_BYTES = 256;

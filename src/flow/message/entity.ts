@@ -3,7 +3,8 @@ import type { ContentPart, ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { RedactionPlan } from "./plan.ts";
 import { withoutPatterns } from "./redact-text.ts";
-import { lenientDecode } from "./secret-names.ts";
+import { isLoginRoute, lenientDecode } from "./secret-names.ts";
+import { hidesSecret } from "./secret-text.ts";
 
 /** Where agents put the id of the record that an event is about; the first that is there counts. */
 const AGENT_IDS: readonly (readonly string[])[] = [
@@ -28,16 +29,22 @@ const ID_CHARS_MAX = 512;
  *
  * Ids in paths are told by their look: a UUID, only digits, or 20 and more hexadecimal digits.
  */
-export function entityKind(event: IdentifiedEvent): string | undefined {
+export function entityKind(event: IdentifiedEvent, plan: RedactionPlan): string | undefined {
   if (event.transaction === null) return undefined;
   const { route } = event.identity;
   const mark = event.transaction.target.indexOf("?");
   const path = route ?? (mark < 0 ? event.transaction.target : event.transaction.target.slice(0, mark));
-  return path
+  const kind = path
     .split("/")
     .toReversed()
-    .map((segment) => (route === undefined ? lenientDecode(segment) : segment))
+    .map((segment) => (route === undefined ? withoutParameters(lenientDecode(segment)) : segment))
     .find((segment) => segment !== "" && !/[{*]/.test(segment) && (route !== undefined || !looksLikeId(segment)));
+  return kind === undefined || (route === undefined && hidesSecret(kind)) ? undefined : withoutPatterns(kind, plan.patterns);
+}
+
+/** Parameters of a segment stand behind `;`, and a fragment behind `#`. */
+function withoutParameters(segment: string): string {
+  return segment.replace(/[;#][^]*$/, "");
 }
 
 function looksLikeId(segment: string): boolean {
@@ -51,11 +58,18 @@ function looksLikeId(segment: string): boolean {
  * An id in a body that the stream redacts or doesn't keep is not used: a key must not say what the message hides.
  */
 export function entityId(event: IdentifiedEvent, content: ContentValues, plan: RedactionPlan): string | undefined {
-  const id =
-    event.agent !== null
-      ? agentId(content, plan)
-      : (event.identity.entityId ?? idIn("response.body", ID, content, plan) ?? idIn("request.body", ID, content, plan));
+  const id = event.agent !== null ? agentId(content, plan) : (pathId(event) ?? bodyId(event, content, plan));
   return id === undefined || id === "" ? undefined : withoutPatterns(id, plan.patterns);
+}
+
+function pathId({ identity: { entityId: id } }: IdentifiedEvent): string | undefined {
+  return id === undefined || !hidesSecret(id) ? id : withoutParameters(id);
+}
+
+/** Bodies of login routes don't leave, and no id out of them does. */
+function bodyId({ transaction }: IdentifiedEvent, content: ContentValues, plan: RedactionPlan): string | undefined {
+  if (transaction === null || isLoginRoute(transaction.target.replace(/\?[^]*$/, ""))) return undefined;
+  return idIn("response.body", ID, content, plan) ?? idIn("request.body", ID, content, plan);
 }
 
 function agentId(content: ContentValues, plan: RedactionPlan): string | undefined {

@@ -15,9 +15,19 @@ import { redactMultipart } from "./redact-multipart.ts";
 import { decodeParameter, redactParameters } from "./redact-parameters.ts";
 import { redactPatterns, withoutCutWord } from "./redact-text.ts";
 import type { Removals } from "./removals.ts";
+import { namesSecret } from "./secret-text.ts";
 
 /** Why a body is not in the message though it was captured. */
-export type Withheld = "login-route" | "plaintext" | "cut" | "undecodable" | "too-large" | "too-deep" | "malformed" | "unknown-charset";
+export type Withheld =
+  | "login-route"
+  | "plaintext"
+  | "secret-in-text"
+  | "cut"
+  | "undecodable"
+  | "too-large"
+  | "too-deep"
+  | "malformed"
+  | "unknown-charset";
 /** Why a body is not in the message though it could be. */
 export type Omitted = "type" | "not-kept" | "redacted";
 
@@ -60,9 +70,21 @@ export function redactBody(content: Content, body: CapturedBody, redaction: Body
     removals.secret(place);
     return nothing(body, { omitted: "redacted" });
   }
-  if (plan.keep === "none") return nothing(body, { omitted: "not-kept", sizeBytes: body.sizeBytes });
   if (content.kind === "unreadable") {
+    if (plan.keep === "none") return nothing(body, { omitted: "not-kept", sizeBytes: body.sizeBytes });
     return nothing(body, { withheld: content.reason, sizeBytes: body.sizeBytes, hash: removals.hash(body.bytes) });
+  }
+  if (hidesSecretInText(content)) {
+    removals.secretInBody = true;
+    removals.secret(place);
+    return nothing(body, { withheld: "secret-in-text" });
+  }
+  if (plan.keep === "none") {
+    // Looked into all the same: its size may tell the length of a secret.
+    const unlisted = removals.another();
+    redactContent(content, { ...redaction, removals: unlisted });
+    removals.secretInBody = unlisted.secretInBody;
+    return nothing(body, { omitted: "not-kept", sizeBytes: unlisted.secretInBody ? null : body.sizeBytes });
   }
   const made = redactContent(content, redaction);
   if (made === null) return nothing(body, { omitted: "not-kept", sizeBytes: removals.secretInBody ? null : body.sizeBytes });
@@ -78,6 +100,12 @@ export function redactBody(content: Content, body: CapturedBody, redaction: Body
     omitted: null,
     hash: undefined,
   };
+}
+
+/** Of text no part can be told from another, so it goes whole. Text in UTF-16 or an old charset comes as binary. */
+function hidesSecretInText(content: Content): boolean {
+  if (content.kind === "text") return namesSecret(content.text);
+  return content.kind === "binary" && namesSecret(content.bytes.toString("latin1").replaceAll("\0", ""));
 }
 
 function nothing(body: CapturedBody, known: Partial<OutBody>): OutBody {

@@ -7,6 +7,7 @@ import { redactUrl, type ParameterRedaction } from "./redact-parameters.ts";
 import { redactPatterns } from "./redact-text.ts";
 import { REMOVED, type Removals } from "./removals.ts";
 import { isSecretName } from "./secret-names.ts";
+import { hidesSecret } from "./secret-text.ts";
 
 /** Removed from every message. Headers under secret names (`x-auth-token`) are removed besides. */
 export const SECRET_HEADERS = [
@@ -17,8 +18,9 @@ export const SECRET_HEADERS = [
   "x-okapi-token",
   "x-system-token",
   "x-api-key",
+  "x-amzn-oidc-data",
 ] as const;
-/** Headers that hold one URL: it is treated as the request's own is. */
+/** Headers that hold one URL: it is treated as the request's own is. Others are where they look like one. */
 export const URL_HEADERS = [
   "location",
   "content-location",
@@ -30,8 +32,24 @@ export const URL_HEADERS = [
   "x-forwarded-uri",
   "x-forwarded-path",
 ] as const;
-/** Plain hashes of a body: with them a removed value could be guessed. */
-export const DIGEST_HEADERS = ["content-md5", "digest", "content-digest", "repr-digest"] as const;
+/** Plain hashes of a body: with them a removed value could be guessed. Frameworks make entity tags of hash and length. */
+export const DIGEST_HEADERS = [
+  "content-md5",
+  "digest",
+  "content-digest",
+  "repr-digest",
+  "etag",
+  "x-amz-content-sha256",
+  "x-goog-hash",
+] as const;
+/** They tell how long the body is. */
+export const LENGTH_HEADERS = [
+  "content-length",
+  "content-range",
+  "x-content-length",
+  "x-original-content-length",
+  "x-amz-decoded-content-length",
+] as const;
 
 type Treatment = "keep" | "secret" | "url" | "links" | "length" | "digest";
 
@@ -63,7 +81,7 @@ function treatmentOf(lower: string): Treatment {
   if (is(SECRET_HEADERS) || isSecretName(lower)) return "secret";
   if (is(URL_HEADERS)) return "url";
   if (lower === "link") return "links";
-  if (lower === "content-length") return "length";
+  if (is(LENGTH_HEADERS)) return "length";
   return is(DIGEST_HEADERS) ? "digest" : "keep";
 }
 
@@ -114,6 +132,11 @@ function redactHeader(name: HeaderName, value: string, redaction: HeaderRedactio
   let kept = value;
   if (treatment === "url") kept = redactUrl(value, parametersIn(lower, redaction));
   else if (treatment === "links") kept = redactLinks(value, parametersIn(lower, redaction));
+  else if (value.includes("?") || value.includes("//")) kept = redactUrl(value, parametersIn(lower, redaction));
+  else if (hidesSecret(value)) {
+    redaction.removals.secret(redaction.place + lower);
+    return REMOVED;
+  }
   return redaction.patterns.length === 0 ? kept : redactPatterns(kept, redaction.patterns, redaction.removals, redaction.place + lower);
 }
 

@@ -5,13 +5,14 @@
  * is valid JSON on one line.
  */
 import { pointerTo } from "../content/json-pointer.ts";
-import { END, KEY_END, KEY_START, NEXT, NODE, START, type JsonDocument } from "../content/json-scan.ts";
+import { END, FLAGS, KEY_END, KEY_START, NEXT, NODE, START, VALUE_ESCAPED, VALUE_SIGNS, type JsonDocument } from "../content/json-scan.ts";
 import { at, isArray, isContainer, nameOf, valueOf } from "../content/json-values.ts";
 import type { PointerAutomaton } from "../content/pointer-automaton.ts";
 import type { Pattern } from "./patterns.ts";
 import { redactPatterns, withoutPatterns } from "./redact-text.ts";
 import { REMOVED, type Removals } from "./removals.ts";
 import { isSecretName } from "./secret-names.ts";
+import { hidesSecret } from "./secret-text.ts";
 
 const REMOVED_JSON = `"${REMOVED}"`;
 
@@ -25,7 +26,10 @@ export interface JsonRedaction {
   readonly place: string;
 }
 
-/** Removes values under secret names, at the named pointers, and matches of the patterns. */
+/**
+ * Removes values under secret names, strings that hide such a name with its value, values at the named pointers, and
+ * matches of the patterns.
+ */
 export function redactJson(document: JsonDocument, redaction: JsonRedaction): string {
   const { text, index } = document;
   const { redact, patterns, removals } = redaction;
@@ -42,7 +46,7 @@ export function redactJson(document: JsonDocument, redaction: JsonRedaction): st
         copied = at(document, node + KEY_END);
       }
     }
-    const secret = name !== undefined && isSecretName(name);
+    const secret = (name !== undefined && isSecretName(name)) || stringHidesSecret(document, node);
     const named = walk !== null && redact !== null && redact.accepts(walk.enter(node, name));
     if (secret || named) {
       out += text.slice(copied, at(document, node + START)) + REMOVED_JSON;
@@ -67,6 +71,14 @@ export function redactJson(document: JsonDocument, redaction: JsonRedaction): st
   return out + text.slice(copied, at(document, END));
 }
 
+function stringHidesSecret(document: JsonDocument, node: number): boolean {
+  const flags = at(document, node + FLAGS);
+  // An escape may stand for a sign.
+  if ((flags & VALUE_ESCAPED) !== 0) return hidesSecret(valueOf(document, node));
+  // Looked at where it stands, which spares a copy.
+  return (flags & VALUE_SIGNS) !== 0 && hidesSecret(document.text, at(document, node + START) + 1, at(document, node + END) - 1);
+}
+
 function note(document: JsonDocument, node: number, secret: boolean, redaction: JsonRedaction): void {
   const { removals } = redaction;
   if (!removals.listing) removals.more++;
@@ -84,7 +96,7 @@ function noteMatches(document: JsonDocument, node: number, value: string, redact
 function holdsSecret(document: JsonDocument, root: number): boolean {
   const end = at(document, root + NEXT);
   for (let node = root + NODE; node < end; node += NODE) {
-    if (isSecretName(nameOf(document, node) ?? "")) return true;
+    if (isSecretName(nameOf(document, node) ?? "") || stringHidesSecret(document, node)) return true;
   }
   return false;
 }

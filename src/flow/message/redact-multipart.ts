@@ -15,6 +15,7 @@ import { redactParameters } from "./redact-parameters.ts";
 import { redactPatterns, withoutPatterns } from "./redact-text.ts";
 import { REMOVED, type Removals } from "./removals.ts";
 import { isSecretName, lenientDecode } from "./secret-names.ts";
+import { namesSecret } from "./secret-text.ts";
 
 export interface MultipartRedaction {
   readonly plan: PartPlan;
@@ -33,11 +34,25 @@ export function redactMultipart(bytes: Buffer, boundary: string, parts: readonly
   const pieces: Buffer[] = [];
   for (const part of parts) {
     const content = redactPart(bytes, part, redaction);
-    if (content !== null) pieces.push(delimiter, CRLF, bytes.subarray(part.start, part.contentStart), content, CRLF);
+    if (content !== null) pieces.push(delimiter, CRLF, redactPartHead(bytes, part, redaction), content, CRLF);
   }
   if (pieces.length === 0 && parts.length > 0) return null;
   pieces.push(delimiter, Buffer.from("--\r\n"));
   return Buffer.concat(pieces);
+}
+
+/** A part's headers: those under secret names go, and matches of patterns, in a file's name for example. */
+function redactPartHead(bytes: Buffer, part: Part, { patterns, removals, place }: MultipartRedaction): Buffer {
+  const head = bytes.subarray(part.start, part.contentStart);
+  const isSecret = part.headers.some((name, index) => index % 2 === 0 && isSecretName(name));
+  const text = head.toString("utf8");
+  if (!isSecret) {
+    const clean = redactPatterns(text, patterns, removals, place);
+    return clean === text ? head : Buffer.from(clean);
+  }
+  removals.secretInBody = true;
+  removals.secret(place);
+  return Buffer.from(`${REMOVED}: \r\n\r\n`);
 }
 
 /** The part's content as it may leave; null when the part isn't kept. */
@@ -76,20 +91,26 @@ function redactContent(bytes: Buffer, part: Part, redaction: MultipartRedaction,
     return CONTENT_REMOVED;
   }
   const { redact } = plan;
+  const state = redact === null ? 0 : part.names[0] === undefined ? redact.start : redact.member(redact.start, part.names[0]);
   switch (content.kind) {
     case "json": {
-      const state = redact === null ? 0 : part.names[0] === undefined ? redact.start : redact.member(redact.start, part.names[0]);
       return Buffer.from(redactJson(content.document, { redact, state, patterns, removals, place: path }));
     }
     case "form": {
+      const named = redact === null ? null : (name: string): boolean => redact.accepts(redact.member(state, name));
       const noteSecret = (): void => {
         removals.secretInBody = true;
       };
       return Buffer.from(
-        redactParameters(content.text, { named: null, patterns, removals, place: `${path}/`, pathPlace: path, all: false }, noteSecret),
+        redactParameters(content.text, { named, patterns, removals, place: `${path}/`, pathPlace: path, all: false }, noteSecret),
       );
     }
     case "text":
+      if (namesSecret(content.text)) {
+        removals.secretInBody = true;
+        removals.secret(path);
+        return CONTENT_REMOVED;
+      }
       return Buffer.from(redactPatterns(content.text, patterns, removals, path));
     default:
       return bytes;

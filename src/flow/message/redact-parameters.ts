@@ -8,6 +8,7 @@ import type { Pattern } from "./patterns.ts";
 import { redactPatterns, withoutPatterns } from "./redact-text.ts";
 import { REMOVED, type Removals } from "./removals.ts";
 import { isLoginRoute, isSecretName, lenientDecode } from "./secret-names.ts";
+import { hidesSecret } from "./secret-text.ts";
 
 export interface ParameterRedaction {
   /** True for names that the stream removes; gets the decoded name. Null: none. */
@@ -22,8 +23,8 @@ export interface ParameterRedaction {
   readonly all: boolean;
 }
 
-/** Encodings inside encodings that are looked through. */
-const NESTED_MAX = 3;
+/** Encodings of a name that are undone to look at it. */
+const NAME_ENCODINGS_MAX = 4;
 
 /**
  * Redacts a list of parameters joined by `&`.
@@ -33,27 +34,31 @@ const NESTED_MAX = 3;
 export function redactParameters(text: string, redaction: ParameterRedaction, onSecret?: () => void): string {
   if (text === "") return text;
   const { named, patterns, removals, place, all } = redaction;
-  // An authorization code travels with the state that it answers.
-  const codeIsSecret = text.includes("code=") && text.includes("state=");
+  const codeIsSecret = isAuthorization(text);
   let out = "";
   let copied = 0;
+  let equals = -1;
   for (let start = 0; start <= text.length;) {
     let end = text.indexOf("&", start);
     if (end < 0) end = text.length;
-    let equals = text.indexOf("=", start);
-    if (equals < 0 || equals > end) equals = end;
-    const name = decodeParameter(text.slice(start, equals));
-    const secret = isSecretName(name) || (codeIsSecret && name === "code") || hidesSecret(text, equals + 1, end) || (all && equals < end);
+    // Looked for once: a form without any sign must not be searched to its end for each of its names.
+    if (equals < start) equals = indexOrEnd(text, "=", start);
+    const nameEnd = Math.min(equals, end);
+    const name = decodeParameter(text.slice(start, nameEnd));
+    // What is taken for a name may be a whole document: {"password":"a=b"}.
+    const inName = hidesSecret(name);
+    const hidden = inName || (nameEnd < end && hidesSecret(decodeParameter(text.slice(nameEnd + 1, end))));
+    const secret = hidden || isSecretParameter(name) || (codeIsSecret && name.toLowerCase() === "code") || (all && nameEnd < end);
     if (secret || (named !== null && named(name))) {
-      out += text.slice(copied, Math.min(equals + 1, end)) + (equals < end ? REMOVED : "");
+      out += text.slice(copied, inName ? start : Math.min(nameEnd + 1, end)) + (inName || nameEnd < end ? REMOVED : "");
       copied = end;
-      const path = withoutPatterns(place + name, patterns);
+      const path = withoutPatterns(place + (inName ? REMOVED : name), patterns);
       if (secret) removals.secret(path);
-      else removals.value(path, decodeParameter(text.slice(equals + 1, end)), null);
+      else removals.value(path, decodeParameter(text.slice(nameEnd + 1, end)), null);
       if (secret) onSecret?.();
     } else if (patterns.length > 0) {
-      out += text.slice(copied, start) + withoutMatches(text.slice(start, equals), redaction, place);
-      if (equals < end) out += `=${withoutMatches(text.slice(equals + 1, end), redaction, place + name)}`;
+      out += text.slice(copied, start) + withoutMatches(text.slice(start, nameEnd), redaction, place);
+      if (nameEnd < end) out += `=${withoutMatches(text.slice(nameEnd + 1, end), redaction, place + name)}`;
       copied = end;
     }
     start = end + 1;
@@ -61,25 +66,29 @@ export function redactParameters(text: string, redaction: ParameterRedaction, on
   return out + text.slice(copied);
 }
 
+function indexOrEnd(text: string, sign: string, start: number): number {
+  const at = text.indexOf(sign, start);
+  return at < 0 ? text.length : at;
+}
+
+/** An authorization code travels with the state that it answers. */
+function isAuthorization(text: string): boolean {
+  const plain = lenientDecode(text).toLowerCase();
+  return plain.includes("code=") && plain.includes("state=");
+}
+
+function isSecretParameter(name: string): boolean {
+  let plain = name;
+  for (let depth = 0; ; depth++) {
+    if (isSecretName(plain)) return true;
+    if (depth === NAME_ENCODINGS_MAX || !plain.includes("%")) return false;
+    plain = lenientDecode(plain);
+  }
+}
+
 /** Undoes the encoding of a form's or a query's name or value. */
 export function decodeParameter(raw: string): string {
   return lenientDecode(raw.includes("+") ? raw.replaceAll("+", " ") : raw);
-}
-
-function hidesSecret(text: string, start: number, end: number): boolean {
-  if (start >= end) return false;
-  let value = text.slice(start, end);
-  for (let depth = 0; depth < NESTED_MAX; depth++) {
-    if (value.includes("=")) {
-      for (const piece of value.split(/[?&#;/]/)) {
-        const equals = piece.indexOf("=");
-        if (equals > 0 && isSecretName(lenientDecode(piece.slice(0, equals)))) return true;
-      }
-    }
-    if (!value.includes("%")) return false;
-    value = decodeParameter(value);
-  }
-  return false;
 }
 
 function withoutMatches(raw: string, redaction: ParameterRedaction, path: string): string {
@@ -89,10 +98,10 @@ function withoutMatches(raw: string, redaction: ParameterRedaction, path: string
   return encodeURIComponent(clean.toWellFormed()).replaceAll(encodeURIComponent(REMOVED), REMOVED);
 }
 
-/** Redacts a path: parameters behind `;` in its segments, and matches of patterns. */
+/** Redacts a path: parameters in its segments, most of them behind `;`, and matches of patterns. */
 export function redactPath(path: string, redaction: ParameterRedaction): string {
-  if (!path.includes(";") && redaction.patterns.length === 0) return path;
-  const inPath = { ...redaction, place: `${redaction.pathPlace};` };
+  if (!/[;=:%]/.test(path) && redaction.patterns.length === 0) return path;
+  const inPath = { ...redaction, place: `${redaction.pathPlace};`, all: false };
   return path
     .split("/")
     .map((segment) => redactSegment(segment, inPath))
@@ -100,11 +109,17 @@ export function redactPath(path: string, redaction: ParameterRedaction): string 
 }
 
 function redactSegment(segment: string, redaction: ParameterRedaction): string {
-  const [head = "", ...parameters] = segment.split(";");
-  const kept = withoutMatches(head, redaction, redaction.pathPlace);
-  if (parameters.length === 0) return kept;
-  return `${kept};${parameters.map((parameter) => redactParameters(parameter, redaction)).join(";")}`;
+  return segment
+    .split(";")
+    .map((piece, place) => {
+      if (place > 0 || hidesSecret(piece)) return redactParameters(piece, redaction);
+      return withoutMatches(piece, redaction, redaction.pathPlace);
+    })
+    .join(";");
 }
+
+/** `//`, user and password, host and port; a scheme before it belongs to what stays. */
+const AUTHORITY = /\/\/[^/?#\s;,"<>()]*/;
 
 /** Redacts a URL, absolute or not: user and password, path parameters, query and fragment. */
 export function redactUrl(url: string, redaction: ParameterRedaction): string {
@@ -112,26 +127,27 @@ export function redactUrl(url: string, redaction: ParameterRedaction): string {
   const beforeFragment = fragmentStart < 0 ? url : url.slice(0, fragmentStart);
   const queryStart = beforeFragment.indexOf("?");
   const front = queryStart < 0 ? beforeFragment : beforeFragment.slice(0, queryStart);
-  const pathStart = pathStartOf(front);
-  const path = front.slice(pathStart);
-  const inside = isLoginRoute(path) ? { ...redaction, all: true } : redaction;
-  let out = withoutUser(front.slice(0, pathStart), redaction) + redactPath(path, redaction);
+  const inside = isLoginRoute(front) ? { ...redaction, all: true } : redaction;
+  let out = redactFront(front, redaction);
   if (queryStart >= 0) out += `?${redactParameters(beforeFragment.slice(queryStart + 1), inside)}`;
   if (fragmentStart >= 0) out += `#${redactParameters(url.slice(fragmentStart + 1), inside)}`;
   return out;
 }
 
-function pathStartOf(front: string): number {
-  const authority = front.indexOf("//");
-  if (authority < 0) return 0;
-  const slash = front.indexOf("/", authority + 2);
-  return slash < 0 ? front.length : slash;
+/** All before the query. Where `//` stands in the middle of a path, what looks like a user there goes as well. */
+function redactFront(front: string, redaction: ParameterRedaction): string {
+  const authority = AUTHORITY.exec(front);
+  if (authority === null) return redactPath(front, redaction);
+  const before = front.slice(0, authority.index);
+  const behind = front.slice(authority.index + authority[0].length);
+  // A scheme's colon is no sign.
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:$/.test(before) ? before : redactPath(before, redaction);
+  return scheme + withoutUser(authority[0], redaction) + redactPath(behind, redaction);
 }
 
-function withoutUser(origin: string, redaction: ParameterRedaction): string {
-  const end = origin.lastIndexOf("@");
-  const start = origin.indexOf("//");
-  if (end < 0 || start < 0) return origin;
+function withoutUser(authority: string, redaction: ParameterRedaction): string {
+  const end = authority.lastIndexOf("@");
+  if (end < 0) return authority;
   redaction.removals.secret(`${redaction.pathPlace}//user`);
-  return `${origin.slice(0, start + 2)}${REMOVED}${origin.slice(end)}`;
+  return `//${REMOVED}${authority.slice(end)}`;
 }

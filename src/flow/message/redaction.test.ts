@@ -91,7 +91,7 @@ test("names that only resemble secrets leave: pagination tokens, keys, codes", (
     invitation_key: "d",
     code: "e",
     secretary: "f",
-    tokens: 3,
+    syncToken: "i",
     recipientKeys: ["g"],
     spin: "h",
   };

@@ -64,6 +64,11 @@ export class Removals {
     return keyedHash(this.key, bytes);
   }
 
+  /** An empty list under the same key. */
+  another(): Removals {
+    return new Removals(this.key);
+  }
+
   /** Adds what another part of the message removed. */
   addAll(other: Removals): void {
     for (const entry of other.entries) {

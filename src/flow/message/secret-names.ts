@@ -14,37 +14,51 @@ export const SECRET_ENDINGS = [
   "secret",
   "secrets",
   "token",
+  "tokens",
   "apikey",
   "apikeys",
   "privatekey",
+  "privkey",
   "secretkey",
   "walletkey",
   "dbstorekey",
   "accesskey",
   "signingkey",
   "encryptionkey",
+  "subscriptionkey",
+  "functionskey",
+  "authkey",
+  "securitycode",
   "sessionid",
-  "clientassertion",
+  "authorization",
+  "assertion",
 ] as const;
 
-/** A name, or a part of a name between dots, brackets and the like, that is exactly one of these. */
+/** What may stand behind one of the endings: `tokenValue`, `api_key_2`. */
+export const SECRET_SUFFIXES = ["value", "string", "hash", "pem"] as const;
+
+/** A name, its last word, or a part of it between dots, brackets and the like, that is exactly one of these. */
 export const SECRET_EXACT = [
   "pass",
+  "pw",
   "pin",
   "otp",
+  "totp",
+  "csrf",
+  "xsrf",
   "cvv",
   "cvv2",
   "cvc",
   "seed",
+  "mnemonic",
   "jwt",
   "bearer",
-  "authorization",
-  "proxyauthorization",
   "cookie",
+  "cookie2",
   "setcookie",
+  "setcookie2",
   "samlresponse",
   "samlrequest",
-  "assertion",
   "codeverifier",
   "phpsessid",
   "webhookurls",
@@ -52,7 +66,7 @@ export const SECRET_EXACT = [
   "xokapimoduletokens",
 ] as const;
 
-/** Names that end in `token` and are places in a list, not secrets. */
+/** Names that end in `token` and are places in a list, not secrets; one of {@link PLACE_PREFIXES} may stand before. */
 export const NOT_SECRET = [
   "pagetoken",
   "continuationtoken",
@@ -62,6 +76,8 @@ export const NOT_SECRET = [
   "changetoken",
   "cancellationtoken",
 ] as const;
+
+export const PLACE_PREFIXES = ["x", "next", "previous", "prev", "start"] as const;
 
 /** Distinct names kept; an API platform has some thousands. */
 const CACHE_NAMES_MAX = 8192;
@@ -86,20 +102,40 @@ export function isSecretName(name: string): boolean {
 
 function judge(name: string): boolean {
   const lower = name.toLowerCase();
+  if (exact.has(lastWord(name))) return true;
   if (!SIGNS.test(lower)) return isSecretWord(lower);
   if (isSecretWord(lower.replace(/[^a-z0-9]/g, ""))) return true;
   const parts = lower.split(/[^a-z0-9_-]+/);
   return parts.length > 1 && parts.some((part) => isSecretWord(part.replace(/[_-]/g, "")));
 }
 
+/** `pin` of `patronPin`, `user_pin` and `userPIN`; empty where nothing divides the name. */
+function lastWord(name: string): string {
+  let end = name.length;
+  while (end > 0 && !isSmall(name.charCodeAt(end - 1)) && !isCapital(name.charCodeAt(end - 1))) end--;
+  let start = end;
+  while (start > 0 && isSmall(name.charCodeAt(start - 1))) start--;
+  if (start < end) start -= start > 0 && isCapital(name.charCodeAt(start - 1)) ? 1 : 0;
+  else while (start > 0 && isCapital(name.charCodeAt(start - 1))) start--;
+  return start === 0 ? "" : name.slice(start, end).toLowerCase();
+}
+
+function isSmall(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39);
+}
+
+function isCapital(code: number): boolean {
+  return code >= 0x41 && code <= 0x5a;
+}
+
 const SIGNS = /[^a-z0-9]/;
 // One expression each: a body may have half a million names.
-const secretWord = new RegExp(`${SECRET_ANYWHERE.join("|")}|(?:${SECRET_ENDINGS.join("|")})$`);
-const notSecretWord = new RegExp(`(?:${NOT_SECRET.join("|")})$`);
+const secretWord = new RegExp(`${SECRET_ANYWHERE.join("|")}|(?:${SECRET_ENDINGS.join("|")})(?:${SECRET_SUFFIXES.join("|")}|[0-9]{1,3})?$`);
+const notSecretWord = new RegExp(`^(?:${PLACE_PREFIXES.join("|")})?(?:${NOT_SECRET.join("|")})$`);
 
 function isSecretWord(word: string): boolean {
   if (exact.has(word)) return true;
-  return secretWord.test(word) && (!notSecretWord.test(word) || SECRET_ANYWHERE.some((secret) => word.includes(secret)));
+  return secretWord.test(word) && !notSecretWord.test(word);
 }
 
 /** Segments of a path that make it a login route wherever they stand. */

@@ -6,7 +6,7 @@ import type { ReservedWord, Template } from "../match/rule.ts";
 import type { FieldPath } from "../settings.ts";
 import { compilePlan } from "./plan.ts";
 import { agentEvent, body, field, JSON_TYPE, transactionEvent } from "./testing/messages.ts";
-import { renderKey, renderTopic, TEMPLATE_NAMES, type TemplateContext } from "./templates.ts";
+import { renderKey, renderTopic, type TemplateContext } from "./templates.ts";
 
 function context(
   event: IdentifiedEvent,
@@ -136,8 +136,4 @@ test("a key longer than 512 characters ends in a hash, so that different ones st
   assert.equal(key(`${"x".repeat(600)}1`).length, 512);
   assert.notEqual(key(`${"x".repeat(600)}1`), key(`${"x".repeat(600)}2`));
   assert.equal(key(`${"x".repeat(600)}1`), key(`${"x".repeat(600)}1`));
-});
-
-test("the names that templates may use are listed", () => {
-  for (const name of ["env", "tenant", "module", "entity", "entityId", "method", "topic"]) assert.ok(TEMPLATE_NAMES.includes(name), name);
 });

@@ -7,25 +7,15 @@
  */
 import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
+import { TOPIC_CHARACTERS_MAX } from "../match/bounds.ts";
 import { RESERVED_WORDS, type Attributes, type ReservedWord, type Template } from "../match/rule.ts";
 import { redactTarget } from "./data-parts.ts";
-import { shortened } from "./encode.ts";
+import { KEY_CHARS_MAX, shortened } from "./encode.ts";
 import { entityId, entityKind } from "./entity.ts";
 import { BASE_PLAN, type RedactionPlan } from "./plan.ts";
 import { withoutPatterns } from "./redact-text.ts";
 import { Removals } from "./removals.ts";
 
-/** Names that templates may use, besides the reserved words in lower case. */
-export const TEMPLATE_NAMES: readonly string[] = [
-  "env",
-  "module",
-  "entity",
-  "entityId",
-  ...RESERVED_WORDS.map((word) => word.toLowerCase()),
-];
-
-export const TOPIC_CHARS_MAX = 249;
-export const KEY_CHARS_MAX = 512;
 const VALUE = /^[A-Za-z0-9_-]{1,80}$/;
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/;
 /** Values that the source defines, not its callers. */
@@ -66,8 +56,8 @@ export function renderTopic(template: Template, context: TemplateContext): Rende
     }
     topic += value;
   }
-  if (topic.length > TOPIC_CHARS_MAX)
-    return { ok: false, reason: `the topic has ${topic.length} characters, ${TOPIC_CHARS_MAX} are allowed` };
+  if (topic.length > TOPIC_CHARACTERS_MAX)
+    return { ok: false, reason: `the topic has ${topic.length} characters, ${TOPIC_CHARACTERS_MAX} are allowed` };
   if (!TOPIC.test(topic) || topic === "." || topic === "..")
     return { ok: false, reason: "the topic is empty, a dot or two, or has characters outside [A-Za-z0-9._-]" };
   return { ok: true, topic };
@@ -111,7 +101,7 @@ function valueOf(name: string, context: TemplateContext): string | undefined {
     case "module":
       return event.identity.moduleName ?? attributes.word("MODULENAME") ?? undefined;
     case "entity":
-      return entityKind(event);
+      return entityKind(event, plan);
     case "entityId":
       return entityId(event, context.content, plan);
     case "path":

@@ -101,7 +101,7 @@ export const randomCriteria = criteriaOf(fewAttribute, fewOperand);
 /** Criteria over every name and value that the language can write. */
 export const wildCriteria = criteriaOf(anyAttribute, anyOperand);
 
-const topics = fc.constantFrom<Rule["targets"][number]["topic"]>(["t"], [{ name: "env" }, ".", { name: "tenant" }], ["a::b-c_d"]);
+const topics = fc.constantFrom<Rule["targets"][number]["topic"]>(["t"], [{ name: "env" }, ".", { name: "tenant" }], ["a.b-c_d"]);
 const targets = fc.record({ destination: fc.constantFrom("kafka1", "rabbit-eu", "a.b"), topic: topics });
 
 /** Whole rules, as the short form can write them. */

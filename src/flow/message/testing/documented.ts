@@ -1,16 +1,28 @@
 /** What docs/messages.md and docs/redaction.md must name. */
 import { PATTERN_NAMES } from "../patterns.ts";
-import { DIGEST_HEADERS, SECRET_HEADERS, URL_HEADERS } from "../redact-headers.ts";
-import { LOGIN_LAST_SEGMENTS, LOGIN_SEGMENTS, NOT_SECRET, SECRET_ANYWHERE, SECRET_ENDINGS, SECRET_EXACT } from "../secret-names.ts";
+import { DIGEST_HEADERS, LENGTH_HEADERS, SECRET_HEADERS, URL_HEADERS } from "../redact-headers.ts";
+import {
+  LOGIN_LAST_SEGMENTS,
+  LOGIN_SEGMENTS,
+  NOT_SECRET,
+  PLACE_PREFIXES,
+  SECRET_ANYWHERE,
+  SECRET_ENDINGS,
+  SECRET_EXACT,
+  SECRET_SUFFIXES,
+} from "../secret-names.ts";
 
 export const SECRET_TEXTS: readonly string[] = [
   ...SECRET_HEADERS,
   ...URL_HEADERS,
   ...DIGEST_HEADERS,
+  ...LENGTH_HEADERS,
   ...SECRET_ANYWHERE,
   ...SECRET_ENDINGS,
+  ...SECRET_SUFFIXES,
   ...SECRET_EXACT,
   ...NOT_SECRET,
+  ...PLACE_PREFIXES,
   ...LOGIN_SEGMENTS,
   ...LOGIN_LAST_SEGMENTS,
   ...PATTERN_NAMES,
@@ -19,6 +31,7 @@ export const SECRET_TEXTS: readonly string[] = [
 export const BODY_MARKS: readonly string[] = [
   "login-route",
   "plaintext",
+  "secret-in-text",
   "cut",
   "undecodable",
   "too-large",
