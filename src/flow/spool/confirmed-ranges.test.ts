@@ -25,8 +25,14 @@ test("ranges know the same numbers as a set of them, whatever is marked in whate
         for (let at = each.from; at < each.from + each.length; at++) model.add(at);
       }
       const all = Array.from({ length: NUMBERS + 20 }, (_, index) => index + 1);
-      deepEqual(all.filter((at) => ranges.has(at)), all.filter((at) => model.has(at)));
-      equal(ranges.lowWater, all.find((at) => !model.has(at)));
+      deepEqual(
+        all.filter((at) => ranges.has(at)),
+        all.filter((at) => model.has(at)),
+      );
+      equal(
+        ranges.lowWater,
+        all.find((at) => !model.has(at)),
+      );
       equal(ranges.end, Math.max(ranges.lowWater, Math.max(0, ...model) + 1));
       equal(ranges.countMissing(from, from + length), all.filter((at) => at >= from && at < from + length && !model.has(at)).length);
       for (const [index, [start, end]] of ranges.above().entries()) {

@@ -11,7 +11,12 @@ const FOLDER = "/data/spool/out";
 const PATHS = CURSOR_FILES.map((name) => `${FOLDER}/${name}`) as [string, string];
 
 const done = (logSequence: number, outcome: Confirmation["outcome"] = "delivered"): Confirmation => ({
-  logSequence, stream: "users-audit", tenant: "diku", lane: 3, outcome, reason: outcome === "dropped" ? "spool-full" : null,
+  logSequence,
+  stream: "users-audit",
+  tenant: "diku",
+  lane: 3,
+  outcome,
+  reason: outcome === "dropped" ? "spool-full" : null,
 });
 
 const memory = () => new MemoryDisk(seededRandom(1));
@@ -55,10 +60,16 @@ test("what was saved is there again: ranges, lanes, outcomes, what was turned aw
 test("slots are written in turn, and nothing is written when nothing changed", async () => {
   const disk = memory();
   await written(disk, 3);
-  deepEqual((await readSlots(disk, FOLDER)).map((slot) => typeof slot === "object" && slot.generation), [2, 3]);
+  deepEqual(
+    (await readSlots(disk, FOLDER)).map((slot) => typeof slot === "object" && slot.generation),
+    [2, 3],
+  );
   const before = PATHS.map((path) => Buffer.from(disk.bytes(path)));
   await (await Cursor.open(disk, FOLDER)).close();
-  deepEqual(PATHS.map((path) => disk.bytes(path)), before);
+  deepEqual(
+    PATHS.map((path) => disk.bytes(path)),
+    before,
+  );
 });
 
 test("with the newer slot cut or changed at any byte, the other one counts", async () => {
@@ -73,7 +84,7 @@ test("with the newer slot cut or changed at any byte, the other one counts", asy
     equal(await lowWater(disk), 4, `cut at ${at}`);
     disk.damage(newer, (bytes) => {
       const changed = Buffer.from(whole);
-      changed.writeUInt8(changed.readUInt8(at) ^ (1 << at % 8), at);
+      changed.writeUInt8(changed.readUInt8(at) ^ (1 << (at % 8)), at);
       return changed.length === bytes.length ? changed : Buffer.from(changed);
     });
     // The four bytes before the payload are kept for later and not under the checksum.

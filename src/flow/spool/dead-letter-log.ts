@@ -11,20 +11,25 @@ import { missingNumbers, type SpoolFinding } from "./findings.ts";
 import { LogRecovery, type RecoveredLog } from "./recovery.ts";
 import { encodeDeadLetter, type DeadLetterCause } from "./message-codec.ts";
 import { TenantCounts, type LogStateRecord } from "./log-state.ts";
-import type { Segment } from "./segment.ts";
+import { segmentSizeFor, type Segment } from "./segment.ts";
 import { SegmentLog, type FrameTag, type SegmentLogOwner } from "./segment-log.ts";
 import type { DeadLetterLog as DeadLetters, SpooledMessage } from "./spooled.ts";
 
 const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
-const SEGMENT_BYTES_MIN = 256 * 1024;
 const SEGMENTS_PER_BUDGET = 16;
+/** How late a letter may go that became too old. */
+const TRIM_EVERY_MS = 60 * 60 * 1000;
 
 export interface DeadLetterSettings {
   readonly disk: Disk;
   readonly folder: string;
   readonly destination: string;
+  /** Id of the log whose messages die here: with the message's number it tells where it stood. */
+  readonly messagesLogId: string;
   readonly keepMs: number;
   readonly bytesMax: number;
+  /** Size at which a new segment is begun; absent, it follows the budget. */
+  readonly segmentBytesMax?: number;
   readonly onFinding: (finding: SpoolFinding) => void;
 }
 
@@ -34,18 +39,20 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   readonly #settings: DeadLetterSettings;
   readonly #accepted = new TenantCounts();
   readonly #log: SegmentLog;
-  readonly #logId: string;
+  /** Age goes on while nothing dies. */
+  readonly #timer: NodeJS.Timeout;
   /** Trims follow one another. Never rejects: a segment that can't be removed is tried again with the next trim. */
   #trimming: Promise<void> = Promise.resolve();
 
   private constructor(settings: DeadLetterSettings, found: RecoveredLog) {
     const { disk, folder, destination, bytesMax } = settings;
     this.#settings = settings;
-    this.#logId = found.logId;
     this.#accepted.load(found.state.accepted);
-    const segmentBytesMax = Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, Math.floor(bytesMax / SEGMENTS_PER_BUDGET)));
+    const segmentBytesMax = settings.segmentBytesMax ?? segmentSizeFor(bytesMax, SEGMENTS_PER_BUDGET, SEGMENT_BYTES_MAX);
     const identity = { id: found.logId, kind: "deadLetters", name: destination } as const;
     this.#log = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
+    this.#timer = setInterval(() => void this.trim(Date.now()), TRIM_EVERY_MS);
+    this.#timer.unref();
   }
 
   /** Opens the log's folder, making it when it is new, and removes what is too old. No file stays open when it fails. */
@@ -85,8 +92,8 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   }
 
   /**
-   * Removes segments that are wholly too old, the one that is written to among them, or over the budget. Runs at the
-   * opening and after writing; whoever keeps the log open calls it now and then, so that age counts while nothing dies.
+   * Removes segments that are wholly too old, the one that is written to among them, or over the budget. Runs by
+   * itself at the opening, after writing and every hour.
    */
   trim(nowMs: number): Promise<void> {
     this.#trimming = this.#trimming.then(() => this.#trim(nowMs)).catch(() => undefined);
@@ -95,6 +102,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
 
   /** Writes what waits and lets the file go. */
   async close(): Promise<void> {
+    clearInterval(this.#timer);
     await this.#trimming;
     await this.#log.close();
   }
@@ -131,8 +139,8 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   }
 
   #append(why: Pick<DeadLetterCause, "code" | "reason" | "logSequence">, message: Message, sequence: number): void {
-    const { destination, bytesMax } = this.#settings;
-    const cause: DeadLetterCause = { ...why, deadMs: Date.now(), destination, logId: this.#logId };
+    const { destination, messagesLogId, bytesMax } = this.#settings;
+    const cause: DeadLetterCause = { ...why, deadMs: Date.now(), destination, logId: messagesLogId };
     const payload = encodeDeadLetter(cause, message, sequence);
     if (payload.length > bytesMax) {
       throw new SidestreamError("SST_SPOOL_FULL", `a dead letter of ${payload.length} bytes does not fit its log of ${bytesMax}`);

@@ -4,7 +4,7 @@
  * Promise: what was flushed is read back, in order, until it is confirmed; every message counts as accepted once and
  * leaves as delivered, dead or dropped once; a full log refuses instead of growing.
  */
-import { SidestreamError } from "../../errors.ts";
+import type { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
 import { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
@@ -16,14 +16,14 @@ import { encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./messag
 import { LogRecovery, type RecoveredLog } from "./recovery.ts";
 import { SegmentLog, type FrameTag, type SegmentLogOwner } from "./segment-log.ts";
 import type { DestinationLogStatus } from "./log-status.ts";
+import { doneSegments, segmentSizeFor } from "./segment.ts";
 import { SequenceWaiters } from "./sequence-waiters.ts";
-import { stopReason } from "./stop-reason.ts";
+import { fullError, stopReason } from "./stop-reason.ts";
 import type { Confirmation, MessageLog, ReadResult } from "./spooled.ts";
 
 export type { DestinationLogStatus } from "./log-status.ts";
 
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
-const SEGMENT_BYTES_MIN = 256 * 1024;
 /** A budget holds at least this many segments, so that delivered ones are freed long before it is used up. */
 const SEGMENTS_PER_BUDGET = 64;
 /** Room kept for the state frame, the summary and the headers of the segments. */
@@ -35,6 +35,8 @@ export interface DestinationLogSettings {
   readonly destination: string;
   readonly bytesMax: number;
   readonly topicsMax: number;
+  /** Size at which a new segment is begun; absent, it follows the budget. */
+  readonly segmentBytesMax?: number;
   /** Told of what start-up or reading found. */
   readonly onFinding: (finding: SpoolFinding) => void;
 }
@@ -71,7 +73,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.#cursor = cursor;
     this.#stopped = stopReason(destination, found, cursor);
     this.#unreadable = found.readableEnd < found.nextSequence ? [found.readableEnd, found.nextSequence] : null;
-    const segmentBytesMax = Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, Math.floor(bytesMax / SEGMENTS_PER_BUDGET)));
+    const segmentBytesMax = settings.segmentBytesMax ?? segmentSizeFor(bytesMax, SEGMENTS_PER_BUDGET, SEGMENT_BYTES_MAX);
     const identity = { id: found.logId, kind: "messages", name: destination } as const;
     this.#segments = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
     const lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, onFinding });
@@ -149,7 +151,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     if (this.#stopped !== null) throw this.#stopped;
     const bytes = messagePayloadBytesMax(message);
     if (bytes > this.#freeBytes) {
-      if (bytes > this.roomBytes) throw this.stopped ?? this.#full();
+      if (bytes > this.roomBytes) throw this.stopped ?? fullError(this.destination, this.#segments.usedBytes, this.#settings.bytesMax);
       // All of the open segment is done: it is closed, and removed with the next confirmation.
       this.#segments.endSegment();
     }
@@ -274,32 +276,19 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     }
   }
 
-  #full(): SidestreamError {
-    return new SidestreamError(
-      "SST_SPOOL_FULL",
-      `the spool of ${this.destination} holds ${this.#segments.usedBytes} of ${this.#settings.bytesMax} bytes`,
-    );
-  }
-
   /**
    * Removes sealed segments whose messages are all done, by the cursor that is on disk. One that can't be removed is
    * tried again with the next confirmation; until then its bytes count as used.
    */
   #freeSegments(): Promise<void> {
-    this.#freeing ??= this.#freeDone().then(
-      () => void (this.#freeing = null),
-      () => void (this.#freeing = null),
-    );
+    this.#freeing ??= this.#freeDone()
+      .catch(() => undefined)
+      .finally(() => (this.#freeing = null));
     return this.#freeing;
   }
 
   async #freeDone(): Promise<void> {
-    const { segments } = this.#segments;
-    // The last one with frames stays: its state frame, or its summary, alone tells which numbers were used.
-    const last = segments.findLastIndex(({ header, nextSequence }) => nextSequence > header.baseSequence);
-    for (const segment of segments.slice(0, Math.max(0, last))) {
-      if (segment.nextSequence > this.#cursor.savedLowWater) return;
+    for (const segment of doneSegments(this.#segments.segments, this.#cursor.savedLowWater))
       await this.#segments.drop(segment, segment.damaged);
-    }
   }
 }

@@ -67,5 +67,11 @@ test("a read ends at the file's end, a cut shortens it, and folders are told fro
   await file.write(Buffer.from("xy"), 1);
   await file.sync();
   await file.close();
-  equal(await file.read(target, 0).then(() => "read", (error: { code: string }) => error.code), "SST_SPOOL_IO");
+  equal(
+    await file.read(target, 0).then(
+      () => "read",
+      (error: { code: string }) => error.code,
+    ),
+    "SST_SPOOL_IO",
+  );
 });

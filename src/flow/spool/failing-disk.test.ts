@@ -27,7 +27,12 @@ interface Told {
 
 async function open(disk: FailingDisk | MemoryDisk, findings: SpoolFinding[]): Promise<DestinationLog> {
   return DestinationLog.open({
-    disk, folder: FOLDER, destination: "out", bytesMax: 16 * 1024 * 1024, topicsMax: 10, onFinding: (finding) => findings.push(finding),
+    disk,
+    folder: FOLDER,
+    destination: "out",
+    bytesMax: 16 * 1024 * 1024,
+    topicsMax: 10,
+    onFinding: (finding) => findings.push(finding),
   });
 }
 
@@ -55,7 +60,10 @@ async function run(disk: MemoryDisk, failure: Failure): Promise<Told> {
     if (index % 3 !== 2) continue;
     const messages = await readAll(log).catch(() => []);
     const chosen = messages.slice(0, -1);
-    const isSaved = await log.confirm(chosen.map(delivered)).then(() => true, () => false);
+    const isSaved = await log.confirm(chosen.map(delivered)).then(
+      () => true,
+      () => false,
+    );
     for (const { eventId } of isSaved ? chosen : []) told.confirmed.add(eventId.slice("event-".length));
   }
   await log.close().catch(() => undefined);
@@ -69,8 +77,13 @@ async function check(disk: MemoryDisk, told: Told): Promise<void> {
   const read = await readAll(log);
   const ids = read.map(({ eventId }) => eventId.slice("event-".length));
   equal(new Set(ids).size, ids.length);
-  deepEqual(ids, ids.toSorted((a, b) => Number(a.slice(1)) - Number(b.slice(1))));
-  for (const id of told.kept) if (!told.confirmed.has(id)) ok(ids.includes(id) || log.status().outcomes[STREAM] !== undefined, `${id} is there, or its confirmation got through`);
+  deepEqual(
+    ids,
+    ids.toSorted((a, b) => Number(a.slice(1)) - Number(b.slice(1))),
+  );
+  for (const id of told.kept)
+    if (!told.confirmed.has(id))
+      ok(ids.includes(id) || log.status().outcomes[STREAM] !== undefined, `${id} is there, or its confirmation got through`);
   for (const id of told.confirmed) ok(!ids.includes(id), `${id} was confirmed`);
   for (const id of told.refused) ok(!ids.includes(id), `${id} was refused`);
   const { accepted, outcomes, pending } = log.status();
@@ -80,7 +93,11 @@ async function check(disk: MemoryDisk, told: Told): Promise<void> {
   ok(left + read.length >= told.kept.size, "nothing that was kept is lost");
   for (const topic of ["topic-0", "topic-1"]) {
     const numbers = read.filter((each) => each.topic === topic).map(({ sequence }) => sequence);
-    deepEqual(numbers, numbers.map((_, index) => log.nextNumber(STREAM, topic) - numbers.length + index), "numbers run up to the next one without a gap, out of order confirmations aside");
+    deepEqual(
+      numbers,
+      numbers.map((_, index) => log.nextNumber(STREAM, topic) - numbers.length + index),
+      "numbers run up to the next one without a gap, out of order confirmations aside",
+    );
   }
   log.append(message("after"), true);
   await log.flush();

@@ -69,6 +69,11 @@ export function cursorFinding(
   const about = (kind: FindingKind, text: string): SpoolFinding => ({ kind, path: folder, offset: 0, bytes: 0, framesLost: 0, text });
   const again = `messages from ${firstSequence} on are sent, some of them again`;
   if (isCursorLost(slots, logIsNew)) return about("cursor-lost", `the cursor is gone; ${again}`);
-  if (lowWater < firstSequence) return about("cursor-behind", `the cursor is older than the log; ${again}`);
+  if (lowWater < firstSequence) {
+    return about(
+      "cursor-behind",
+      `the log begins at ${firstSequence}, the cursor stands at ${lowWater}: it is older than the log, or segments are gone; ${again}`,
+    );
+  }
   return slots.includes("damaged") ? about("torn-cursor", "a write of the cursor was never finished; the one before it counts") : null;
 }

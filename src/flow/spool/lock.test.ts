@@ -11,7 +11,9 @@ import { temporaryFolder } from "./testing/fixtures.ts";
 
 /** Starts a process that locks the folder, and gives its first line. */
 async function holder(t: TestContext, folder: string): Promise<{ readonly child: ChildProcess; readonly line: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "testing/lock-holder.ts"), folder], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "testing/lock-holder.ts"), folder], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   t.after(() => child.kill("SIGKILL"));
   const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
   return { child, line };

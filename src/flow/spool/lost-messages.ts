@@ -8,7 +8,7 @@ import type { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
 import { cursorFinding, damageText, missingNumbers, type SpoolFinding } from "./findings.ts";
 import { TenantCounts, type StreamTable } from "./log-state.ts";
-import type { OutcomeTable } from "./outcome-counts.ts";
+import type { Outcomes, OutcomeTable } from "./outcome-counts.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import type { Segment } from "./segment.ts";
 import { readContent } from "./segment-content.ts";
@@ -64,11 +64,30 @@ export class LostMessages {
       if (touchedEnd <= segment.header.baseSequence) this.#addPending(segment.counts);
       else gone += await this.#countUnconfirmed(segment);
     }
+    this.#restoreAccepted(found);
     if (gone === 0) return;
-    this.#book(
-      unaccounted(accepted.table(), cursor.outcomes.table(), pending.table(), gone),
-      unknown > 0 ? REASON_CURSOR_LOST : REASON_DAMAGED,
-    );
+    const isDamaged = unknown === 0 || found.findings.some(({ kind }) => kind === "unreadable-segment");
+    const lost = unaccounted(accepted.table(), cursor.outcomes.table(), pending.table(), gone);
+    this.#book(lost, isDamaged ? REASON_DAMAGED : REASON_CURSOR_LOST);
+  }
+
+  /**
+   * Where no summary or later state tells how many were accepted, messages that were done before they were lost are
+   * missing from that count: the cursor still has them.
+   */
+  #restoreAccepted(found: RecoveredLog): void {
+    const { cursor, accepted, pending } = this.#parts;
+    const lost = found.lost.reduce((sum, { from, to }) => sum + to - from, found.nextSequence - found.readableEnd);
+    if (lost === 0) return;
+    const before = accepted.table();
+    const known = new TenantCounts();
+    each(pending.table(), (stream, tenant, count) => known.add(stream, tenant, count));
+    for (const [stream, tenants] of Object.entries(cursor.outcomes.table())) {
+      for (const [tenant, outcomes] of Object.entries(tenants)) known.add(stream, tenant, outcomeCount(outcomes));
+    }
+    for (const { stream, tenant, count } of limited(known.table(), (stream, tenant) => before[stream]?.[tenant] ?? 0, lost)) {
+      accepted.add(stream, tenant, count);
+    }
   }
 
   /** Reading met damage. */
@@ -166,12 +185,13 @@ function lostOf(segment: Segment, readable: TenantCounts, countMax: number): Los
 
 /** What was accepted and is neither among the outcomes nor pending. */
 function unaccounted(accepted: StreamTable, outcomes: OutcomeTable, pending: StreamTable, countMax: number): LostCount[] {
-  const known = (stream: string, tenant: string): number => {
-    const left = outcomes[stream]?.[tenant];
-    const dropped = Object.values(left?.dropped ?? {}).reduce((sum, each) => sum + each, 0);
-    return (left?.delivered ?? 0) + (left?.dead ?? 0) + dropped + (pending[stream]?.[tenant] ?? 0);
-  };
+  const known = (stream: string, tenant: string): number => outcomeCount(outcomes[stream]?.[tenant]) + (pending[stream]?.[tenant] ?? 0);
   return limited(accepted, known, countMax);
+}
+
+function outcomeCount(outcomes: Outcomes | undefined): number {
+  if (outcomes === undefined) return 0;
+  return outcomes.delivered + outcomes.dead + Object.values(outcomes.dropped).reduce((sum, count) => sum + count, 0);
 }
 
 function limited(expected: StreamTable, found: (stream: string, tenant: string) => number, countMax: number): LostCount[] {

@@ -21,25 +21,40 @@ interface Opened {
 
 async function open(disk: Disk, bytesMax = 16 * MIB): Promise<Opened> {
   const findings: SpoolFinding[] = [];
-  const log = await DestinationLog.open({ disk, folder: FOLDER, destination: "out", bytesMax, topicsMax: 100, onFinding: (finding) => findings.push(finding) });
+  const log = await DestinationLog.open({
+    disk,
+    folder: FOLDER,
+    destination: "out",
+    bytesMax,
+    topicsMax: 100,
+    onFinding: (finding) => findings.push(finding),
+  });
   return { log, findings };
 }
 
 const memory = () => new MemoryDisk(seededRandom(1));
 const segments = (disk: MemoryDisk) => disk.files(FOLDER).filter((path) => path.endsWith(".segment"));
 const kinds = (findings: readonly SpoolFinding[]) => findings.map(({ kind }) => kind);
-const total = (table: Record<string, Record<string, number>>) => Object.values(table).flatMap((row) => Object.values(row)).reduce((sum, count) => sum + count, 0);
+const total = (table: Record<string, Record<string, number>>) =>
+  Object.values(table)
+    .flatMap((row) => Object.values(row))
+    .reduce((sum, count) => sum + count, 0);
 
 /** Accepted less everything that became of it: 0 when the counts add up. */
 function difference(log: DestinationLog): number {
   const { accepted, outcomes, pending } = log.status();
   const left = Object.values(outcomes).flatMap((row) => Object.values(row));
-  const gone = left.reduce((sum, { delivered, dead, dropped }) => sum + delivered + dead + Object.values(dropped).reduce((all, count) => all + count, 0), 0);
+  const gone = left.reduce(
+    (sum, { delivered, dead, dropped }) => sum + delivered + dead + Object.values(dropped).reduce((all, count) => all + count, 0),
+    0,
+  );
   return total(accepted) - gone - total(pending);
 }
 
 function damaged(log: DestinationLog): number {
-  return Object.values(log.status().outcomes).flatMap((row) => Object.values(row)).reduce((sum, { dropped }) => sum + (dropped["damaged"] ?? 0), 0);
+  return Object.values(log.status().outcomes)
+    .flatMap((row) => Object.values(row))
+    .reduce((sum, { dropped }) => sum + (dropped["damaged"] ?? 0), 0);
 }
 
 /** Messages of a third of a MiB, each in a batch of its own: one a segment. */
@@ -60,20 +75,42 @@ async function small(log: DestinationLog, names: readonly string[], topic = "use
 const names = async (log: DestinationLog) => (await readAll(log)).map(({ eventId }) => eventId.slice("event-".length));
 
 /** Begins a segment anew from a number on, as after a write whose sync failed. */
-async function rewriteFrom(disk: MemoryDisk, logId: string, sequence: number, topicNext: number, accepted: number, contents: readonly string[]): Promise<void> {
+async function rewriteFrom(
+  disk: MemoryDisk,
+  logId: string,
+  sequence: number,
+  topicNext: number,
+  accepted: number,
+  contents: readonly string[],
+): Promise<void> {
   const owner = {
-    state: () => ({ version: 1 as const, sequences: { [STREAM]: { users: topicNext } }, accepted: { [STREAM]: { diku: accepted } }, progress: {}, control: [] }),
+    state: () => ({
+      version: 1 as const,
+      sequences: { [STREAM]: { users: topicNext } },
+      accepted: { [STREAM]: { diku: accepted } },
+      progress: {},
+      control: [],
+    }),
     batchSealed: () => undefined,
     batchDurable: () => undefined,
     batchesFailed: () => undefined,
   };
   const lastNumber = segments(disk).length;
   const found = { segments: [], open: null, nextSequence: sequence, lastNumber };
-  const log = new SegmentLog({ disk, folder: FOLDER, log: { id: logId, kind: "messages", name: "out" }, segmentBytesMax: MIB }, owner, found);
+  const log = new SegmentLog(
+    { disk, folder: FOLDER, log: { id: logId, kind: "messages", name: "out" }, segmentBytesMax: MIB },
+    owner,
+    found,
+  );
   for (const [index, text] of contents.entries()) {
     const one = message(text);
     const tag = { stream: STREAM, tenant: "diku", lane: LANE_UNASSIGNED, acceptedMs: one.acceptedMs, acknowledging: true };
-    log.append("message", messagePayloadBytesMax(one), (target, offset) => encodeMessage(target, offset, one, topicNext + index, LANE_UNASSIGNED), tag);
+    log.append(
+      "message",
+      messagePayloadBytesMax(one),
+      (target, offset) => encodeMessage(target, offset, one, topicNext + index, LANE_UNASSIGNED),
+      tag,
+    );
   }
   await log.flush();
   await log.close();
@@ -91,8 +128,14 @@ test("frames at or above the number that the next segment begins with are a copy
   deepEqual(findings, []);
   const read = await readAll(log);
   deepEqual(texts(read), ["kept", "anew-1", "anew-2", "anew-3"]);
-  deepEqual(read.map(({ sequence }) => sequence), [1, 2, 3, 4]);
-  deepEqual(read.map(({ logSequence }) => logSequence), [2, 4, 5, 6]);
+  deepEqual(
+    read.map(({ sequence }) => sequence),
+    [1, 2, 3, 4],
+  );
+  deepEqual(
+    read.map(({ logSequence }) => logSequence),
+    [2, 4, 5, 6],
+  );
   equal(difference(log), 0);
   equal(log.nextNumber(STREAM, "users"), 5);
   await log.confirm(read.slice(0, 2).map(delivered));
@@ -155,7 +198,8 @@ test("a segment whose frames are all copies, or that never got any, is passed ov
 test("damage in the middle of a sealed segment is met when it is read, reported once, and counted as dropped once", async () => {
   const disk = memory();
   const first = await open(disk);
-  for (const name of ["a", "b", "c"]) first.log.append(message(name, { tenant: `tenant-${name}`, value: Buffer.alloc(120_000, name) }), true);
+  for (const name of ["a", "b", "c"])
+    first.log.append(message(name, { tenant: `tenant-${name}`, value: Buffer.alloc(120_000, name) }), true);
   await first.log.flush();
   await large(first.log, ["d"]);
   await first.log.close();
@@ -166,8 +210,14 @@ test("damage in the middle of a sealed segment is met when it is read, reported 
   equal(total(log.status().pending), 4);
   equal(difference(log), 0);
   const read = await readAll(log);
-  deepEqual(read.map(({ eventId }) => eventId), ["event-a", "event-c", "event-d"]);
-  deepEqual(findings.map(({ kind, framesLost }) => [kind, framesLost]), [["damage", 1]]);
+  deepEqual(
+    read.map(({ eventId }) => eventId),
+    ["event-a", "event-c", "event-d"],
+  );
+  deepEqual(
+    findings.map(({ kind, framesLost }) => [kind, framesLost]),
+    [["damage", 1]],
+  );
   equal(log.status().outcomes[STREAM]?.["tenant-b"]?.dropped["damaged"], 1);
   equal(log.status().damagedMessages, 1);
   equal(total(log.status().pending), 3);
@@ -277,7 +327,10 @@ test("after damage in the last segment no number of a topic comes again, and it 
   disk.damage(path ?? "", (bytes) => bytes.fill(0, bytes.indexOf("event-a2"), bytes.indexOf("event-a2") + 8));
   for (let start = 0; start < 3; start++) {
     const { log, findings } = await open(disk);
-    deepEqual(findings.map(({ kind, framesLost }) => [kind, framesLost]), [["damage", 1]]);
+    deepEqual(
+      findings.map(({ kind, framesLost }) => [kind, framesLost]),
+      [["damage", 1]],
+    );
     equal(log.nextNumber(STREAM, "a"), 3, "as many are left out as were lost");
     equal(log.nextNumber(STREAM, "b"), 4, "nobody knows whose they were");
     equal(difference(log), 0);
@@ -288,7 +341,10 @@ test("after damage in the last segment no number of a topic comes again, and it 
   await small(log, ["b4"], "b");
   equal(disk.bytes(path ?? "").length, size);
   equal(segments(disk).length, 2);
-  deepEqual((await readAll(log)).map(({ topic, sequence }) => `${topic}${sequence}`), ["a1", "b1", "b2", "a3", "b4"]);
+  deepEqual(
+    (await readAll(log)).map(({ topic, sequence }) => `${topic}${sequence}`),
+    ["a1", "b1", "b2", "a3", "b4"],
+  );
   await log.close();
   const again = await open(disk);
   equal(again.log.nextNumber(STREAM, "a"), 4);
@@ -325,7 +381,10 @@ test("a state frame that is lost is no loss while the segment before it is there
   const [, path] = segments(disk);
   disk.damage(path ?? "", (bytes) => bytes.fill(0, DATA_OFFSET + 60, DATA_OFFSET + 70));
   const { log, findings } = await open(disk);
-  deepEqual(findings.map(({ kind, framesLost }) => [kind, framesLost]), [["damage", 1]]);
+  deepEqual(
+    findings.map(({ kind, framesLost }) => [kind, framesLost]),
+    [["damage", 1]],
+  );
   deepEqual(await names(log), ["a", "b", "c"]);
   // One frame is lost, and that it was the state's is not known.
   equal(log.nextNumber(STREAM, "users"), 4);
@@ -360,6 +419,7 @@ test("after a last segment that can't be read its numbers are left out, at every
   const all = await readAll(third.log);
   await third.log.confirm(all.map(delivered));
   equal(third.log.confirmedSequence, third.log.durableSequence);
+  equal(difference(third.log), 0);
   await third.log.close();
   const last = await open(disk);
   deepEqual(last.findings, []);
@@ -413,7 +473,8 @@ test("a folder with segments of two logs, or of another kind, is refused", async
   const whole = Buffer.from(disk.bytes(path ?? ""));
   const header = decodeSegmentHeader(whole);
   ok(header !== null);
-  const withHeader = (over: Partial<typeof header>) => Buffer.concat([encodeSegmentHeader({ ...header, ...over }), whole.subarray(DATA_OFFSET)]);
+  const withHeader = (over: Partial<typeof header>) =>
+    Buffer.concat([encodeSegmentHeader({ ...header, ...over }), whole.subarray(DATA_OFFSET)]);
   disk.damage(path ?? "", () => withHeader({ logId: "ab".repeat(16) }));
   await rejects(open(disk), { code: "SST_SPOOL_DAMAGED", message: /a folder was mixed up/ });
   disk.damage(path ?? "", () => withHeader({ kind: "deadLetters" }));
@@ -457,7 +518,10 @@ test("a log that is opened while its disk fails leaves no file open", async () =
   for (let failAt = 1; ; failAt++) {
     let count = 0;
     failing.fail = (operation) => (operation !== "close" && ++count === failAt ? "EIO" : null);
-    const opened = await open(failing).then((one) => one, () => null);
+    const opened = await open(failing).then(
+      (one) => one,
+      () => null,
+    );
     if (count < failAt) {
       await opened?.log.close();
       ok(failAt > 8, "every operation failed once");
@@ -495,6 +559,53 @@ test("segments are removed by the cursor that is on disk, not by the one in memo
   await log.confirm([]);
   equal(segments(disk).length, 1);
   await log.close();
+});
+
+test("a confirmation on its way frees nothing for the one before it", async () => {
+  const disk = memory();
+  const failing = new FailingDisk(disk);
+  const { log } = await open(failing);
+  await large(log, ["a", "b", "c", "d"]);
+  const all = await readAll(log);
+  // While the cursor of the first is synced, more is confirmed; that one never gets to the disk.
+  const second: Promise<unknown>[] = [];
+  failing.fail = (operation, path) => {
+    if (!path.includes("cursor")) return null;
+    if (second.length > 0) return "EIO";
+    if (operation === "sync") second.push(log.confirm(all.slice(1, 3).map(delivered)).catch(() => undefined));
+    return null;
+  };
+  await log.confirm(all.slice(0, 1).map(delivered));
+  equal(second.length, 1);
+  await Promise.all(second);
+  disk.losePower();
+  const again = await open(disk);
+  deepEqual(
+    kinds(again.findings).filter((kind) => kind !== "torn-cursor"),
+    [],
+  );
+  equal(difference(again.log), 0);
+  await again.log.close();
+});
+
+test("what a start frees it frees by a cursor that is on disk, also when only the process died before", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const disk = new MemoryDisk(seededRandom(seed));
+    const failing = new FailingDisk(disk);
+    const { log } = await open(failing);
+    await large(log, ["a", "b", "c"]);
+    failing.fail = (operation, path) => (operation === "sync" && path.includes("cursor") ? "EIO" : null);
+    await rejects(log.confirm((await readAll(log)).slice(0, 2).map(delivered)), { code: "SST_SPOOL_IO" });
+    disk.killProcess();
+    const second = await open(disk);
+    equal(segments(disk).length, 1, "the write was there, only not synced");
+    disk.losePower();
+    const third = await open(disk);
+    deepEqual(third.findings, [], `seed ${seed}`);
+    equal(difference(third.log), 0);
+    await third.log.close();
+    ok(second.log.stopped === null);
+  }
 });
 
 test("a read that the disk refuses is told, skips nothing, and succeeds once the disk does", async () => {

@@ -152,7 +152,8 @@ export class LogRecovery {
     const cut = isLast ? walk.holes.find((hole) => hole.sequence >= walk.durableSequence) : undefined;
     const readTo = cut?.sequence ?? walk.nextSequence;
     for (const { offset, bytes, sequence, framesLost } of walk.holes) {
-      if (offset < (cut?.offset ?? Infinity) && sequence < bound) this.#noteHole(segment, offset, bytes, sequence, Math.min(sequence + framesLost, bound));
+      if (offset < (cut?.offset ?? Infinity) && sequence < bound)
+        this.#noteHole(segment, offset, bytes, sequence, Math.min(sequence + framesLost, bound));
     }
     const { end } = await walkSegment(file, { header: segment.header, bytes: cut?.offset ?? segment.bytes }, (frame) => {
       if (frame.sequence < bound) this.#takeFrame(frame, segment);

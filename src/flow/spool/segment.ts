@@ -20,6 +20,7 @@ import { scanFrames } from "./segment-scan.ts";
 export const SEGMENT_SUFFIX = ".segment";
 /** Suffix of a file that damage was found in: set aside for a person to look at, never deleted by the program. */
 export const DAMAGED_SUFFIX = ".damaged";
+const SEGMENT_BYTES_MIN = 256 * 1024;
 const SEGMENT_FILE = /^(\d{16})\.segment(\.damaged)?$/;
 const TRAILER_MAGIC = Buffer.from("SSTTRAIL", "latin1");
 const TRAILER_BYTES = 32;
@@ -67,6 +68,11 @@ export interface CountedMessage {
   readonly lane: number;
   /** When it was accepted; of a dead letter, when it died. */
   readonly timeMs: number;
+}
+
+/** Size of the segments of a log, by its budget: so many go into it that done ones are freed long before it is used up. */
+export function segmentSizeFor(budgetBytes: number, segmentsPerBudget: number, segmentBytesMax: number): number {
+  return Math.max(SEGMENT_BYTES_MIN, Math.min(segmentBytesMax, Math.floor(budgetBytes / segmentsPerBudget)));
 }
 
 export function segmentFileName(number: number): string {
@@ -136,6 +142,16 @@ export function copyBounds(segments: readonly Segment[]): number[] {
     bound = Math.min(bound, segment.header.baseSequence);
   }
   return bounds.toReversed();
+}
+
+/**
+ * The segments at a log's start of which every number is done. The last one with frames is never among them: its state
+ * frame, or its summary, alone tells the log's id and which numbers were used.
+ */
+export function doneSegments(segments: readonly Segment[], lowWater: number): readonly Segment[] {
+  const last = segments.findLastIndex(({ header, nextSequence }) => nextSequence > header.baseSequence);
+  const done = segments.findIndex(({ nextSequence }) => nextSequence > lowWater);
+  return segments.slice(0, Math.max(0, done < 0 ? last : Math.min(done, last)));
 }
 
 /** Counts a message that the segment holds. @param frameBytes - Of its frame, header and filling included. */

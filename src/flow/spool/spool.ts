@@ -60,8 +60,9 @@ export class Spool {
       for (const { name, bytesMax, deadLetters: dead } of settings.destinations) {
         const onFinding = (finding: SpoolFinding) => settings.onFinding(name, finding);
         const common = { disk, destination: name, onFinding };
-        logs.set(name, await DestinationLog.open({ ...common, folder: join(spoolFolder, name), bytesMax, topicsMax: settings.topicsMax }));
-        deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), ...dead }));
+        const log = await DestinationLog.open({ ...common, folder: join(spoolFolder, name), bytesMax, topicsMax: settings.topicsMax });
+        logs.set(name, log);
+        deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), messagesLogId: log.logId, ...dead }));
       }
       for (const folder of [spoolFolder, deadFolder, dataFolder]) await disk.syncFolder(folder);
       const names = await disk.listFolders(spoolFolder);

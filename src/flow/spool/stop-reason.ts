@@ -1,7 +1,11 @@
-/** Whether a log may go on after a start without using a number twice. */
+/** Why a log takes nothing in: it is full, or it can't go on after a start without using a number twice. */
 import { SidestreamError } from "../../errors.ts";
 import type { Cursor } from "./cursor.ts";
 import type { RecoveredLog } from "./recovery.ts";
+
+export function fullError(destination: string, usedBytes: number, bytesMax: number): SidestreamError {
+  return new SidestreamError("SST_SPOOL_FULL", `the spool of ${destination} holds ${usedBytes} of ${bytesMax} bytes`);
+}
 
 /**
  * Why the log must not take anything in, or null: numbers that were used would come again. A cursor that knows more than the log

@@ -167,7 +167,8 @@ export class MemoryDisk implements Disk {
     };
     return {
       write: async (bytes, offset) => {
-        if (this.operationsLeft === 0 && life === this.#life && isOpen) this.#change(content, { offset, bytes: Buffer.from(bytes.subarray(0, this.#random(bytes.length))) });
+        if (this.operationsLeft === 0 && life === this.#life && isOpen)
+          this.#change(content, { offset, bytes: Buffer.from(bytes.subarray(0, this.#random(bytes.length))) });
         check("write to");
         this.#change(content, { offset, bytes: Buffer.from(bytes) });
       },
@@ -230,7 +231,7 @@ export class MemoryDisk implements Disk {
   /** Some sectors of a write arrive, others don't. */
   #applyTorn(bytes: Buffer, offset: number, written: Buffer): Buffer {
     let torn = bytes;
-    for (let at = 0; at < written.length; ) {
+    for (let at = 0; at < written.length;) {
       const end = Math.min(written.length, (Math.floor((offset + at) / SECTOR_BYTES) + 1) * SECTOR_BYTES - offset);
       if (this.#random(4) > 0) torn = applied(torn, { offset: offset + at, bytes: written.subarray(at, end) });
       at = end;
@@ -248,5 +249,7 @@ function applied(bytes: Buffer, { offset, bytes: written }: Change): Buffer {
 }
 
 function failure(operation: string, path: string, code: string): SidestreamError {
-  return new SidestreamError("SST_SPOOL_IO", `could not ${operation} ${path}: ${code}`, { cause: Object.assign(new Error(code), { code }) });
+  return new SidestreamError("SST_SPOOL_IO", `could not ${operation} ${path}: ${code}`, {
+    cause: Object.assign(new Error(code), { code }),
+  });
 }
