@@ -1,8 +1,9 @@
 /**
- * The whole way: wrk → gateway → nginx, every transaction spooled and written, beside wrk → nginx and wrk → nginx →
- * nginx in the same run; and the engine's cost per event by itself.
+ * The whole way: wrk → gateway → nginx, every transaction spooled and written, beside wrk → nginx, wrk → nginx →
+ * nginx and a bare proxy on node:http in the same run; and the engine's cost per event by itself.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +17,7 @@ const PASSES = 5;
 const SECONDS = 4;
 const CONNECTIONS = 64;
 const BODY_BYTES = 1024;
-const PORTS = { upstream: 19_581, proxy: 19_582, gateway: 19_583 };
+const PORTS = { upstream: 19_581, proxy: 19_582, gateway: 19_583, plain: 19_584 };
 
 interface Result {
   readonly load: Load;
@@ -36,12 +37,17 @@ export async function run(args: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "sidestream-bench-"));
   const upstream = await startUpstream(join(folder, "upstream"), PORTS.upstream, BODY_BYTES);
   const proxy = await startProxy(join(folder, "proxy"), PORTS.proxy, PORTS.upstream);
+  const plain = spawn(process.execPath, [join(import.meta.dirname, "plain-proxy.ts"), String(PORTS.plain), upstream.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(plain.stdout, "data");
   const results = new Map<string, Result[]>();
   try {
     for (let pass = 1; pass <= passes; pass++) {
       process.stderr.write(`pass ${pass} of ${passes}\n`);
       await measure(results, { name: "direct", url: upstream.url, processes: upstream.processes });
       await measure(results, { name: "nginx", url: proxy.url, processes: proxy.processes });
+      await measure(results, { name: "plain node:http", url: `http://127.0.0.1:${PORTS.plain}`, processes: [plain.pid as number] });
       for (const capture of ["best-effort", "durable"] as const) {
         const gateway = await startGateway(join(folder, `${capture}-${pass}`), PORTS.gateway, upstream.url, capture);
         await measure(results, { name: `gateway, ${capture}`, url: gateway.url, processes: [gateway.pid] });
@@ -53,6 +59,7 @@ export async function run(args: readonly string[]): Promise<void> {
     print(results);
     await engineCost(join(folder, "engine"));
   } finally {
+    plain.kill();
     await proxy.stop();
     await upstream.stop();
     rmSync(folder, { recursive: true, force: true });

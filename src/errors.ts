@@ -27,7 +27,7 @@ export const ERRORS = {
   SST_LISTEN_FAILED: {
     retry: "later",
     exit: 75,
-    hint: "Another program holds the address, or this user may not use it: choose another port.",
+    hint: "EADDRINUSE: another program holds it; EACCES: this user may not use it; EADDRNOTAVAIL: this machine has no such address.",
   },
   SST_UPSTREAM_UNREACHABLE: { retry: "later", exit: 75, hint: "Check that the upstream runs and that its address in `upstream` is right." },
   SST_UPSTREAM_TIMEOUT: {
@@ -39,7 +39,7 @@ export const ERRORS = {
   SST_REQUEST_INVALID: {
     retry: "never",
     exit: 1,
-    hint: "The client must send plain, unambiguous HTTP/1.1; the upstream never got this request whole.",
+    hint: "Mend what the client sends: the message says what is wrong with it.",
   },
   SST_REQUEST_UNAUTHORIZED: { retry: "never", exit: 1, hint: "Give the sender the key that `apiKey` in the configuration holds." },
   SST_REQUEST_TOO_LARGE: { retry: "never", exit: 1, hint: "Send less at once, or raise the limit that the message names." },

@@ -58,8 +58,8 @@ export async function createFlow(options: CreateFlowOptions): Promise<EmbeddedFl
       },
       snapshot: () => flow.snapshot(),
       async close(graceMs) {
-        await flow.close(graceMs);
-        lock.release();
+        // A disk that fails at the end must not keep the folder locked in a program that lives on.
+        await flow.close(graceMs).finally(() => lock.release());
       },
     };
   } catch (error) {

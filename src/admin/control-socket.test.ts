@@ -1,10 +1,12 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { SidestreamError } from "../errors.ts";
 import { askControlSocket, controlSocketPath, openControlSocket } from "./control-socket.ts";
 
 function folder(t: TestContext): string {
@@ -30,6 +32,43 @@ test("a command that fails tells why", async (t) => {
   const listener = await openControlSocket(data, () => Promise.reject(new Error("no such command")));
   t.after(() => listener.close());
   await rejects(askControlSocket(data, "x", null), { message: "no such command" });
+});
+
+test("a command that the engine can't answer ends with the engine's own code", async (t) => {
+  const data = folder(t);
+  const listener = await openControlSocket(data, () => Promise.reject(new SidestreamError("SST_ENGINE_LOST", "the engine is down")));
+  t.after(() => listener.close());
+  await rejects(askControlSocket(data, "status", null), { code: "SST_ENGINE_LOST", message: "the engine is down" });
+});
+
+test("an answer that can't be read is told as none", async (t) => {
+  const data = folder(t);
+  const server = createServer((socket) => socket.end("<html>\n")).listen(controlSocketPath(data));
+  t.after(() => server.close());
+  await rejects(askControlSocket(data, "status", null), { code: "SST_STATUS_UNREACHABLE" });
+});
+
+test("closing does not wait for a client that has not asked yet, nor for one that has no answer yet", async (t) => {
+  const data = folder(t);
+  const { promise: asked, resolve: wasAsked } = Promise.withResolvers<void>();
+  const listener = await openControlSocket(data, () => {
+    wasAsked();
+    return new Promise(() => undefined);
+  });
+  const silent = connect(controlSocketPath(data));
+  await once(silent, "connect");
+  const asking = rejects(askControlSocket(data, "status", null), { code: "SST_STATUS_UNREACHABLE" });
+  await asked;
+  await Promise.all([listener.close(), once(silent, "close"), asking]);
+});
+
+test("a client that ends without a whole line is cut at once", async (t) => {
+  const data = folder(t);
+  const listener = await openControlSocket(data, () => Promise.resolve("fine"));
+  t.after(() => listener.close());
+  const socket = connect(controlSocketPath(data));
+  socket.end('{"command":').resume();
+  await once(socket, "close");
 });
 
 test("without a running program the answer says so", async (t) => {

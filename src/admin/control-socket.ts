@@ -2,12 +2,12 @@
  * Commands reach the running program by a Unix socket in its data folder: one line of JSON asks, one line answers.
  *
  * Promise: only the user who runs the program can reach it (mode 0600), no configuration passes over it, and a client
- * that stops reading or writing is cut off.
+ * that takes too long over its question or its answer is cut off, also when the program ends.
  */
 import { chmod, rm } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { join, relative, resolve } from "node:path";
-import { isSidestreamError, SidestreamError } from "../errors.ts";
+import { ERRORS, isSidestreamError, SidestreamError, type ErrorCode } from "../errors.ts";
 
 const SOCKET_FILE = "control.sock";
 /** The kernel's bound on the path of a Unix socket, less its final zero. */
@@ -20,6 +20,7 @@ const WAIT_MS_MAX = 10_000;
 export type ControlHandler = (command: string, payload: unknown) => Promise<unknown>;
 
 export interface ControlListener {
+  /** Ends listening and cuts open connections. */
   close(): Promise<void>;
 }
 
@@ -47,7 +48,12 @@ export async function openControlSocket(dataFolder: string, handler: ControlHand
   const path = controlSocketPath(dataFolder);
   await rm(path, { force: true });
   // The client ends its side with the request; ours stays open until the answer, which takes a while, is out.
-  const server = createServer({ allowHalfOpen: true }, (socket) => serve(socket, handler));
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    serve(socket, handler);
+  });
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((done, fail) => {
     server.once("error", (cause) =>
@@ -60,6 +66,7 @@ export async function openControlSocket(dataFolder: string, handler: ControlHand
     close: () =>
       new Promise((done) => {
         server.close(() => done());
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
@@ -79,15 +86,31 @@ export function askControlSocket(dataFolder: string, command: string, payload: u
     socket.end(JSON.stringify({ command, payload }) + "\n");
     readLine(socket, ANSWER_BYTES_MAX, (line) => {
       if (line === null) return unreachable("it closed the connection");
-      const answer = JSON.parse(line) as Answer;
+      const answer = parsed(line);
+      if (answer === null) return unreachable("its answer can't be read");
       if (answer.ok) done(answer.value);
-      else fail(new Error(answer.message));
+      else fail(answerError(answer));
     });
   });
 }
 
+/** With its code, so that the command ends as it would have in the running program. */
+function answerError({ code, message }: Extract<Answer, { readonly ok: false }>): Error {
+  return code !== null && code in ERRORS ? new SidestreamError(code as ErrorCode, message) : new Error(message);
+}
+
+function parsed(line: string): Answer | null {
+  try {
+    return JSON.parse(line) as Answer;
+  } catch {
+    return null;
+  }
+}
+
 function serve(socket: Socket, handler: ControlHandler): void {
-  socket.setTimeout(WAIT_MS_MAX, () => socket.destroy());
+  // Over all, not between two bytes: a client that sends one now and then must not stay.
+  const cut = setTimeout(() => socket.destroy(), WAIT_MS_MAX);
+  socket.once("close", () => clearTimeout(cut));
   socket.on("error", () => socket.destroy());
   readLine(socket, REQUEST_BYTES_MAX, (line) => {
     if (line === null) {
@@ -112,7 +135,7 @@ async function answer(line: string, handler: ControlHandler): Promise<Answer> {
   }
 }
 
-/** Gives the first line, or null when the other side ended before it was whole or it is too long. */
+/** Gives the first line, or null when the other side ended before it was whole or it is too long; what follows is let go. */
 function readLine(socket: Socket, bytesMax: number, take: (line: string | null) => void): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -120,15 +143,19 @@ function readLine(socket: Socket, bytesMax: number, take: (line: string | null) 
   const once = (line: string | null) => {
     if (taken) return;
     taken = true;
+    socket.off("data", read);
+    chunks.length = 0;
     take(line);
   };
-  socket.on("data", (chunk: Buffer) => {
+  const read = (chunk: Buffer) => {
     bytes += chunk.length;
     chunks.push(chunk);
     if (bytes > bytesMax) return once(null);
     if (!chunk.includes(10)) return;
     const text = Buffer.concat(chunks).toString("utf8");
     once(text.slice(0, text.indexOf("\n")));
-  });
+  };
+  socket.on("data", read);
+  socket.on("end", () => once(null));
   socket.on("close", () => once(null));
 }

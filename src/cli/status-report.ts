@@ -68,6 +68,21 @@ function droppedOf({ dropped }: MessageCounts): number {
   return Object.values(dropped).reduce((sum, count) => sum + count, 0);
 }
 
+/** What an operator should know of a destination first; empty when all is well. */
+function problemOf({ stopped, trouble, transmit, deadLetters }: FlowSnapshot["destinations"][number]): string {
+  if (stopped !== null) return stopped;
+  if (trouble !== null) return `${trouble.code}: ${trouble.message}`;
+  if (transmit !== null && transmit.state !== "up" && transmit.lastError !== null) return `${transmit.lastError.code}: ${transmit.lastError.message}`;
+  return deadLetters.lastReason === null ? "" : `last dead letter: ${deadLetters.lastReason}`;
+}
+
+/** True when something needs a person now. */
+export function needsAttention(report: StatusReport): boolean {
+  const isIll = ({ stopped, trouble, transmit }: FlowSnapshot["destinations"][number]) =>
+    stopped !== null || trouble !== null || transmit?.state === "down" || transmit?.state === "paused";
+  return report.breaches.length > 0 || !report.engineUp || report.destinations.some(isIll);
+}
+
 /** Rows of messages shown; `--json` has all. */
 const ROWS_MAX = 50;
 
@@ -79,15 +94,15 @@ export function printStatus(report: StatusReport): string {
     ...report.sources.map(({ source, address }) => `source ${source} listens on ${address}\n`),
     "\n",
     table(
-      ["destination", "state", "spool", "of", "in flight", "dead letters", "last error"],
+      ["destination", "state", "spool", "of", "in flight", "dead letters", "problem"],
       report.destinations.map((destination) => [
         destination.destination,
-        destination.stopped !== null ? "STOPPED" : (destination.transmit?.state ?? "dormant"),
+        destination.stopped !== null ? "STOPPED" : destination.trouble === null ? (destination.transmit?.state ?? "dormant") : "NO ROOM",
         bytesText(destination.spoolBytes),
         bytesText(destination.spoolBytesMax),
         destination.transmit?.inFlight ?? 0,
         destination.deadLetters.messages,
-        destination.stopped ?? (destination.transmit?.state === "up" ? "" : (destination.transmit?.lastError?.message ?? "")),
+        problemOf(destination),
       ]),
     ),
     "\n",

@@ -180,7 +180,7 @@ const fileNames = (error: string) =>
 export const configurationSchema = z
   .strictObject({
     version: z.literal(1, { error: "expected version: 1" }).describe("Version of this file's form."),
-    enabled: z.boolean().default(false).describe("Without `enabled: true` the program forwards and captures nothing."),
+    enabled: z.boolean().default(false).describe("Without `enabled: true` the program only forwards: nothing is captured."),
     instance: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {

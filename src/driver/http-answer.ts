@@ -54,6 +54,8 @@ export function sendBareAnswer(socket: Duplex, answer: Answer): void {
   const headers = [...answerHeaders(answer, body), "Connection", "close"];
   let head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n`;
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  // Node takes its own listener off a connection that asked for a tunnel; a client that resets it must not end the program.
+  socket.on("error", () => socket.destroy());
   socket.end(`${head}\r\n${body.toString("latin1")}`, "latin1");
   const cut = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once("close", () => clearTimeout(cut));

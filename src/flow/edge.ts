@@ -17,6 +17,7 @@ import { workerUrl } from "./capture/worker-url.ts";
 import type { EngineData } from "./engine.ts";
 import type { FlowSnapshot } from "./flow.ts";
 import type { FlowSettings, SourceSettings } from "./settings.ts";
+import { eventBytesMax } from "./spool-room.ts";
 import { lockDataFolder, type DataFolderLock } from "./spool/lock.ts";
 
 export interface EdgeOptions {
@@ -127,6 +128,7 @@ function startHost({ settings, logLevel, log }: EdgeOptions): EngineHost {
     url: workerUrl("./engine", import.meta.url),
     workerData,
     handoverBytesMax: settings.limits.handoverBytesMax,
+    spoolBytesPerRecord: eventBytesMax(settings),
     onEvent: (event) => logEngineEvent(log, event),
   });
 }

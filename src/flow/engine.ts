@@ -88,6 +88,7 @@ async function open(engine: EnginePort): Promise<EngineHandlers> {
   engine.room(flow.roomBytes);
   let told = flow.roomBytes;
   setInterval(() => {
+    flow.lookAtRoom();
     if (flow.roomBytes !== told) engine.room((told = flow.roomBytes));
   }, ROOM_INTERVAL_MS).unref();
   setInterval(() => {

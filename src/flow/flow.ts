@@ -18,7 +18,9 @@ import { messageCounts } from "./message-counts.ts";
 import { Outlet, type DestinationDetail, type Write } from "./outlet.ts";
 import { openRedactionKey } from "./redaction-key.ts";
 import type { FlowSettings } from "./settings.ts";
+import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
 import { disk } from "./spool/disk.ts";
+import { isProblem } from "./spool/findings.ts";
 import { Spool } from "./spool/spool.ts";
 
 /** What became of an event. */
@@ -49,6 +51,7 @@ export class Flow {
   readonly #outlets: ReadonlyMap<string, Outlet>;
   /** Destinations that a rule sends to. */
   readonly #targeted: ReadonlySet<string>;
+  readonly #eventBytesMax: number;
   #unidentified = 0;
 
   private constructor(settings: FlowSettings, spool: Spool, maker: MessageMaker, outlets: ReadonlyMap<string, Outlet>) {
@@ -57,6 +60,7 @@ export class Flow {
     this.#maker = maker;
     this.#outlets = outlets;
     this.#identify = createIdentify(settings.sources);
+    this.#eventBytesMax = eventBytesMax(settings);
     this.#targeted = new Set(
       settings.streams.flatMap(({ rules }) => rules.flatMap(({ targets }) => targets.map(({ destination }) => destination))),
     );
@@ -66,15 +70,19 @@ export class Flow {
    * Opens the spool and begins to send what it holds. The data folder must be locked by the caller.
    */
   static async open(settings: FlowSettings, log: Log): Promise<Flow> {
+    // First, since it is the one step beside the spool's own opening that can fail, and then no file stays open.
+    const redactionKey = await openRedactionKey(disk, settings.dataFolder);
     const spool = await Spool.open({
       disk,
       dataFolder: settings.dataFolder,
       destinations: settings.destinations.map(({ name, spool: { bytesMax }, deadLetters }) => ({ name, bytesMax, deadLetters })),
       topicsMax: settings.limits.topicsMax,
-      onFinding: (destination, finding) => log.warn({ destination, ...finding }, `${finding.path}: ${finding.text}`),
+      onFinding: (destination, finding) => {
+        const code = isProblem(finding) ? "SST_SPOOL_DAMAGED" : undefined;
+        log.warn({ destination, code, ...finding }, `${finding.path}: ${finding.text}`);
+      },
     });
     for (const name of spool.orphaned) log.warn({ log: name }, `the spool holds a log "${name}" that no destination has; it is kept`);
-    const redactionKey = await openRedactionKey(disk, settings.dataFolder);
     const { instance, env, limits } = settings;
     const maker = new MessageMaker({ instance, env, limits, redactionKey });
     const outlets = new Map<string, Outlet>();
@@ -114,9 +122,20 @@ export class Flow {
   /** Settles when all that was accepted is on disk or given up; returns the logs whose write failed. */
   async flush(): Promise<ReadonlySet<Write>> {
     const failed = new Set<Write>();
-    const writes = [...this.#outlets.values()].flatMap((outlet) => outlet.writes);
-    await Promise.all(writes.map((write) => write.flush().catch(() => failed.add(write))));
+    const flushes = [...this.#outlets.values()].flatMap((outlet) =>
+      outlet.writes.map(async (write) => {
+        if (!(await outlet.flush(write))) failed.add(write);
+      }),
+    );
+    await Promise.all(flushes);
     return failed;
+  }
+
+  /** Tells the operator of logs that came to their end, or have room again. To be called now and then. */
+  lookAtRoom(): void {
+    for (const outlet of this.#outlets.values()) {
+      if (this.#targeted.has(outlet.name) && !outlet.dormant) outlet.lookAtRoom(this.#eventBytesMax);
+    }
   }
 
   snapshot(): FlowSnapshot {
@@ -149,8 +168,7 @@ export class Flow {
       return outlet === undefined || outlet.dormant ? [] : [{ selection, outlet }];
     });
     // All or nothing: an event that is refused after one of its messages was kept would be doubled when it comes again.
-    const bytesMax = this.#settings.limits.messageBytesMax;
-    if (acknowledging && targeted.some(({ outlet }) => !outlet.hasRoom(bytesMax * targeted.length))) return REFUSED;
+    if (acknowledging && targeted.some(({ outlet }) => !outlet.hasRoom(this.#bytesMax(targeted, outlet)))) return REFUSED;
     const prepared = this.#maker.prepare(event, content);
     const { instance } = this.#settings;
     const writes = new Set<Write>();
@@ -161,5 +179,9 @@ export class Flow {
       if (write !== null) writes.add(write);
     }
     return { refused: false, writes: [...writes] };
+  }
+
+  #bytesMax(targeted: readonly { readonly outlet: Outlet }[], outlet: Outlet): number {
+    return messagesBytesMax(this.#settings, targeted.filter((other) => other.outlet === outlet).length);
   }
 }

@@ -6,13 +6,14 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { destinationDriver } from "../driver/registry.ts";
-import { isSidestreamError } from "../errors.ts";
+import { isSidestreamError, SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { DestinationState } from "../observe/snapshot.ts";
 import type { Attributes } from "./match/rule.ts";
 import type { Selection } from "./match/select.ts";
 import type { MessageMaker, Prepared } from "./message/maker.ts";
 import type { Message } from "./message/message.ts";
+import { OutletNotices, type SpoolTrouble } from "./outlet-notices.ts";
 import type { DestinationSettings } from "./settings.ts";
 import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
@@ -31,7 +32,16 @@ export interface Write {
 export interface DestinationDetail {
   readonly logId: string;
   readonly damagedMessages: number;
-  readonly deadLetters: { readonly messages: number; readonly bytes: number; readonly removed: number };
+  readonly deadLetters: {
+    readonly messages: number;
+    readonly bytes: number;
+    /** Removed for age or want of room, since the start. */
+    readonly removed: number;
+    /** Why the last one is there, since the start. */
+    readonly lastReason: string | null;
+  };
+  /** Why messages can't be kept at the moment, or null. */
+  readonly trouble: SpoolTrouble | null;
   /** Why the log takes nothing more, or null. */
   readonly stopped: string | null;
   readonly transmit: DispatcherStatus | null;
@@ -55,13 +65,21 @@ export class Outlet {
   readonly log: DestinationLog;
   readonly #deadLetters: DeadLetterLog;
   readonly #dispatcher: Dispatcher | null;
+  readonly #notices: OutletNotices;
 
-  private constructor(settings: DestinationSettings, log: DestinationLog, deadLetters: DeadLetterLog, dispatcher: Dispatcher | null) {
+  private constructor(
+    settings: DestinationSettings,
+    log: DestinationLog,
+    deadLetters: DeadLetterLog,
+    dispatcher: Dispatcher | null,
+    notices: OutletNotices,
+  ) {
     this.name = settings.name;
     this.dormant = settings.dormant !== null;
     this.log = log;
     this.#deadLetters = deadLetters;
     this.#dispatcher = dispatcher;
+    this.#notices = notices;
   }
 
   /** Takes the destination's logs and begins to send what they hold. */
@@ -74,17 +92,21 @@ export class Outlet {
       messages !== undefined && deadLetters !== undefined && driver !== undefined,
       `logs and driver of ${name}, since the configuration was checked`,
     );
-    if (messages.stopped !== null)
-      log.error({ destination: name, err: messages.stopped }, `${name} is stopped: nothing is taken in or sent for it`);
+    const notices = new OutletNotices(name, log);
+    if (messages.stopped !== null) notices.spoolFailed(messages.stopped);
     const runs = settings.dormant === null && messages.stopped === null;
     const notice = (text: string) => log.warn({ destination: name }, text);
-    const dispatcher = runs ? new Dispatcher({ log: messages, deadLetters, driver, options, inFlightMax, notice }) : null;
-    dispatcher?.onState((state, lastError) => {
-      if (state === "up") log.info({ destination: name }, `${name} is up`);
-      else log.warn({ destination: name, error: lastError }, `${name} is ${state}; its messages wait in the spool`);
-    });
+    const toldDeadLetters = {
+      add: async (...[message, code, reason]: Parameters<DeadLetterLog["add"]>) => {
+        await deadLetters.add(message, code, reason);
+        notices.dead(message.stream, code, reason);
+      },
+    };
+    const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, notice };
+    const dispatcher = runs ? new Dispatcher(parts) : null;
+    dispatcher?.onState((state, lastError) => notices.destinationIs(state, lastError));
     dispatcher?.start();
-    return new Outlet(settings, messages, deadLetters, dispatcher);
+    return new Outlet(settings, messages, deadLetters, dispatcher, notices);
   }
 
   /** Everything that a put may have written to. */
@@ -94,6 +116,31 @@ export class Outlet {
 
   hasRoom(bytes: number): boolean {
     return this.log.roomBytes >= bytes;
+  }
+
+  /**
+   * Tells the operator when the log has come to its end or has room again.
+   *
+   * @param bytes - What one event may take.
+   */
+  lookAtRoom(bytes: number): void {
+    if (this.log.stopped !== null) this.#notices.spoolFailed(this.log.stopped);
+    else if (!this.hasRoom(bytes)) this.#notices.spoolFailed(fullSpool(this.name, this.log));
+    else if (this.#notices.trouble?.code === "SST_SPOOL_FULL") this.#notices.spoolWorks();
+  }
+
+  /** Makes what was put last; settles with true when it is on disk. */
+  async flush(write: Write): Promise<boolean> {
+    const wasDurable = this.log.durableSequence;
+    try {
+      await write.flush();
+      // Only a write that was made proves that the disk works again.
+      if (this.log.durableSequence > wasDurable && this.#notices.trouble?.code !== "SST_SPOOL_FULL") this.#notices.spoolWorks();
+      return true;
+    } catch (error) {
+      this.#notices.failed(error);
+      return false;
+    }
   }
 
   /**
@@ -114,6 +161,7 @@ export class Outlet {
     } catch (error) {
       if (!isSidestreamError(error)) throw error;
       if (error.code === "SST_TOPIC_LIMIT") return this.#setAside(put, error.code, error.message);
+      this.#notices.spoolFailed(error);
       return this.#turnAway(put, error.code === "SST_SPOOL_FULL" ? "spool-full" : "disk");
     }
   }
@@ -129,7 +177,8 @@ export class Outlet {
       up: transmit?.state === "up",
       logId: status.logId,
       damagedMessages: status.damagedMessages,
-      deadLetters: { messages: this.#deadLetters.messages, bytes: this.#deadLetters.usedBytes, removed: this.#deadLetters.removed },
+      deadLetters: { messages: this.#deadLetters.messages, bytes: this.#deadLetters.usedBytes, removed: this.#deadLetters.removed, lastReason: this.#notices.lastDeadReason },
+      trouble: this.#notices.trouble,
       stopped: status.stopped,
       transmit,
     };
@@ -158,6 +207,7 @@ export class Outlet {
       return this.#turnAway(put, "dead-letters-full");
     }
     this.log.countTurnedAway(stream.id, put.prepared.event.identity.tenant, "dead", code);
+    this.#notices.dead(stream.id, code, reason);
     return this.#deadLetters;
   }
 
@@ -166,4 +216,9 @@ export class Outlet {
     this.log.countTurnedAway(put.selection.stream.id, put.prepared.event.identity.tenant, "dropped", reason);
     return null;
   }
+}
+
+function fullSpool(name: string, log: DestinationLog): SidestreamError {
+  const { usedBytes, bytesMax } = log.status();
+  return new SidestreamError("SST_SPOOL_FULL", `the spool of ${name} holds ${usedBytes} of ${bytesMax} bytes`);
 }

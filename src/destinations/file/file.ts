@@ -68,7 +68,8 @@ export async function openFolder(
   } catch (cause) {
     lock?.release();
     if (isSidestreamError(cause)) throw cause;
-    throw new SidestreamError("SST_DESTINATION_DISK", `cannot open the folder ${folder}: ${systemCode(cause)}`, { cause });
+    const why = systemCode(cause) === "EEXIST" ? "it is a file, not a folder" : systemCode(cause);
+    throw new SidestreamError("SST_DESTINATION_DISK", `cannot open the folder ${folder}: ${why}`, { cause });
   }
 }
 

@@ -23,6 +23,8 @@ export interface EngineHostOptions {
   readonly workerData: unknown;
   /** Bytes between edge and engine: held, reserved or handed over. */
   readonly handoverBytesMax: number;
+  /** Room in the spool that each durable record counts for at least; see `RoomBounds`. Default 0. */
+  readonly spoolBytesPerRecord?: number;
   /** Size of the engine's own heap. Default 512. */
   readonly heapMiB?: number;
   /** Milliseconds that the engine has to become ready. Default 10 minutes: a large spool is read through. */
@@ -89,7 +91,8 @@ export class EngineHost {
     this.#options = { ...DEFAULTS, ...options };
     this.#bootBytes = randomBytes(BOOT_ID_BYTES);
     this.bootId = this.#bootBytes.toString("hex");
-    this.#line = new HandoverLine(this.#bootBytes, options.handoverBytesMax, (buffer) => this.#life?.sendBatch(buffer));
+    const bounds = { bytesMax: options.handoverBytesMax, spoolBytesPerRecord: options.spoolBytesPerRecord ?? 0 };
+    this.#line = new HandoverLine(this.#bootBytes, bounds, (buffer) => this.#life?.sendBatch(buffer));
   }
 
   /** Makes the capture port of a source; before or after the start. */

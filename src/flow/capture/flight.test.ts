@@ -7,7 +7,7 @@ import { Room } from "./room.ts";
 import type { SettleMessage } from "./settle.ts";
 
 function setUp() {
-  const room = new Room(1000);
+  const room = new Room({ bytesMax: 1000 });
   room.resume();
   const losses = new RouteLosses("front", "/bulk/*");
   const flight = new Flight(room);
@@ -94,7 +94,7 @@ test("when the engine dies, every durable record in flight is lost, once", async
   equal(flight.lose().durable, 0);
   flight.apply(said({ settlements: [{ recordNumber: 1, outcome: "spooled" }] }));
   deepEqual(await Promise.all(settled), ["lost", "spooled", "lost"]);
-  equal(room.unsettledBytes, 0);
+  equal(room.promisedSpoolBytes, 0);
 });
 
 test("it is empty when all is credited and settled, or lost", async () => {

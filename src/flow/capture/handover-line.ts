@@ -9,7 +9,7 @@ import { Batcher, type SealedBatch } from "./batcher.ts";
 import { Flight, countEngineLost } from "./flight.ts";
 import type { RouteLosses } from "./losses.ts";
 import { measureRecord } from "./record.ts";
-import { Room } from "./room.ts";
+import { Room, type RoomBounds } from "./room.ts";
 
 function measure(record: CaptureRecord): number | null {
   try {
@@ -29,8 +29,8 @@ export class HandoverLine {
   #recordNumber = 0;
 
   /** @param send - Passes a sealed batch on to the engine that lives now. */
-  constructor(bootId: Uint8Array, handoverBytesMax: number, send: (buffer: ArrayBuffer) => void) {
-    this.room = new Room(handoverBytesMax);
+  constructor(bootId: Uint8Array, bounds: RoomBounds, send: (buffer: ArrayBuffer) => void) {
+    this.room = new Room(bounds);
     this.flight = new Flight(this.room);
     this.#batcher = new Batcher(bootId, (batch: SealedBatch) => {
       this.flight.sent(batch);

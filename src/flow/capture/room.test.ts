@@ -2,10 +2,10 @@ import { equal, ok } from "node:assert/strict";
 import { mock, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import type { Reservation } from "../../driver/source.ts";
-import { Room } from "./room.ts";
+import { Room, type RoomBounds } from "./room.ts";
 
-function openRoom(bytesMax: number, waitersMax?: number): Room {
-  const room = new Room(bytesMax, waitersMax);
+function openRoom(bytesMax: number, bounds: Omit<RoomBounds, "bytesMax"> = {}): Room {
+  const room = new Room({ bytesMax, ...bounds });
   room.resume();
   return room;
 }
@@ -100,7 +100,7 @@ test("a waiter ends with null at its deadline, and the one behind it that fits i
 
 test("the wait line is bounded: who finds it full is answered at once", async (context) => {
   mockTimers(context);
-  const room = openRoom(10, 2);
+  const room = openRoom(10, { waitersMax: 2 });
   ok(room.hold(10));
   void room.reserve(1, 1000);
   void room.reserve(1, 1000);
@@ -131,6 +131,19 @@ test("reservations and what is unsettled stay within the spool's room", async (c
   equal(room.waiterCount, 1);
   room.settled(50);
   ok((await waiting) !== null);
+});
+
+test("a small record counts for all that its messages may take of the spool, until it settled", async () => {
+  const room = openRoom(1000, { spoolBytesPerRecord: 100 });
+  room.setSpoolRoom(250);
+  const first = await reserved(room, 10);
+  const second = await reserved(room, 10);
+  equal(await room.reserve(10, 0), null);
+  ok(room.exchange(first, 8));
+  equal(await room.reserve(10, 0), null);
+  room.settled(8);
+  second.release();
+  equal(room.promisedSpoolBytes, 0);
 });
 
 test("more room in the spool lets waiters in", async (context) => {
@@ -191,7 +204,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** Drives a ledger by steps and checks what must hold after each. */
 class Driver {
-  readonly room = openRoom(100);
+  readonly room = openRoom(100, { spoolBytesPerRecord: 20 });
   readonly reservations: Reservation[] = [];
   readonly held: number[] = [];
   readonly handed: number[] = [];
@@ -206,7 +219,7 @@ class Driver {
       await Promise.resolve();
       await Promise.resolve();
       ok(this.room.usedBytes <= this.room.bytesMax, "never over the maximum");
-      ok(this.room.heldBytes >= 0 && this.room.reservedBytes >= 0 && this.room.handedBytes >= 0 && this.room.unsettledBytes >= 0);
+      ok(this.room.heldBytes >= 0 && this.room.reservedBytes >= 0 && this.room.handedBytes >= 0 && this.room.promisedSpoolBytes >= 0);
       equal(this.ended + this.room.waiterCount, this.asked, "each request ended or waits");
     }
     this.#freeAll();
@@ -216,6 +229,7 @@ class Driver {
     equal(this.ended, this.asked);
     for (const reservation of this.reservations) reservation.release();
     equal(this.room.usedBytes, 0, "all that was taken came back");
+    equal(this.room.promisedSpoolBytes, 0, "no room of the spool is promised any more");
   }
 
   #apply(next: Step): void {

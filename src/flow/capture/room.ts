@@ -2,8 +2,9 @@
  * The ledger of the memory between edge and engine.
  *
  * Promise: held body bytes, reservations and batches not yet credited never exceed `bytesMax` together. Reservations
- * are granted in the order asked and only while the spool, as the engine last told, has room for all that is promised.
- * Each wait ends: with a reservation, at its deadline, or when the ledger closes.
+ * are granted in the order asked and only while the spool, as the engine last told, has room for all that is promised:
+ * for a small record too, the room that the engine asks for before it takes one. Each wait ends: with a reservation, at
+ * its deadline, or when the ledger closes.
  */
 import type { Reservation } from "../../driver/source.ts";
 
@@ -32,36 +33,46 @@ class RoomReservation implements Reservation {
   }
 
   release(): void {
-    const bytes = this.spend();
-    if (bytes > 0) this.#giveBack(bytes);
+    if (this.spend()) this.#giveBack(this.bytes);
   }
 
-  /** Ends the reservation without giving its room back; 0 when it had ended before. */
-  spend(): number {
-    if (!this.#live) return 0;
+  /** Ends the reservation without giving its room back; false when it had ended before. */
+  spend(): boolean {
+    const wasLive = this.#live;
     this.#live = false;
-    return this.bytes;
+    return wasLive;
   }
+}
+
+export interface RoomBounds {
+  readonly bytesMax: number;
+  /** Room in the spool that a durable record counts for at least, however small it is: what its messages may take. */
+  readonly spoolBytesPerRecord?: number;
+  readonly waitersMax?: number;
 }
 
 export class Room {
   readonly bytesMax: number;
+  readonly #spoolBytesPerRecord: number;
   readonly #waitersMax: number;
   /** A set keeps the order of entry and lets a waiter leave from the middle at no cost. */
   readonly #waiters = new Set<Waiter>();
   readonly #giveBack = (bytes: number): void => {
-    this.#reservedBytes -= bytes;
+    this.#unreserve(bytes);
     this.#grant();
   };
   #heldBytes = 0;
   #reservedBytes = 0;
   #handedBytes = 0;
-  #unsettledBytes = 0;
+  /** What reservations, and durable records that did not settle, may take of the spool. */
+  #reservedSpoolBytes = 0;
+  #unsettledSpoolBytes = 0;
   #spoolRoomBytes = Number.MAX_SAFE_INTEGER;
   #phase: "paused" | "open" | "closed" = "paused";
 
-  constructor(bytesMax: number, waitersMax: number = WAITERS_MAX) {
+  constructor({ bytesMax, spoolBytesPerRecord = 0, waitersMax = WAITERS_MAX }: RoomBounds) {
     this.bytesMax = bytesMax;
+    this.#spoolBytesPerRecord = spoolBytesPerRecord;
     this.#waitersMax = waitersMax;
   }
 
@@ -80,9 +91,9 @@ export class Room {
     return this.#handedBytes;
   }
 
-  /** Bytes of durable records that did not settle. */
-  get unsettledBytes(): number {
-    return this.#unsettledBytes;
+  /** Bytes of the spool that reservations, and durable records that did not settle, may take. */
+  get promisedSpoolBytes(): number {
+    return this.#reservedSpoolBytes + this.#unsettledSpoolBytes;
   }
 
   get spoolRoomBytes(): number {
@@ -140,12 +151,11 @@ export class Room {
    * @param bytes - What the record takes in the batch. More than was reserved needs free room.
    */
   exchange(reservation: Reservation, bytes: number): boolean {
-    const reserved = reservation instanceof RoomReservation && reservation.room === this ? reservation.spend() : 0;
-    this.#reservedBytes -= reserved;
+    if (reservation instanceof RoomReservation && reservation.room === this && reservation.spend()) this.#unreserve(reservation.bytes);
     const fits = this.usedBytes + bytes <= this.bytesMax;
     if (fits) {
       this.#handedBytes += bytes;
-      this.#unsettledBytes += bytes;
+      this.#unsettledSpoolBytes += this.#spoolBytes(bytes);
     }
     this.#grant();
     return fits;
@@ -153,7 +163,7 @@ export class Room {
 
   /** A durable record settled. */
   settled(bytes: number): void {
-    this.#unsettledBytes = Math.max(0, this.#unsettledBytes - bytes);
+    this.#unsettledSpoolBytes = Math.max(0, this.#unsettledSpoolBytes - this.#spoolBytes(bytes));
     this.#grant();
   }
 
@@ -183,7 +193,7 @@ export class Room {
   /** The engine died: what it held is gone. */
   forgetHandedOver(): void {
     this.#handedBytes = 0;
-    this.#unsettledBytes = 0;
+    this.#unsettledSpoolBytes = 0;
     this.#grant();
   }
 
@@ -195,7 +205,11 @@ export class Room {
 
   #fits(bytes: number): boolean {
     if (this.#phase !== "open") return false;
-    return this.usedBytes + bytes <= this.bytesMax && this.#reservedBytes + this.#unsettledBytes + bytes <= this.#spoolRoomBytes;
+    return this.usedBytes + bytes <= this.bytesMax && this.promisedSpoolBytes + this.#spoolBytes(bytes) <= this.#spoolRoomBytes;
+  }
+
+  #spoolBytes(recordBytes: number): number {
+    return Math.max(recordBytes, this.#spoolBytesPerRecord);
   }
 
   /** Whether best-effort may take bytes: the first waiter's are not to be had, or a steady stream would starve it. */
@@ -210,7 +224,13 @@ export class Room {
 
   #reservation(bytes: number): Reservation {
     this.#reservedBytes += bytes;
+    this.#reservedSpoolBytes += this.#spoolBytes(bytes);
     return new RoomReservation(this, bytes, this.#giveBack);
+  }
+
+  #unreserve(bytes: number): void {
+    this.#reservedBytes -= bytes;
+    this.#reservedSpoolBytes -= this.#spoolBytes(bytes);
   }
 
   #leave(waiter: Waiter, reservation: Reservation | null): void {

@@ -25,7 +25,8 @@ const ID: readonly string[] = ["id"];
 const ID_CHARS_MAX = 512;
 
 /**
- * Kind of the entity: the last segment of the route that is no parameter, else of the path that is no id.
+ * Kind of the entity: the last segment of the route that is no parameter, else of the path that is no id. A star at a
+ * segment's end, as in `/users*`, is left out.
  *
  * Ids in paths are told by their look: a UUID, only digits, or 20 and more hexadecimal digits.
  */
@@ -37,7 +38,7 @@ export function entityKind(event: IdentifiedEvent, plan: RedactionPlan): string 
   const kind = path
     .split("/")
     .toReversed()
-    .map((segment) => (route === undefined ? withoutParameters(lenientDecode(segment)) : segment))
+    .map((segment) => (route === undefined ? withoutParameters(lenientDecode(segment)) : segment.replace(/\*$/, "")))
     .find((segment) => segment !== "" && !/[{*]/.test(segment) && (route !== undefined || !looksLikeId(segment)));
   return kind === undefined || (route === undefined && hidesSecret(kind)) ? undefined : withoutPatterns(kind, plan.patterns);
 }

@@ -81,7 +81,9 @@ test("the entity is the last segment that is no parameter and no id", () => {
     topicOf("{entity}", context(transactionEvent({ target }, route === undefined ? {} : { route })));
   assert.equal(kind("/a/b/c", "/inventory/items/{id}"), "items");
   assert.equal(kind("/a/b", "/perms/users/{id}/permissions"), "permissions");
-  assert.equal(kind("/a", "/groups*"), "dead: the event has no value for {entity} of the topic");
+  assert.equal(kind("/a", "/groups*"), "groups");
+  assert.equal(kind("/a", "/groups/*"), "groups");
+  assert.equal(kind("/a", "/*"), "dead: the event has no value for {entity} of the topic");
   assert.equal(kind("/loans/5f3c1a2b-1111-2222-3333-444455556666/"), "loans");
   assert.equal(kind("/users/12345?query=x"), "users");
   assert.equal(kind("/"), "dead: the event has no value for {entity} of the topic");

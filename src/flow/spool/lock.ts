@@ -54,7 +54,7 @@ export async function lockDataFolder(folder: string): Promise<DataFolderLock> {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
-    database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS held (since TEXT)");
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS held (since TEXT)");
     if (isNew) await chmod(path, LOCK_MODE);
   } catch (cause) {
     database?.close();

@@ -282,5 +282,9 @@ function confirmation(
 
 /** The error's text with that of its cause, which often says more. */
 function reasonOf(error: Error): string {
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  const cause = error.cause instanceof Error ? error.cause.message : "";
+  // A driver's message often ends in the system's code, with which the cause begins.
+  const code = /^[A-Z]+(?=: )/.exec(cause)?.[0] ?? "";
+  const message = code !== "" && error.message.endsWith(`: ${code}`) ? error.message.slice(0, -code.length - 2) : error.message;
+  return cause === "" ? error.message : `${message}: ${cause}`;
 }

@@ -248,3 +248,19 @@ test("listening beyond this machine without a key is a configuration error that 
   }
   for (const listen of ["127.0.0.1:9100", "[::1]:9100", "localhost:9100"]) assert.equal(webhookOptions.safeParse({ listen }).success, true);
 });
+
+test("an event for whose body there is no memory is answered 503, and all memory comes back however a post ends", async (t) => {
+  const rig = await startRig(t, { bodyBytesMax: 100_000 });
+  rig.port.heldBytesMax = 50_000;
+  const large = JSON.stringify("x".repeat(60_000));
+  await (await rig.send(post("/topic/a/", large))).untilText("HTTP/1.1 503 ");
+  await (await rig.send(post("/topic/a/", "{}"))).untilText("HTTP/1.1 200 OK");
+  await (await rig.send(post("/topic/a/", "no json"))).untilText("HTTP/1.1 400 ");
+  const leaving = await rig.send("POST /topic/a/ HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+  leaving.socket.destroy();
+  await rig.source.close(1_000);
+  // The server tells of its end before the last post is told of its own.
+  for (let turn = 0; turn < 1_000 && rig.port.heldBytes > 0; turn += 1) await new Promise(setImmediate);
+  assert.equal(rig.port.heldBytes, 0);
+  assert.equal(rig.port.openReservations, 0);
+});

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AgentRecord, CapturePort, Settlement } from "../../driver/source.ts";
 import { drainUpload, sendAnswer } from "../../driver/http-answer.ts";
 import type { Answer } from "../../driver/http-answer.ts";
+import { GatheredBody } from "./gathered-body.ts";
 import type { WebhookOptions } from "./options.ts";
 import { eventId, isAnswer, isJson, readHead } from "./webhook-request.ts";
 import type { WebhookHead } from "./webhook-request.ts";
@@ -53,14 +54,28 @@ export async function receive(receiver: Receiver, request: IncomingMessage, resp
 }
 
 /** @returns Null once the event is on disk; else what to answer. */
-async function store({ port, options, key }: Receiver, request: IncomingMessage, deadline: AbortSignal): Promise<Answer | null> {
+async function store(receiver: Receiver, request: IncomingMessage, deadline: AbortSignal): Promise<Answer | null> {
   const startedMs = Date.now();
-  const head = readHead(request, key);
+  const head = readHead(request, receiver.key);
   if (isAnswer(head)) return head;
-  const body = await readBody(request, options.bodyBytesMax);
-  if (!Buffer.isBuffer(body)) return body;
-  if (!isJson(body)) return NOT_JSON;
-  const roomBytes = body.length + Buffer.byteLength(head.topic) + (head.wallet?.length ?? 0) + FRAME_BYTES;
+  const body = new GatheredBody(receiver.port, receiver.options.bodyBytesMax);
+  try {
+    const failure = await readBody(request, body, receiver.options.bodyBytesMax);
+    if (failure !== null) return failure;
+    if (!isJson(body.bytes())) return NOT_JSON;
+    return await storeEvent(receiver, request, agentRecord(head, body.bytes(), startedMs), deadline);
+  } finally {
+    body.release();
+  }
+}
+
+async function storeEvent(
+  { port, options }: Receiver,
+  request: IncomingMessage,
+  record: AgentRecord,
+  deadline: AbortSignal,
+): Promise<Answer | null> {
+  const roomBytes = record.payload.sizeBytes + Buffer.byteLength(record.topic) + (record.wallet?.length ?? 0) + FRAME_BYTES;
   const reservation = await port.reserve(roomBytes, Math.min(ROOM_WAIT_MS, options.deadlineMs));
   if (reservation === null) return NO_ROOM;
   if (deadline.aborted || request.socket.destroyed) {
@@ -69,7 +84,7 @@ async function store({ port, options, key }: Receiver, request: IncomingMessage,
   }
   let settlement: Settlement;
   try {
-    settlement = await port.submitDurable(agentRecord(head, body, startedMs), reservation);
+    settlement = await port.submitDurable(record, reservation);
   } catch {
     settlement = "lost";
   }
@@ -89,26 +104,23 @@ function agentRecord(head: WebhookHead, body: Buffer, startedMs: number): AgentR
   };
 }
 
-/** The whole body, or what to answer instead. */
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | Answer> {
+/** Reads the whole body. @returns What to answer when it can't be had. */
+async function readBody(request: IncomingMessage, body: GatheredBody, bytesMax: number): Promise<Answer | null> {
   const tooLarge: Answer = {
     status: 413,
     code: "SST_REQUEST_TOO_LARGE",
     message: `the event is larger than bodyBytesMax (${bytesMax} bytes)`,
   };
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) return tooLarge;
-  const { promise, resolve } = Promise.withResolvers<Buffer | Answer>();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  request.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= bytesMax) chunks.push(chunk);
-    else {
-      chunks.length = 0;
-      resolve(tooLarge);
-    }
-  });
-  request.once("end", () => resolve(Buffer.concat(chunks)));
+  const { promise, resolve } = Promise.withResolvers<Answer | null>();
+  const take = (chunk: Buffer): void => {
+    const failure = body.add(chunk);
+    if (failure === null) return;
+    request.off("data", take);
+    resolve(failure === "too-large" ? tooLarge : NO_ROOM);
+  };
+  request.on("data", take);
+  request.once("end", () => resolve(null));
   request.once("close", () => resolve(TOO_LATE));
   return promise;
 }

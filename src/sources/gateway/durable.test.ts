@@ -49,6 +49,7 @@ test("durable: the head of a response without body stays back", async (t) => {
   for (const answer of [
     "HTTP/1.1 204 No Content\r\nX: 1\r\n\r\n",
     "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 201 Created\r\nContent-Length: 00\r\n\r\n",
     "HTTP/1.1 304 Not Modified\r\n\r\n",
   ]) {
     const rig = await startHeld(t, answer);

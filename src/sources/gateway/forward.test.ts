@@ -162,6 +162,12 @@ test("a client that asks to close gets Connection: close and the end", async (t)
   );
 });
 
+test("an HTTP/1.0 client that asks to keep its connection is told that it ends", async (t) => {
+  const rig = await startRig(t, {}, answering(ok("body")));
+  const client = await rig.send("GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
+  assert.match(await client.ended(), /\r\nConnection: close\r\n\r\nbody$/);
+});
+
 test("100 Continue is asked of the upstream and passed on, and the body follows only then", async (t) => {
   const rig = await startRig(t, {}, (connection, chunk) => {
     if (chunk.endsWith("\r\n\r\n")) connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");

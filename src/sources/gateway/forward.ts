@@ -13,11 +13,12 @@ import type { Answer } from "../../driver/http-answer.ts";
 import type { GatewayCounters } from "./counters.ts";
 import { ExchangeCapture } from "./exchange-capture.ts";
 import { classify, isStale } from "./failure.ts";
-import { asWritten, fieldValue, forwardedRequest, forwardedResponse, hasBody, headText, isEventStream } from "./headers.ts";
+import { asWritten, forwardedRequest, forwardedResponse, hasBody, headText, isEmpty, isEventStream } from "./headers.ts";
 import { passInterim } from "./interim.ts";
 import type { GatewayOptions, Route } from "./options.ts";
 import { Release } from "./release.ts";
-import { joinTunnel } from "./tunnel.ts";
+import { resumeAfterWait } from "./resume.ts";
+import { joinTunnel, stayWithHttp } from "./tunnel.ts";
 import type { UpgradeWish } from "./tunnel.ts";
 import { sendUpload } from "./upload.ts";
 import type { Upstream } from "./upstream.ts";
@@ -30,7 +31,7 @@ export interface Gateway {
   readonly counters: GatewayCounters;
   /** True once it is closing: connections end with their response. */
   isClosing(): boolean;
-  /** Takes note of a tunnel, to end it with the gateway. */
+  /** Counts a tunnel, by its connection to the upstream. */
   addTunnel(socket: Socket): void;
 }
 
@@ -179,7 +180,8 @@ export class Exchange {
     const reason = answer.statusMessage ?? "";
     const headers = forwardedResponse(answer.rawHeaders, status, this.#request.httpVersion);
     if (isEventStream(answer.rawHeaders)) this.#becomeStream();
-    const bodiless = this.#request.method === "HEAD" || status === 204 || status === 304 || fieldValue(headers, "content-length") === "0";
+    if (this.#wish !== null) stayWithHttp(this.#wish);
+    const bodiless = this.#request.method === "HEAD" || status === 204 || status === 304 || isEmpty(headers);
     try {
       if (status < 200) throw new TypeError(`unexpected status ${status}`);
       this.#release.begin({ status, reason, headers, bodiless }, this.#gateway.isClosing());
@@ -196,7 +198,7 @@ export class Exchange {
       this.#capture.responseTap?.add(chunk);
       if (this.#release.chunk(chunk)) return;
       answer.pause();
-      this.#response.once("drain", () => answer.resume());
+      this.#response.once("drain", () => resumeAfterWait(answer));
     });
     answer.once("end", () => {
       if (answer.complete) this.#conclude("complete", answer.rawTrailers);

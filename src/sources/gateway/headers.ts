@@ -51,8 +51,13 @@ export function requestFault({ rawHeaders, httpVersion }: Head): string | null {
 
 /** True when a request has a body, also an empty chunked one. */
 export function hasBody(rawHeaders: readonly string[]): boolean {
-  const length = fieldValue(rawHeaders, "content-length");
-  return (length !== undefined && !/^0+$/.test(length)) || fieldValue(rawHeaders, "transfer-encoding") !== undefined;
+  const hasLength = fieldValue(rawHeaders, "content-length") !== undefined && !isEmpty(rawHeaders);
+  return hasLength || fieldValue(rawHeaders, "transfer-encoding") !== undefined;
+}
+
+/** True for a Content-Length of nought, however many zeros it is written with. */
+export function isEmpty(rawHeaders: readonly string[]): boolean {
+  return /^0+$/.test(fieldValue(rawHeaders, "content-length") ?? "");
 }
 
 /** True for server-sent events: a response that goes on for as long as both sides like. */

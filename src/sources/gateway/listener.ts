@@ -37,7 +37,8 @@ export class Listener implements SourceConnection {
   readonly #routeOf: (method: string, path: string) => Route;
   readonly #pipeline = new Pipeline();
   readonly #exchanges = new WeakMap<Duplex, Exchange>();
-  readonly #tunnels = new Set<Socket>();
+  /** Connections that asked for another protocol: the server has let go of them, so they are ended from here. */
+  readonly #upgrading = new Set<Socket>();
   /** Connections whose last answer is on its way: whatever else comes on them is not looked at. */
   readonly #refused = new WeakSet<Duplex>();
   #running = 0;
@@ -72,12 +73,10 @@ export class Listener implements SourceConnection {
     server.on("request", (request, response) => this.#onRequest(request, response));
     server.on("checkContinue", (request, response) => this.#onRequest(request, response));
     server.on("checkExpectation", (request, response) => this.#onRequest(request, response));
-    server.on("upgrade", (request, socket, head) => this.#onUpgrade(request, { socket, head }));
+    server.on("upgrade", (request, _socket, head) => this.#onUpgrade(request, head));
     server.on("connect", (_request, socket) => this.#refuseBare(socket, 501, "SST_REQUEST_INVALID", "CONNECT is not spoken here"));
     server.on("clientError", (error, socket) => this.#onClientError(error, socket));
-    server.on("timeout", (socket) => {
-      if (!this.#exchanges.get(socket)?.waitsForUpstream()) socket.destroy();
-    });
+    server.on("timeout", (socket) => this.#onIdle(socket));
     server.on("drop", () => (this.#gateway.counters.connectionsDropped += 1));
     this.#server = server;
   }
@@ -100,7 +99,9 @@ export class Listener implements SourceConnection {
       server.listen({ port: wanted.port, backlog: BACKLOG, ...(wanted.host === null ? {} : { host: wanted.host }) });
       await once(server, "listening");
     } catch (cause) {
-      throw new SidestreamError("SST_LISTEN_FAILED", `can't listen on ${text}`, { cause });
+      throw new SidestreamError("SST_LISTEN_FAILED", `can't listen on ${text}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
+        cause,
+      });
     }
     const bound = server.address() as AddressInfo;
     this.#address = addressUrl(bound.address, bound.port);
@@ -118,7 +119,7 @@ export class Listener implements SourceConnection {
     server.closeIdleConnections();
     const cut = setTimeout(() => {
       server.closeAllConnections();
-      for (const socket of this.#tunnels) socket.destroy();
+      for (const socket of this.#upgrading) socket.destroy();
     }, graceMs);
     await closed;
     clearTimeout(cut);
@@ -128,17 +129,22 @@ export class Listener implements SourceConnection {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    // Kept open without saying so in words that HTTP/1.0 knows, it would leave a client waiting for the end.
+    if (request.httpVersion === "1.0") response.shouldKeepAlive = false;
     this.#pipeline.enter(request.socket, response, () => this.#begin(request, response, null));
   }
 
-  #onUpgrade(request: IncomingMessage, wish: UpgradeWish): void {
-    const socket = request.socket;
+  #onUpgrade(request: IncomingMessage, head: Buffer): void {
+    const { socket } = request;
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
+    this.#upgrading.add(socket);
+    socket.once("close", () => this.#upgrading.delete(socket));
     socket.on("error", () => socket.destroy());
+    socket.on("timeout", () => this.#onIdle(socket));
     response.once("finish", () => socket.destroySoon());
-    this.#begin(request, response, wish);
+    this.#begin(request, response, { socket, head });
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, wish: UpgradeWish | null): void {
@@ -161,6 +167,12 @@ export class Listener implements SourceConnection {
       if (this.#closing !== null) setImmediate(() => this.#server.closeIdleConnections());
     });
     void exchange.run();
+  }
+
+  #onIdle(socket: Socket): void {
+    // The timer runs once: it must run again for the time when it is the client that is waited for.
+    if (this.#exchanges.get(socket)?.waitsForUpstream() === true) socket.setTimeout(this.#gateway.options.timeouts.clientIdleMs);
+    else socket.destroy();
   }
 
   /** A request that the parser could not read, or one that broke off or took too long. */
@@ -194,11 +206,7 @@ export class Listener implements SourceConnection {
   #addTunnel(socket: Socket): void {
     const { counters } = this.#gateway;
     this.#countEnd();
-    this.#tunnels.add(socket);
     counters.tunnelsOpen += 1;
-    socket.once("close", () => {
-      this.#tunnels.delete(socket);
-      counters.tunnelsOpen -= 1;
-    });
+    socket.once("close", () => (counters.tunnelsOpen -= 1));
   }
 }

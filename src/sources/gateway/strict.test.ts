@@ -106,6 +106,15 @@ test("CONNECT is refused", async (t) => {
   assert.equal(rig.upstream.connections.length, 0);
 });
 
+test("a client that asks for CONNECT and resets its connection does not end the program", async (t) => {
+  const rig = await startRig(t, {}, answering(ok("x")));
+  for (let number = 0; number < 10; number += 1) {
+    const client = await rig.client();
+    client.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n").socket.resetAndDestroy();
+  }
+  await (await rig.send(get("/"))).untilText("200 OK");
+});
+
 test("an error says its code and what to do, and no more", async (t) => {
   const rig = await startRig(t, {}, answering(ok("x")));
   const text = await (await rig.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")).ended();

@@ -6,12 +6,11 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { fieldValue, hasBody, headText } from "./headers.ts";
 
 /** The client's connection, taken from the HTTP server for an upgrade, and the bytes that came after the head. */
 export interface UpgradeWish {
-  readonly socket: Duplex;
+  readonly socket: Socket;
   readonly head: Buffer;
 }
 
@@ -28,6 +27,7 @@ export function joinTunnel(wish: UpgradeWish, answer: IncomingMessage, upstream:
   client.write(`${headText(firstLine, answer.rawHeaders)}\r\n\r\n`, "latin1");
   if (upstreamHead.length > 0) client.write(upstreamHead);
   if (wish.head.length > 0) upstream.write(wish.head);
+  client.setTimeout(0);
   upstream.setTimeout(0);
   upstream.setNoDelay(true);
   client.pipe(upstream);
@@ -39,4 +39,13 @@ export function joinTunnel(wish: UpgradeWish, answer: IncomingMessage, upstream:
     one.on("error", () => other.destroy());
     one.once("close", () => other.destroy());
   }
+}
+
+/**
+ * The upstream answers without changing the protocol. What else the client sends is read away, since only a connection
+ * that is read shows that its other side left.
+ */
+export function stayWithHttp({ socket }: UpgradeWish): void {
+  socket.resume();
+  socket.once("end", () => socket.destroySoon());
 }

@@ -1,6 +1,7 @@
 /** The request's body on its way to the upstream, with back-pressure from it to the client. */
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { trailerPairs } from "./headers.ts";
+import { resumeAfterWait } from "./resume.ts";
 import type { BodyTap } from "./tap.ts";
 
 /** Sends the body and the trailers of a request on. Ends the upstream request. */
@@ -11,7 +12,7 @@ export function sendUpload(request: IncomingMessage, upstreamRequest: ClientRequ
     tap?.add(chunk);
     if (upstreamRequest.write(chunk)) return;
     request.pause();
-    upstreamRequest.once("drain", () => request.resume());
+    upstreamRequest.once("drain", () => resumeAfterWait(request));
   });
   request.once("end", () => {
     if (upstreamRequest.destroyed) return;

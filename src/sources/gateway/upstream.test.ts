@@ -4,11 +4,12 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { FakePort } from "../../driver/testing/fake-port.ts";
-import { answering } from "../../driver/testing/raw-upstream.ts";
+import { answering, RawUpstream } from "../../driver/testing/raw-upstream.ts";
 import { isSidestreamError } from "../../errors.ts";
 import { gateway } from "./gateway.ts";
 import { gatewayOptions, routeNames } from "./options.ts";
 import { get, ok, startRig } from "./testing/rig.ts";
+import { Upstream, UpstreamTimeout } from "./upstream.ts";
 
 test("an upstream that can't be reached gives 502 with code and hint, recorded so, and the connection goes on", async (t) => {
   const rig = await startRig(t, { upstream: "http://127.0.0.1:1" }, () => {});
@@ -59,6 +60,33 @@ test("a client that stops in mid-upload is cut after clientIdleMs", async (t) =>
   const client = await rig.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
   await client.ended();
   assert.equal((await rig.record(0)).outcome, "client-aborted");
+});
+
+test("a client that stops in mid-upload is cut, though its idle time ran out once while it was not the one waited for", async (t) => {
+  const rig = await startRig(t, { capture: "durable", timeouts: { clientIdleMs: 20 } }, () => {});
+  const gate = Promise.withResolvers<void>();
+  rig.port.reserveGate = gate.promise;
+  const client = await rig.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+  setTimeout(gate.resolve, 60);
+  await client.ended();
+  assert.equal((await rig.record(0)).outcome, "client-aborted");
+  assert.equal(rig.port.openReservations, 0);
+});
+
+test("an upstream is given up, though its idle time ran out once while it was not the one waited for", async (t) => {
+  const silent = await RawUpstream.listen(() => {});
+  const upstream = new Upstream(silent.origin, { connectMs: 5_000, upstreamIdleMs: 20, poolMs: 1_000 }, 4096);
+  t.after(() => {
+    upstream.close();
+    silent.close();
+  });
+  let asked = 0;
+  const mayIdle = () => (asked += 1) === 1;
+  const request = upstream.open({ method: "GET", target: "/", headers: ["Host", "h"], fresh: false, mayIdle });
+  request.end();
+  const [error] = await once(request, "error");
+  assert.ok(error instanceof UpstreamTimeout);
+  assert.equal(asked, 2);
 });
 
 test("a client that waits for a slow upstream is not cut", async (t) => {

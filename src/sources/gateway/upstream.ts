@@ -109,7 +109,9 @@ export class Upstream {
       socket.once("close", () => clearTimeout(late));
     }
     const idle = (): void => {
-      if (!mayIdle()) request.destroy(new UpstreamTimeout("idle", upstreamIdleMs));
+      // The timer runs once: it must run again for the time when it is the upstream that is waited for.
+      if (mayIdle()) socket.setTimeout(upstreamIdleMs);
+      else request.destroy(new UpstreamTimeout("idle", upstreamIdleMs));
     };
     socket.setTimeout(upstreamIdleMs);
     socket.on("timeout", idle);

@@ -1,0 +1,78 @@
+/**
+ * Tells an operator what a destination's spool and dead letters go through: once when it begins, once when it ends.
+ *
+ * Promise: never a line per event. What repeats is counted and told again after a minute at the earliest.
+ */
+import { ERRORS, isSidestreamError, type SidestreamError } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+
+const REPEAT_MS = 60_000;
+
+/** Why messages can't be kept at the moment. */
+export interface SpoolTrouble {
+  readonly code: string;
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+export class OutletNotices {
+  /** Null while messages are kept. */
+  trouble: SpoolTrouble | null = null;
+  lastDeadReason: string | null = null;
+  readonly #name: string;
+  readonly #log: Log;
+  #deadToldMs = Number.NEGATIVE_INFINITY;
+  #deadUntold = 0;
+
+  constructor(name: string, log: Log) {
+    this.#name = name;
+    this.#log = log;
+  }
+
+  /** Messages could not be kept. */
+  spoolFailed(error: SidestreamError): void {
+    const isNew = this.trouble?.code !== error.code;
+    if (!isNew) return;
+    this.trouble = { code: error.code, message: error.message, sinceMs: Date.now() };
+    const text = `messages for ${this.#name} can't be kept: ${error.message}. Durable requests and webhooks are refused or pass uncaptured, the rest is dropped and counted`;
+    this.#log.error({ destination: this.#name, code: error.code, hint: error.hint }, text);
+  }
+
+  /** Messages are kept again. */
+  spoolWorks(): void {
+    if (this.trouble === null) return;
+    const seconds = Math.round((Date.now() - this.trouble.sinceMs) / 1000);
+    this.trouble = null;
+    this.#log.info({ destination: this.#name }, `messages for ${this.#name} are kept again, after ${seconds} s`);
+  }
+
+  /** A message was set aside for good. */
+  dead(stream: string, code: string, reason: string): void {
+    this.lastDeadReason = `${code}: ${reason}`;
+    this.#deadUntold += 1;
+    const nowMs = Date.now();
+    if (nowMs - this.#deadToldMs < REPEAT_MS) return;
+    const hint = code in ERRORS ? ERRORS[code as keyof typeof ERRORS].hint : undefined;
+    const what = this.#deadUntold === 1 ? "a message is" : `${this.#deadUntold} messages are`;
+    this.#log.warn({ destination: this.#name, stream, code, hint }, `${what} dead, set aside in the dead letters of ${this.#name}: ${reason}`);
+    this.#deadToldMs = nowMs;
+    this.#deadUntold = 0;
+  }
+
+  /** The destination went down or came back. */
+  destinationIs(state: "up" | "down" | "paused", error: { readonly code: string; readonly message: string } | null): void {
+    if (state === "up") {
+      this.#log.info({ destination: this.#name }, `${this.#name} is up`);
+      return;
+    }
+    const hint = error !== null && error.code in ERRORS ? ERRORS[error.code as keyof typeof ERRORS].hint : undefined;
+    const why = error === null ? "" : `: ${error.message}`;
+    this.#log.warn({ destination: this.#name, code: error?.code, hint }, `${this.#name} is ${state}${why}; its messages wait in the spool`);
+  }
+
+  /** Anything that went wrong with the spool, whatever threw it. */
+  failed(error: unknown): void {
+    if (isSidestreamError(error)) this.spoolFailed(error);
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * How much of a destination's log one event may take: what must be free before the event is surely taken.
+ *
+ * Promise: never less than its messages take there, so that a request for which the room was reserved is not refused
+ * after it was forwarded.
+ */
+import { printTarget } from "./match/print.ts";
+import type { FlowSettings } from "./settings.ts";
+
+/** Topic, key, headers and the frame around a message's bytes. */
+const AROUND_MESSAGE_BYTES = 16 * 1024;
+
+/** Bytes that so many messages may take in one log. */
+export function messagesBytesMax({ limits }: Pick<FlowSettings, "limits">, messageCount: number): number {
+  return messageCount * (limits.messageBytesMax + AROUND_MESSAGE_BYTES);
+}
+
+/** The most bytes that an event may take in any one log: a stream makes one message of it for each target. */
+export function eventBytesMax(settings: Pick<FlowSettings, "limits" | "streams">): number {
+  const messages = new Map<string, number>();
+  for (const { rules } of settings.streams) {
+    const targets = new Map(rules.flatMap(({ targets }) => targets).map((target) => [printTarget(target), target.destination]));
+    for (const destination of targets.values()) messages.set(destination, (messages.get(destination) ?? 0) + 1);
+  }
+  return messagesBytesMax(settings, Math.max(0, ...messages.values()));
+}
