@@ -72,7 +72,8 @@ function droppedOf({ dropped }: MessageCounts): number {
 function problemOf({ stopped, trouble, transmit, deadLetters }: FlowSnapshot["destinations"][number]): string {
   if (stopped !== null) return stopped;
   if (trouble !== null) return `${trouble.code}: ${trouble.message}`;
-  if (transmit !== null && transmit.state !== "up" && transmit.lastError !== null) return `${transmit.lastError.code}: ${transmit.lastError.message}`;
+  if (transmit !== null && transmit.state !== "up" && transmit.lastError !== null)
+    return `${transmit.lastError.code}: ${transmit.lastError.message}`;
   return deadLetters.lastReason === null ? "" : `last dead letter: ${deadLetters.lastReason}`;
 }
 

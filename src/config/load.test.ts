@@ -208,11 +208,28 @@ test("assignments are taken from the data folder, and one of an unknown stream i
   );
 });
 
+test("a spool that holds few of the largest events is warned of", async (context) => {
+  const folder = configFolder(context, {
+    "sidestream.yaml": `version: 1
+enabled: true
+sources: { front: { type: gateway, upstream: "http://x" } }
+destinations:
+  files: { type: file, path: out, spool: { bytesMax: 4MiB } }
+streams: [ ./stream.yaml ]
+`,
+    "stream.yaml": "stream: audit\ntenants: all\nrules:\n  - METHOD=POST , publish , files:audit\n",
+  });
+  const { warnings } = await loadFolder(folder);
+  assert.deepEqual(linesOf(warnings, folder), [
+    "sidestream.yaml:5:54 destinations.files.spool.bytesMax: warning: fewer than 8 events of the largest size fit: durable requests and webhooks may find no room",
+  ]);
+});
+
 test("a configuration that does nothing is warned of", async (context) => {
   const folder = configFolder(context, { "sidestream.yaml": "version: 1\n" });
   const { warnings } = await loadFolder(folder);
   assert.deepEqual(linesOf(warnings, folder), [
-    "sidestream.yaml:1:1: warning: `enabled` is not there, so the program forwards and captures nothing",
+    "sidestream.yaml:1:1: warning: `enabled` is not there, so the program only forwards and nothing is captured",
     "sidestream.yaml:1:1: warning: there are no sources, so there are no events",
     "sidestream.yaml:1:1: warning: there are no streams, so nothing is captured",
   ]);

@@ -8,6 +8,7 @@ import { hostname } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { ListenAddress } from "../driver/listen-address.ts";
 import type { FlowSettings } from "../flow/settings.ts";
+import { eventBytesMax } from "../flow/spool-room.ts";
 import { type Assignments, NO_ASSIGNMENTS, readAssignments, warnOfUnknownStreams } from "./assignments.ts";
 import { check, type CheckContext, valueAt } from "./check.ts";
 import { findDescriptors, readDescriptors } from "./descriptor-files.ts";
@@ -19,6 +20,9 @@ import { type Configuration, configurationSchema } from "./schema.ts";
 import { type Environment, resolveSecrets } from "./secrets.ts";
 import { readYaml } from "./yaml.ts";
 import type { YamlDocument } from "./yaml-document.ts";
+
+/** Fewer events of the largest size than this in a spool, and durable sources get no room while a few wait. */
+const SPOOL_EVENTS_MIN = 8;
 
 export interface Loaded {
   readonly settings: FlowSettings;
@@ -88,6 +92,7 @@ export async function inspectDocument(document: YamlDocument, { environment }: L
     limits,
   };
   warnOfIdleParts(settings, configuration, document, findings);
+  warnOfSmallSpools(settings, document, findings);
   for (const stream of described) warnOfLargeBodies(stream.document, stream.settings.body.bytesMax, limits.messageBytesMax, findings);
   return {
     settings,
@@ -142,11 +147,29 @@ function warnOfIdleParts(settings: FlowSettings, { enabled }: Configuration, doc
   };
   if (!enabled && !document.has(["enabled"]))
     warn(
-      "`enabled` is not there, so the program forwards and captures nothing",
+      "`enabled` is not there, so the program only forwards and nothing is captured",
       "Write `enabled: true` to switch it on, `enabled: false` to silence this.",
     );
   if (settings.sources.length === 0) warn("there are no sources, so there are no events", "Add one under `sources`.");
   if (settings.streams.length === 0) warn("there are no streams, so nothing is captured", "Name descriptors under `streams`.");
+}
+
+/** Durable requests and webhooks wait for room for the largest messages that one event can make. */
+function warnOfSmallSpools(settings: FlowSettings, document: YamlDocument, findings: Findings): void {
+  const needed = SPOOL_EVENTS_MIN * eventBytesMax(settings);
+  for (const { name, spool } of settings.destinations) {
+    if (spool.bytesMax >= needed) continue;
+    const path = ["destinations", name, "spool", "bytesMax"];
+    findings.add({
+      severity: "warning",
+      code: "SST_CONFIG_INVALID",
+      file: document.file,
+      ...document.place(path),
+      path: `destinations.${name}.spool.bytesMax`,
+      problem: `fewer than ${SPOOL_EVENTS_MIN} events of the largest size fit: durable requests and webhooks may find no room`,
+      hint: `Give it at least ${Math.ceil(needed / 2 ** 20)}MiB, or lower \`limits.messageBytesMax\`.`,
+    });
+  }
 }
 
 function warnOfLargeBodies(document: YamlDocument, bodyBytesMax: number, messageBytesMax: number, findings: Findings): void {

@@ -55,7 +55,10 @@ export class OutletNotices {
     if (nowMs - this.#deadToldMs < REPEAT_MS) return;
     const hint = code in ERRORS ? ERRORS[code as keyof typeof ERRORS].hint : undefined;
     const what = this.#deadUntold === 1 ? "a message is" : `${this.#deadUntold} messages are`;
-    this.#log.warn({ destination: this.#name, stream, code, hint }, `${what} dead, set aside in the dead letters of ${this.#name}: ${reason}`);
+    this.#log.warn(
+      { destination: this.#name, stream, code, hint },
+      `${what} dead, set aside in the dead letters of ${this.#name}: ${reason}`,
+    );
     this.#deadToldMs = nowMs;
     this.#deadUntold = 0;
   }

@@ -177,7 +177,12 @@ export class Outlet {
       up: transmit?.state === "up",
       logId: status.logId,
       damagedMessages: status.damagedMessages,
-      deadLetters: { messages: this.#deadLetters.messages, bytes: this.#deadLetters.usedBytes, removed: this.#deadLetters.removed, lastReason: this.#notices.lastDeadReason },
+      deadLetters: {
+        messages: this.#deadLetters.messages,
+        bytes: this.#deadLetters.usedBytes,
+        removed: this.#deadLetters.removed,
+        lastReason: this.#notices.lastDeadReason,
+      },
       trouble: this.#notices.trouble,
       stopped: status.stopped,
       transmit,

@@ -13,7 +13,10 @@ const ROOT = resolve(import.meta.dirname, "../..");
 test("the example of docs/embedding.md delivers its event", (t) => {
   const folder = temporaryFolder(t);
   const example = /```js\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs/embedding.md"), "utf8"))?.[1] ?? "";
-  writeFileSync(join(folder, "example.mjs"), example.replace('from "sidestream"', `from ${JSON.stringify(pathToFileURL(join(ROOT, "src/index.ts")).href)}`));
+  writeFileSync(
+    join(folder, "example.mjs"),
+    example.replace('from "sidestream"', `from ${JSON.stringify(pathToFileURL(join(ROOT, "src/index.ts")).href)}`),
+  );
   writeFileSync(
     join(folder, "sidestream.yaml"),
     `version: 1

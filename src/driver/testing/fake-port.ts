@@ -19,6 +19,8 @@ export class FakePort implements CapturePort {
   readonly kept: KeptRecord[] = [];
   readonly losses: { readonly route: number; readonly reason: LossReason }[] = [];
   readonly reserved: number[] = [];
+  /** Milliseconds that each reservation would wait. */
+  readonly waitsMs: number[] = [];
   /** Reservations neither released nor used up. */
   openReservations = 0;
   /** Body bytes held now. */
@@ -34,8 +36,9 @@ export class FakePort implements CapturePort {
   readonly #unsettled: ((settlement: Settlement) => void)[] = [];
   readonly #waiting: Waiting[] = [];
 
-  async reserve(bytesMax: number): Promise<Reservation | null> {
+  async reserve(bytesMax: number, waitMsMax: number): Promise<Reservation | null> {
     this.reserved.push(bytesMax);
+    this.waitsMs.push(waitMsMax);
     await this.reserveGate;
     if (!this.hasRoom) return null;
     this.openReservations += 1;

@@ -74,7 +74,9 @@ class WebhookListener implements SourceConnection {
       this.#server.listen({ port: wanted.port, ...(wanted.host === null ? {} : { host: wanted.host }) });
       await once(this.#server, "listening");
     } catch (cause) {
-      throw new SidestreamError("SST_LISTEN_FAILED", `can't listen on ${text}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, { cause });
+      throw new SidestreamError("SST_LISTEN_FAILED", `can't listen on ${text}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
+        cause,
+      });
     }
     const bound = this.#server.address() as AddressInfo;
     this.#address = addressUrl(bound.address, bound.port);

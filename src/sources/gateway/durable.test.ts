@@ -112,6 +112,21 @@ test("durable, no room, pass: the request is answered, not captured, and a loss 
   assert.equal(rig.port.kept.length, 0);
 });
 
+test("durable, pass: after one wait in vain later requests don't wait, until one finds room", async (t) => {
+  const rig = await startHeld(t, ok("through"), { reserveWaitMs: 700, routes: [{ path: "/refuse", whenNoRoom: "refuse" }] });
+  rig.port.settlement = "spooled";
+  const ask = async (path: string) => (await rig.send(get(path))).untilText(path === "/refuse" ? "}\n" : "through");
+  rig.port.hasRoom = false;
+  await ask("/1");
+  await ask("/2");
+  await ask("/refuse");
+  rig.port.hasRoom = true;
+  await ask("/3");
+  await ask("/4");
+  assert.deepEqual(rig.port.waitsMs, [700, 0, 700, 0, 700]);
+  assert.equal(rig.port.kept.length, 2);
+});
+
 for (const [settlement, reason] of [
   ["refused", "refused"],
   ["lost", "engine-lost"],

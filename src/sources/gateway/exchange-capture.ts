@@ -9,6 +9,12 @@ import { fieldValue, hasBody } from "./headers.ts";
 import type { GatewayOptions, Route } from "./options.ts";
 import { BodyTap } from "./tap.ts";
 
+/**
+ * Ports at which the last wait for room was in vain. A request that would pass uncaptured anyway doesn't wait there
+ * again until one finds room: a spool that is full for hours must not slow the traffic.
+ */
+const starved = new WeakSet<CapturePort>();
+
 /** Numbers, lengths and the remote address beside heads and bodies. */
 const FRAME_BYTES = 512;
 
@@ -35,7 +41,8 @@ export class ExchangeCapture {
     this.#options = options;
     this.#route = route;
     this.#durable = durable;
-    this.#remoteAddress = request.socket.remoteAddress ?? "";
+    // A listener for both families names IPv4 clients in IPv6's way.
+    this.#remoteAddress = (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
     this.requestHead = requestHead;
   }
 
@@ -46,7 +53,10 @@ export class ExchangeCapture {
     const requestBytes = hasBody(request.rawHeaders) ? Math.min(declared, bodyBytesMax) : 0;
     const responseBytes = request.method === "HEAD" ? 0 : bodyBytesMax;
     const bytes = this.requestHead.length + requestBytes + this.#options.headBytesMax + responseBytes + FRAME_BYTES;
-    this.#reservation = await this.#port.reserve(bytes, this.#options.reserveWaitMs);
+    const waitMs = this.#route.whenNoRoom === "pass" && starved.has(this.#port) ? 0 : this.#options.reserveWaitMs;
+    this.#reservation = await this.#port.reserve(bytes, waitMs);
+    if (this.#reservation === null) starved.add(this.#port);
+    else starved.delete(this.#port);
     return this.#reservation !== null;
   }
 
