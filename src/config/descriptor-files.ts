@@ -1,5 +1,5 @@
 /** Finds and reads the files of message stream descriptors that a configuration names. */
-import { glob } from "node:fs/promises";
+import { access, glob } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import type { CheckContext } from "./check.ts";
 import { type DescribedStream, readDescriptor } from "./descriptor.ts";
@@ -44,6 +44,19 @@ export async function findDescriptors(
         hint: "It is relative to the folder of this file.",
       });
     }
+    const isMissing = !MAGIC.test(pattern) && matches[0] !== undefined && !(await exists(matches[0]));
+    if (isMissing) {
+      findings.add({
+        severity: "error",
+        code: "SST_CONFIG_UNREADABLE",
+        file: document.file,
+        ...document.place(path),
+        path: formatPath(path),
+        problem: `no such file: ${resolved?.shown(matches[0] ?? "", path) ?? pattern}`,
+        hint: "It is relative to the folder of this file.",
+      });
+      continue;
+    }
     for (const file of matches) if (!files.has(file)) files.set(file, { file, shown: resolved?.shown(file, path) ?? file });
     if (files.size > DESCRIPTORS_MAX) {
       findings.add({
@@ -73,6 +86,16 @@ async function expand(pattern: string, folder: string): Promise<readonly string[
     if (files.length > DESCRIPTORS_MAX) break;
   }
   return files.toSorted();
+}
+
+/** False only when there is surely none: anything else is told when it is read. */
+export async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (cause) {
+    return !(cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR"));
+  }
 }
 
 /** Reads every descriptor; the good ones are returned, all errors told. */

@@ -58,6 +58,7 @@ streams: [ a.yaml, b.yaml, missing.yaml ]
     "sidestream.yaml:19:19 health.listen: expected an address to listen on, such as :9130, 127.0.0.1:9130 or [::1]:9130",
     "sidestream.yaml:20:22 limits.topicsMax: expected at least 1",
     "sidestream.yaml:20:43 limits.messageBytesMax: expected a size from 16KiB to 64MiB",
+    "sidestream.yaml:21:28 streams[2]: no such file: missing.yaml",
     "a.yaml:1:9 stream: expected 1 to 63 small letters, digits or -, beginning with a letter or digit",
     "a.yaml:2:1 rules: expected at least 1 item",
     "b.yaml:1:1 stream: missing: expected text",
@@ -66,7 +67,6 @@ streams: [ a.yaml, b.yaml, missing.yaml ]
     "b.yaml:4:16 body.limit: expected a size such as 10GiB, 64KiB or a whole number of bytes",
     'b.yaml:4:28 body.types[0]: expected "json", "text", "form", "multipart" or "binary"; did you mean json?',
     "b.yaml:5:8 key: {tenent} is not a name for templates; did you mean tenant?",
-    "missing.yaml:1:1: no such file",
   ]);
 });
 

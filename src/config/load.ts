@@ -3,7 +3,6 @@
  *
  * Promise: all errors at once, each at its place; what can't run now but is no error is dormant, with its reason.
  */
-import { access } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { ListenAddress } from "../driver/listen-address.ts";
@@ -11,7 +10,7 @@ import type { FlowSettings } from "../flow/settings.ts";
 import { eventBytesMax } from "../flow/spool-room.ts";
 import { type Assignments, NO_ASSIGNMENTS, readAssignments, warnOfUnknownStreams } from "./assignments.ts";
 import { check, type CheckContext, valueAt } from "./check.ts";
-import { findDescriptors, readDescriptors } from "./descriptor-files.ts";
+import { exists, findDescriptors, readDescriptors } from "./descriptor-files.ts";
 import { assignTenants, type Dormant, dormantParts } from "./dormant.ts";
 import { checkDestinations, checkSources } from "./driver-options.ts";
 import { type Finding, Findings } from "./finding.ts";
@@ -68,7 +67,7 @@ export async function inspectDocument(document: YamlDocument, { environment }: L
   const folder = dirname(document.file);
   const resolved = await resolveSecrets(document, folder, environment, findings);
   const context = { document, findings, resolved };
-  const told = laterInConfiguration(resolved.value, context);
+  const told = new Set([...laterInConfiguration(resolved.value, context), ...resolved.unfilled]);
   const configuration = check(configurationSchema, resolved.value, [], { ...context, told });
   // Each part is looked at even where another has an error, so that all errors are told at once.
   const sources = checkSources(valueAt(resolved.value, ["sources"]), { ...context, told });
@@ -120,16 +119,6 @@ async function findAssignments(
   if (configuration === undefined || (named === undefined && !(await exists(file)))) return { assignments: NO_ASSIGNMENTS, file: null };
   const shown = resolved?.shown(file, [named === undefined ? "data" : "assignments"]) ?? file;
   return { assignments: await readAssignments(file, shown, findings), file };
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (cause) {
-    // Anything but its absence is told when it is read.
-    return !(cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR"));
-  }
 }
 
 /** The host's name as the name of an instance. */

@@ -122,6 +122,18 @@ unknown: "\${env:SECRET}"
   assert.match(text, /:9:15 sources\.front\.upstream: the value of \$\{env:SECRET\} is not accepted here/);
 });
 
+test("a value that can't be filled in is told once, not also as a value of the wrong form", async (context) => {
+  const folder = configFolder(context, {
+    "sidestream.yaml":
+      'version: 1\nsources: { front: { type: gateway, upstream: "${env:NOWHERE}" } }\nhealth: { listen: "${env:NOWHERE}" }\n',
+  });
+  const findings = await findingsOf(folder, {});
+  assert.deepEqual(
+    findings.filter(({ severity }) => severity === "error").map(({ path, problem }) => `${path}: ${problem}`),
+    ["sources.front.upstream: the environment variable NOWHERE is not set", "health.listen: the environment variable NOWHERE is not set"],
+  );
+});
+
 test("a file that a placeholder names is shown by the placeholder", async (context) => {
   const folder = configFolder(context, {
     "sidestream.yaml": "version: 1\nstreams: [ '${env:A}.yaml', '${env:A}/*.yaml' ]\nassignments: ${env:A}\n",
@@ -129,7 +141,7 @@ test("a file that a placeholder names is shown by the placeholder", async (conte
   });
   const lines = linesOf(await findingsOf(folder, { A: "hidden" }), folder);
   assert.deepEqual(lines, [
-    "${env:A}.yaml:1:1: no such file",
+    "sidestream.yaml:2:12 streams[0]: no such file: ${env:A}.yaml",
     "${env:A}/a.yaml:1:1 rules: missing: expected a list",
     "${env:A}:1:1: expected a file, found something else",
   ]);

@@ -29,9 +29,17 @@ export class ResolvedValue {
   /** Path to the text as it stands in the file, where that has a placeholder. */
   readonly #written: ReadonlyMap<string, string>;
   readonly #secrets: ReadonlyMap<string, string>;
+  /** Formatted paths of texts with a placeholder that could not be filled in: told already. */
+  readonly unfilled: ReadonlySet<string>;
 
-  constructor(value: unknown, written: ReadonlyMap<string, string>, secrets: ReadonlyMap<string, string>) {
+  constructor(
+    value: unknown,
+    written: ReadonlyMap<string, string>,
+    secrets: ReadonlyMap<string, string>,
+    unfilled: ReadonlySet<string> = new Set(),
+  ) {
     this.value = value;
+    this.unfilled = unfilled;
     this.#written = written;
     this.#secrets = secrets;
   }
@@ -84,6 +92,7 @@ export async function resolveSecrets(
   collect(document.value, [], texts);
   const secrets = new Map<string, string>();
   const written = new Map<string, string>();
+  const unfilled = new Set<string>();
   let count = 0;
   for (const { path, text } of texts) {
     written.set(formatPath(path), text);
@@ -94,6 +103,7 @@ export async function resolveSecrets(
       if ("value" in found) secrets.set(placeholder, found.value);
       else {
         const place = document.placeInText(path, text.indexOf(placeholder));
+        unfilled.add(formatPath(path));
         findings.add({ severity: "error", code: "SST_CONFIG_INVALID", file: document.file, ...place, path: formatPath(path), ...found });
       }
     }
@@ -109,7 +119,7 @@ export async function resolveSecrets(
       problem: `expected at most ${PLACEHOLDERS_MAX} placeholders, found ${count}`,
     });
   }
-  return new ResolvedValue(fillIn(document.value, secrets), written, secrets);
+  return new ResolvedValue(fillIn(document.value, secrets), written, secrets, unfilled);
 }
 
 function collect(value: unknown, path: Path, into: { path: Path; text: string }[]): void {

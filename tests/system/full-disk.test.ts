@@ -67,10 +67,12 @@ async function throughFullDisk(t: TestContext, { data, environment, fill: fillUp
   equal(await send(1, 20), 20);
   fillUp();
   ok((await send(21, 60, "x".repeat(4000))) < 40, "the disk became full");
+  equal((await program.logged("can't be kept")).level, "error");
   equal((await fetch(`${health}/live`)).status, 200);
   equal((await fetch(`${health}/ready`)).status, 200);
   makeRoom();
   ok((await send(61, 80)) > 0, "requests are taken again");
+  await program.logged("are kept again");
   const status = statusWhen(site.data, ({ totals }) => totals.pending === 0);
   deepEqual(status.breaches, []);
   await stop(program);

@@ -176,7 +176,7 @@ export class Listener implements SourceConnection {
   }
 
   /** A request that the parser could not read, or one that broke off or took too long. */
-  #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  #onClientError(error: NodeJS.ErrnoException & { readonly reason?: string }, socket: Duplex): void {
     if (this.#refused.has(socket)) return;
     const exchange = this.#exchanges.get(socket);
     if (error.code === "ECONNRESET" || !socket.writable || exchange?.hasAnswered() === true) {
@@ -188,7 +188,13 @@ export class Listener implements SourceConnection {
       this.#refuseBare(socket, 431, "SST_REQUEST_TOO_LARGE", `the request's head is larger than headBytesMax (${most} bytes)`);
     } else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
       this.#refuseBare(socket, 408, "SST_REQUEST_INVALID", "the request's head did not come in time");
-    } else this.#refuseBare(socket, 400, "SST_REQUEST_INVALID", "the request is not valid HTTP/1.1");
+    } else
+      this.#refuseBare(
+        socket,
+        400,
+        "SST_REQUEST_INVALID",
+        `the request is not valid HTTP/1.1: ${error.reason ?? error.code ?? error.message}`,
+      );
     exchange?.abandon();
   }
 

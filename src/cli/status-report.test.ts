@@ -1,0 +1,117 @@
+import { equal, match, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import type { FlowSnapshot } from "../flow/flow.ts";
+import { VERSION } from "../version.ts";
+import { needsAttention, printStatus, type StatusReport } from "./status-report.ts";
+
+type Destination = FlowSnapshot["destinations"][number];
+
+const TRANSMIT = {
+  state: "up",
+  lastError: null,
+  inFlight: 3,
+  lanesBlocked: 0,
+  oldestUnsentMs: 0,
+  sent: 5,
+  retried: 0,
+  dead: 0,
+  misbehaved: 0,
+  sends: 1,
+  sendMs: 1,
+} as const;
+
+const destination = (over: Partial<Destination> = {}): Destination => ({
+  destination: "kafka1",
+  spoolBytes: 2048,
+  spoolBytesMax: 10 * 2 ** 30,
+  oldestUnsentMs: 0,
+  up: true,
+  logId: "0".repeat(32),
+  damagedMessages: 0,
+  deadLetters: { messages: 0, bytes: 0, removed: 0, lastReason: null },
+  trouble: null,
+  stopped: null,
+  transmit: TRANSMIT,
+  ...over,
+});
+
+const report = (over: Partial<StatusReport> = {}): StatusReport => ({
+  version: "1.2.3",
+  instance: "front-1",
+  pid: 42,
+  uptimeSeconds: 7,
+  engineUp: true,
+  engineRestarts: 0,
+  sources: [{ source: "front", address: "http://127.0.0.1:9130", samples: {} }],
+  edge: { captured: [], lost: [], unreadable: 0 },
+  destinations: [destination()],
+  messages: [
+    { stream: "audit", tenant: "diku", destination: "kafka1", accepted: 5, delivered: 3, dead: 0, dropped: { disk: 1 }, pending: 1 },
+  ],
+  totals: { accepted: 5, delivered: 3, dead: 0, dropped: 1, pending: 1 },
+  breaches: [],
+  unidentified: 0,
+  orphaned: [],
+  dormant: [],
+  ...over,
+});
+
+test("a program in health is shown in a table and needs nobody", () => {
+  const text = printStatus(report());
+  match(text, /^sidestream 1\.2\.3, instance front-1, process 42, up 7 s$/m);
+  match(text, /^kafka1 +up +2\.0 KiB +10\.0 GiB +3 +0$/m);
+  match(text, /^audit +diku +kafka1 +5 +3 +0 +1 +1$/m);
+  ok(!needsAttention(report()));
+});
+
+test("what needs a person is said and told by the exit status", () => {
+  const cases: readonly (readonly [Partial<StatusReport>, RegExp])[] = [
+    [{ engineUp: false }, /engine DOWN/],
+    [
+      { breaches: [{ stream: "audit", tenant: "diku", destination: "kafka1", difference: 2 }] },
+      /NOT CONSERVED: audit, diku, kafka1: 2 messages/,
+    ],
+    [{ destinations: [destination({ stopped: "the log ends at 5" })] }, /STOPPED.*the log ends at 5/],
+    [
+      { destinations: [destination({ trouble: { code: "SST_SPOOL_FULL", message: "it is full", sinceMs: 0 } })] },
+      /NO ROOM.*SST_SPOOL_FULL: it is full/,
+    ],
+    [
+      {
+        destinations: [
+          destination({
+            transmit: { ...TRANSMIT, state: "down", lastError: { code: "SST_DESTINATION_UNREACHABLE", message: "no answer", atMs: 0 } },
+          }),
+        ],
+      },
+      /down.*SST_DESTINATION_UNREACHABLE: no answer/,
+    ],
+  ];
+  for (const [over, pattern] of cases) {
+    match(printStatus(report(over)), pattern);
+    ok(needsAttention(report(over)), String(pattern));
+  }
+});
+
+test("losses, dead letters, orphans and dormant parts are named with their reasons", () => {
+  const text = printStatus(
+    report({
+      edge: { captured: [], lost: [{ source: "front", route: "/x", reason: "no-room", count: 4 }], unreadable: 1 },
+      destinations: [destination({ deadLetters: { messages: 1, bytes: 10, removed: 0, lastReason: "SST_TEMPLATE_VALUE: no value" } })],
+      unidentified: 2,
+      orphaned: ["old"],
+      dormant: [{ kind: "stream", name: "b", reason: "no tenant is assigned to it" }],
+    }),
+  );
+  match(text, /source front, route \/x: 4 events went by uncaptured \(no-room\)/);
+  match(text, /last dead letter: SST_TEMPLATE_VALUE: no value/);
+  match(text, /2 events had no tenant/);
+  match(text, /orphaned log old/);
+  match(text, /dormant stream b: no tenant is assigned to it/);
+});
+
+test("the version is the package's", () => {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  equal(VERSION, version);
+});
