@@ -52,6 +52,8 @@ export class Flow {
   /** Destinations that a rule sends to. */
   readonly #targeted: ReadonlySet<string>;
   readonly #eventBytesMax: number;
+  /** Where something was put since the last flush. */
+  readonly #written = new Map<Write, Outlet>();
   #unidentified = 0;
 
   private constructor(settings: FlowSettings, spool: Spool, maker: MessageMaker, outlets: ReadonlyMap<string, Outlet>) {
@@ -119,15 +121,19 @@ export class Flow {
     return this.#make(identified, content, attributes, selections, acknowledging);
   }
 
-  /** Settles when all that was accepted is on disk or given up; returns the logs whose write failed. */
+  /**
+   * Settles when all that was accepted is on disk or given up; returns the logs whose write failed. Logs that got
+   * nothing since the last call are not waited for.
+   */
   async flush(): Promise<ReadonlySet<Write>> {
     const failed = new Set<Write>();
-    const flushes = [...this.#outlets.values()].flatMap((outlet) =>
-      outlet.writes.map(async (write) => {
+    const written = [...this.#written];
+    this.#written.clear();
+    await Promise.all(
+      written.map(async ([write, outlet]) => {
         if (!(await outlet.flush(write))) failed.add(write);
       }),
     );
-    await Promise.all(flushes);
     return failed;
   }
 
@@ -176,7 +182,9 @@ export class Flow {
     for (const { selection, outlet } of targeted) {
       const write = outlet.put({ maker: this.#maker, prepared, selection, attributes, instance, made, acknowledging });
       if (write === "refused") return REFUSED;
-      if (write !== null) writes.add(write);
+      if (write === null) continue;
+      writes.add(write);
+      this.#written.set(write, outlet);
     }
     return { refused: false, writes: [...writes] };
   }

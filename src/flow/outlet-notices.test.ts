@@ -31,6 +31,20 @@ test("trouble with the spool is told once when it begins and once when it ends",
   equal(told[0]?.hint, full().hint);
 });
 
+test("a log that fills and empties in turn is told of once a minute", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const { told, notices: about } = notices();
+  const fillAndEmpty = () => {
+    about.spoolFailed(full());
+    about.spoolWorks();
+  };
+  for (let count = 0; count < 5; count++) fillAndEmpty();
+  equal(told.length, 2);
+  t.mock.timers.setTime(1_000_000 + 61_000);
+  fillAndEmpty();
+  equal(told.length, 4);
+});
+
 test("another kind of trouble is told too", () => {
   const { told, notices: about } = notices();
   about.spoolFailed(full());

@@ -22,6 +22,8 @@ export class OutletNotices {
   lastDeadReason: string | null = null;
   readonly #name: string;
   readonly #log: Log;
+  #troubleTold = { code: "", atMs: Number.NEGATIVE_INFINITY };
+  #endIsOwed = false;
   #deadToldMs = Number.NEGATIVE_INFINITY;
   #deadUntold = 0;
 
@@ -32,9 +34,13 @@ export class OutletNotices {
 
   /** Messages could not be kept. */
   spoolFailed(error: SidestreamError): void {
-    const isNew = this.trouble?.code !== error.code;
-    if (!isNew) return;
-    this.trouble = { code: error.code, message: error.message, sinceMs: Date.now() };
+    if (this.trouble?.code === error.code) return;
+    const nowMs = Date.now();
+    this.trouble = { code: error.code, message: error.message, sinceMs: nowMs };
+    // A log at its bound fills and empties many times a minute.
+    if (this.#troubleTold.code === error.code && nowMs - this.#troubleTold.atMs < REPEAT_MS) return;
+    this.#troubleTold = { code: error.code, atMs: nowMs };
+    this.#endIsOwed = true;
     const text = `messages for ${this.#name} can't be kept: ${error.message}. Durable requests and webhooks are refused or pass uncaptured, the rest is dropped and counted`;
     this.#log.error({ destination: this.#name, code: error.code, hint: error.hint }, text);
   }
@@ -44,6 +50,8 @@ export class OutletNotices {
     if (this.trouble === null) return;
     const seconds = Math.round((Date.now() - this.trouble.sinceMs) / 1000);
     this.trouble = null;
+    if (!this.#endIsOwed) return;
+    this.#endIsOwed = false;
     this.#log.info({ destination: this.#name }, `messages for ${this.#name} are kept again, after ${seconds} s`);
   }
 

@@ -109,11 +109,6 @@ export class Outlet {
     return new Outlet(settings, messages, deadLetters, dispatcher, notices);
   }
 
-  /** Everything that a put may have written to. */
-  get writes(): readonly Write[] {
-    return [this.log, this.#deadLetters];
-  }
-
   hasRoom(bytes: number): boolean {
     return this.log.roomBytes >= bytes;
   }
