@@ -5,7 +5,7 @@ import type { Event, Identity } from "../event.ts";
 import type { PlatformSettings, SourceSettings, StaticRoute, TenantFrom } from "../settings.ts";
 import { createIdentify } from "./identify.ts";
 import { splitModuleId } from "./module-id.ts";
-import { targetPath } from "./target-path.ts";
+import { targetPath } from "../../driver/target-path.ts";
 import { tokenClaim } from "./token.ts";
 
 const EMPTY = { bytes: Buffer.alloc(0), sizeBytes: 0, truncated: false };

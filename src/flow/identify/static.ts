@@ -9,7 +9,7 @@ import type { PlatformSettings, StaticRoute } from "../settings.ts";
 import { splitModuleId } from "./module-id.ts";
 import { compilePattern, literalPrefix, type Matcher } from "./pattern.ts";
 import type { Platform } from "./platform.ts";
-import { PATH_CHARACTERS_MAX, targetPath } from "./target-path.ts";
+import { PATH_CHARACTERS_MAX, targetPath } from "../../driver/target-path.ts";
 import { tenantFinder } from "./tenant-from.ts";
 import { isTenantValue, percentDecoded, soleHeader } from "./tenant-value.ts";
 import { tokenClaim, tokenOf } from "./token.ts";

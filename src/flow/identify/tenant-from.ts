@@ -7,7 +7,7 @@
 import type { Transaction } from "../event.ts";
 import type { TenantFrom } from "../settings.ts";
 import { compilePattern } from "./pattern.ts";
-import { targetPath } from "./target-path.ts";
+import { targetPath } from "../../driver/target-path.ts";
 import { asTenant, type Found, percentDecoded, soleHeader } from "./tenant-value.ts";
 import { tokenClaim, tokenOf } from "./token.ts";
 

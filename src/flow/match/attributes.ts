@@ -2,6 +2,7 @@
  * What rules see of an event. Nothing is worked out before a rule asks for it; header lists are indexed once.
  */
 import { isUtf8 } from "node:buffer";
+import { targetPath } from "../../driver/target-path.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import { HEADER_NAMES_MAX } from "./bounds.ts";
 import type { Attributes, ContentPart, ReservedWord } from "./rule.ts";
@@ -101,7 +102,7 @@ class EventAttributes implements Attributes {
       case "METHOD":
         return transaction?.method;
       case "PATH":
-        return transaction?.target.replace(/\?[^]*$/, "");
+        return transaction === null || transaction === undefined ? undefined : targetPath(transaction.target);
       case "QUERY":
         return queryOf(transaction?.target);
       case "ROUTE":

@@ -1,4 +1,5 @@
 /** The entity that an event is about: its kind and its id. */
+import { targetPath } from "../../driver/target-path.ts";
 import type { ContentPart, ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { RedactionPlan } from "./plan.ts";
@@ -33,8 +34,7 @@ const ID_CHARS_MAX = 512;
 export function entityKind(event: IdentifiedEvent, plan: RedactionPlan): string | undefined {
   if (event.transaction === null) return undefined;
   const { route } = event.identity;
-  const mark = event.transaction.target.indexOf("?");
-  const path = route ?? (mark < 0 ? event.transaction.target : event.transaction.target.slice(0, mark));
+  const path = route ?? targetPath(event.transaction.target);
   const kind = path
     .split("/")
     .toReversed()

@@ -9,6 +9,7 @@ import http, { ServerResponse } from "node:http";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { targetPath } from "../../driver/target-path.ts";
 import { SidestreamError } from "../../errors.ts";
 import { addressUrl, readListenAddress } from "../../driver/listen-address.ts";
 import type { CapturePort, SourceConnection } from "../../driver/source.ts";
@@ -20,7 +21,6 @@ import type { Gateway } from "./forward.ts";
 import { requestFault } from "./headers.ts";
 import { routeTable } from "./options.ts";
 import type { GatewayOptions, Route } from "./options.ts";
-import { pathOf } from "./path-glob.ts";
 import { Pipeline } from "../../driver/http-pipeline.ts";
 import { isTunnelWish } from "./tunnel.ts";
 import type { UpgradeWish } from "./tunnel.ts";
@@ -156,7 +156,7 @@ export class Listener implements SourceConnection {
       sendAnswer(response, { status, code: "SST_REQUEST_INVALID", message: fault }, true);
       return;
     }
-    const route = this.#routeOf(request.method ?? "", pathOf(request.url ?? "/"));
+    const route = this.#routeOf(request.method ?? "", targetPath(request.url ?? "/"));
     const exchange = new Exchange(this.#gateway, request, response, route, wish);
     const { socket } = request;
     this.#exchanges.set(socket, exchange);

@@ -5,17 +5,6 @@
  * the pattern. Paths are compared as they were sent: percent-encoding and `//` are not undone.
  */
 
-/** The path of a request target: without query, and without scheme and host where a client sent those. */
-export function pathOf(target: string): string {
-  const end = target.search(/[?#]/);
-  const path = end < 0 ? target : target.slice(0, end);
-  if (path.startsWith("/")) return path;
-  const authority = path.indexOf("://");
-  if (authority <= 0) return path;
-  const slash = path.indexOf("/", authority + 3);
-  return slash < 0 ? "/" : path.slice(slash);
-}
-
 /** Returns a function that tells whether a path matches the pattern; `*` stands for any characters, also none. */
 export function pathGlob(pattern: string): (path: string) => boolean {
   const [first = "", ...rest] = pattern.split("*");
