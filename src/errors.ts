@@ -65,7 +65,7 @@ export const ERRORS = {
   SST_SPOOL_LOCKED: {
     retry: "later",
     exit: 75,
-    hint: "Another process uses this data folder: stop it, or give this one a folder of its own.",
+    hint: "Stop the process that uses this data folder first. A second program needs a folder of its own (`data`, or --spool).",
   },
   SST_SPOOL_VERSION: {
     retry: "never",
