@@ -42,14 +42,24 @@ export function temporaryFolder(test: TestContext): string {
   return folder;
 }
 
+/** Ports below those that the system gives to outgoing connections, which could take one while a program restarts. */
+const PORTS = { from: 20_000, count: 12_000 };
+const PORT_TRIES_MAX = 100;
+
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+    const port = PORTS.from + Math.floor(Math.random() * PORTS.count);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((done) => {
+      server.once("error", () => done(false));
+      server.listen(port, "127.0.0.1", () => done(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
+  throw new Error("no free port was found");
 }
 
 /** Starts a command without waiting for anything. */
