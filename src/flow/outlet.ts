@@ -120,8 +120,11 @@ export class Outlet {
    */
   lookAtRoom(bytes: number): void {
     if (this.log.stopped !== null) this.#notices.spoolFailed(this.log.stopped);
-    else if (!this.hasRoom(bytes)) this.#notices.spoolFailed(fullSpool(this.name, this.log));
-    else if (this.#notices.trouble?.code === "SST_SPOOL_FULL") this.#notices.spoolWorks();
+    else if (!this.hasRoom(bytes)) {
+      this.#notices.spoolFailed(fullSpool(this.name, this.log));
+      // A segment that could not be removed is tried again; it never rejects.
+      void this.log.freeSegments();
+    } else if (this.#notices.trouble?.code === "SST_SPOOL_FULL") this.#notices.spoolWorks();
   }
 
   /** Makes what was put last; settles with true when it is on disk. */

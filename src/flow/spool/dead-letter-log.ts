@@ -105,6 +105,8 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
     clearInterval(this.#timer);
     await this.#trimming;
     await this.#log.close();
+    // What was written last may have begun another trim.
+    await this.#trimming;
   }
 
   state(): LogStateRecord {

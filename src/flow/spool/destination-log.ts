@@ -102,7 +102,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const log = new DestinationLog(settings, found, cursor);
     try {
       await log.#lost.recover(found);
-      await log.#freeSegments();
+      await log.freeSegments();
     } catch (error) {
       await log.close().catch(() => undefined);
       throw error;
@@ -211,7 +211,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
       if (this.#cursor.mark(confirmation, tenant, nowMs)) this.#pending.add(confirmation.stream, tenant, -1);
     }
     await this.#cursor.save();
-    await this.#freeSegments();
+    await this.freeSegments();
   }
 
   status(): DestinationLogStatus {
@@ -278,9 +278,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   /**
    * Removes sealed segments whose messages are all done, by the cursor that is on disk. One that can't be removed is
-   * tried again with the next confirmation; until then its bytes count as used.
+   * tried again with the next confirmation, or when somebody wants room; until then its bytes count as used.
    */
-  #freeSegments(): Promise<void> {
+  freeSegments(): Promise<void> {
     this.#freeing ??= this.#freeDone()
       .catch(() => undefined)
       .finally(() => (this.#freeing = null));

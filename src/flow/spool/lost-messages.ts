@@ -103,6 +103,8 @@ export class LostMessages {
   async bookMet(): Promise<void> {
     const { disk, accepted, pending } = this.#parts;
     for (const [segment, met] of this.#met) {
+      // In the same turn in which the reading fixes its end: what is written meanwhile is in neither.
+      const counts = segment.counts.table();
       const content = await readContent(
         disk,
         segment,
@@ -113,7 +115,7 @@ export class LostMessages {
       for (const { from, to } of content.missing) gone += this.#mark(from, to);
       segment.damaged = true;
       this.#met.delete(segment);
-      const lost = lostOf(segment, content.readable, gone);
+      const lost = lostOf(counts, content.readable, pending.table(), gone);
       for (const { stream, tenant, count } of lost) pending.add(stream, tenant, -count);
       this.#book(lost, REASON_DAMAGED);
     }
@@ -178,9 +180,14 @@ export class LostMessages {
 }
 
 /** What a segment held by its own counts and can't be read any more. */
-function lostOf(segment: Segment, readable: TenantCounts, countMax: number): LostCount[] {
+/** Messages of a segment that can't be read: only such as still wait, since the others are known as done. */
+function lostOf(counts: StreamTable, readable: TenantCounts, pending: StreamTable, countMax: number): LostCount[] {
   const found = readable.table();
-  return limited(segment.counts.table(), (stream, tenant) => found[stream]?.[tenant] ?? 0, countMax);
+  const known = (stream: string, tenant: string): number => {
+    const all = counts[stream]?.[tenant] ?? 0;
+    return Math.max(found[stream]?.[tenant] ?? 0, all - (pending[stream]?.[tenant] ?? 0));
+  };
+  return limited(counts, known, countMax);
 }
 
 /** What was accepted and is neither among the outcomes nor pending. */

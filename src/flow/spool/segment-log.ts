@@ -63,6 +63,8 @@ export class SegmentLog {
   #target: Segment | null;
   #targetBytes: number;
   #pending: Batch | null = null;
+  /** Frames were taken back that nobody had flushed yet. */
+  #refusal: { readonly error: unknown } | null = null;
   #writing: Batch | null = null;
   #spare: Buffer | null = null;
   /** Bytes of all segments on disk. */
@@ -116,6 +118,9 @@ export class SegmentLog {
 
   /** Settles when everything appended so far is on disk; rejects when it was taken back. */
   flush(): Promise<void> {
+    const refusal = this.#refusal;
+    this.#refusal = null;
+    if (refusal !== null) return Promise.reject(refusal.error);
     const batch = this.#pending;
     if (batch === null) return this.#writing?.settled.promise ?? Promise.resolve();
     batch.wanted = true;
@@ -191,6 +196,8 @@ export class SegmentLog {
       this.#writing = null;
       batch.settled.reject(error);
       waiting?.settled.reject(error);
+      // Whoever appended to it and flushes only now must not hear that all is well.
+      if (waiting?.wanted === false) this.#refusal = { error };
     }
     const next: Batch | null = this.#pending;
     if (next?.wanted === true) this.#start(next);
