@@ -64,7 +64,7 @@ export class SegmentLog {
   #targetBytes: number;
   #pending: Batch | null = null;
   /** Frames were taken back that nobody had flushed yet. */
-  #refusal: { readonly error: unknown } | null = null;
+  #refusal: Error | null = null;
   #writing: Batch | null = null;
   #spare: Buffer | null = null;
   /** Bytes of all segments on disk. */
@@ -120,7 +120,7 @@ export class SegmentLog {
   flush(): Promise<void> {
     const refusal = this.#refusal;
     this.#refusal = null;
-    if (refusal !== null) return Promise.reject(refusal.error);
+    if (refusal !== null) return Promise.reject(refusal);
     const batch = this.#pending;
     if (batch === null) return this.#writing?.settled.promise ?? Promise.resolve();
     batch.wanted = true;
@@ -197,7 +197,7 @@ export class SegmentLog {
       batch.settled.reject(error);
       waiting?.settled.reject(error);
       // Whoever appended to it and flushes only now must not hear that all is well.
-      if (waiting?.wanted === false) this.#refusal = { error };
+      if (waiting?.wanted === false) this.#refusal = error as Error;
     }
     const next: Batch | null = this.#pending;
     if (next?.wanted === true) this.#start(next);
