@@ -47,8 +47,9 @@ for (const how of ["exception", "heap"] as const) {
       const numbers = readMessages(site.events).map(({ data }) => ((data as TransactionData).request.body as { number: number }).number);
       ok(numbers.includes(1) && numbers.includes(number), `delivered: ${numbers.join(", ")}`);
       const lost = status.edge.lost.reduce((sum, { count }) => sum + count, 0);
-      // Each forwarded request is either delivered or counted as lost.
-      equal(new Set(numbers).size + lost, number);
+      // What is not delivered is counted. A record that was on disk when the engine died before it could say so is both.
+      const missing = number - new Set(numbers).size;
+      ok(missing <= lost, `${missing} are not there, ${lost} are counted`);
     },
   );
 }
