@@ -47,8 +47,8 @@ export function controlSocketPath(dataFolder: string): string {
 export async function openControlSocket(dataFolder: string, handler: ControlHandler): Promise<ControlListener> {
   const path = controlSocketPath(dataFolder);
   await rm(path, { force: true });
-  // The client ends its side with the request; ours stays open until the answer, which takes a while, is out.
   const sockets = new Set<Socket>();
+  // The client ends its side with the request; ours stays open until the answer, which takes a while, is out.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

@@ -2,7 +2,7 @@
 import type { Loaded } from "../config/load.ts";
 import type { EdgeStatus } from "../flow/edge.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
-import { conservationBreaches, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
+import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
 import { VERSION } from "../version.ts";
 import { table } from "./output.ts";
 
@@ -62,10 +62,6 @@ function totalsOf(messages: readonly MessageCounts[]): StatusReport["totals"] {
     totals.pending += counts.pending;
   }
   return totals;
-}
-
-function droppedOf({ dropped }: MessageCounts): number {
-  return Object.values(dropped).reduce((sum, count) => sum + count, 0);
 }
 
 /** What an operator should know of a destination first; empty when all is well. */

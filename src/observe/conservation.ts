@@ -28,9 +28,14 @@ export interface ConservationBreach {
 
 /** Accepted less delivered, dead, dropped and pending; 0 when nothing is lost or made up. */
 export function conservationDifference(counts: MessageCounts): number {
-  let dropped = 0;
-  for (const count of Object.values(counts.dropped)) dropped += count;
-  return counts.accepted - counts.delivered - counts.dead - dropped - counts.pending;
+  return counts.accepted - counts.delivered - counts.dead - droppedOf(counts) - counts.pending;
+}
+
+/** Messages given up, for whatever reason. */
+export function droppedOf({ dropped }: Pick<MessageCounts, "dropped">): number {
+  let sum = 0;
+  for (const count of Object.values(dropped)) sum += count;
+  return sum;
 }
 
 /** Those whose sum is not right, in the order given; empty when all is well. */

@@ -16,8 +16,6 @@ const HEADER_CRC_OFFSET = 508;
 const FLAGS_REQUIRED = 0xffff_0000;
 const FLAGS_KNOWN = 0;
 const SEGMENT_MAGIC = Buffer.from("SSTSEGMT", "latin1");
-/** A destination's name, as UTF-8. */
-export const LOG_NAME_BYTES_MAX = 255;
 
 export const BATCH_HEADER_BYTES = 48;
 const BATCH_MAGIC_BYTES = Buffer.from("BTCH", "latin1");
