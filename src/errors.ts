@@ -5,12 +5,15 @@
  * the two alike. A broken promise of our own code is an assertion, not one of these.
  */
 
-/** What the dispatcher does about a failed send: wait and repeat, open the connection anew, or set the message aside. */
-export type Retry = "later" | "reconnect" | "never";
+/**
+ * What the dispatcher does about a failed send: wait and repeat, open the connection anew, send at once in smaller
+ * batches, or set the message aside.
+ */
+export type Retry = "later" | "reconnect" | "split" | "never";
 
 interface ErrorEntry {
   readonly retry: Retry;
-  /** Exit status when the program ends over it: 1 found problems, 70 our fault, 74 disk, 75 try again, 78 configuration. */
+  /** Exit status when the program ends over it: 1 problems, 2 wrong use, 70 our fault, 74 disk, 75 try again, 78 configuration. */
   readonly exit: number;
   readonly hint: string;
 }
@@ -90,6 +93,48 @@ export const ERRORS = {
     hint: "The send was cut off mid-way; it is repeated, so the message may arrive twice.",
   },
   SST_DESTINATION_BUSY: { retry: "later", exit: 75, hint: "The destination asked to wait; sending goes on by itself." },
+  SST_DESTINATION_LOGIN: {
+    retry: "reconnect",
+    exit: 75,
+    hint: "The destination refused the login: check user, password or token, and the mechanism. Messages wait in the spool.",
+  },
+  SST_DESTINATION_TLS: {
+    retry: "reconnect",
+    exit: 75,
+    hint: "The TLS handshake failed: check `tls`, the CA, the certificate's names and its dates. Messages wait in the spool.",
+  },
+  SST_DESTINATION_FORBIDDEN: {
+    retry: "later",
+    exit: 75,
+    hint: "Give this user the rights that docs/destinations lists for it; sending goes on by itself.",
+  },
+  SST_DESTINATION_UNSUPPORTED: {
+    retry: "never",
+    exit: 78,
+    hint: "The server is older than this driver can work with: docs/destinations says which releases it supports.",
+  },
+  SST_TOPIC_MISSING: {
+    retry: "later",
+    exit: 75,
+    hint: "Create the topic, or let Sidestream do it (`createTopics`); its messages wait in the spool meanwhile.",
+  },
+  SST_TOPIC_INVALID: { retry: "never", exit: 1, hint: "The destination can't have a topic of this name: change the rule's target." },
+  SST_LANE_UNAVAILABLE: {
+    retry: "later",
+    exit: 75,
+    hint: "No leader, or too few in-sync replicas: see the brokers' health; sending goes on by itself.",
+  },
+  SST_NUMBERS_REFUSED: {
+    retry: "later",
+    exit: 75,
+    hint: "The destination expects other numbers than were sent; it is asked what it has, and sending goes on by itself.",
+  },
+  SST_IDENTITY_CHANGED: {
+    retry: "later",
+    exit: 75,
+    hint: "`sidestream spool identity show DESTINATION` tells what changed; `accept` or `reset` decides, after which sending goes on.",
+  },
+  SST_BATCH_REFUSED: { retry: "split", exit: 75, hint: "The batch is sent again in parts, to find the message at fault." },
   SST_DESTINATION_REFUSED: { retry: "never", exit: 1, hint: "The destination refused this message: see `cause`." },
   SST_DESTINATION_DISK: {
     retry: "later",
@@ -110,6 +155,11 @@ export const ERRORS = {
     retry: "never",
     exit: 1,
     hint: "Too many distinct topics: a template value varies more than it should, or raise `limits.topicsMax`.",
+  },
+  SST_COMMAND_INVALID: {
+    retry: "never",
+    exit: 2,
+    hint: "Nothing was changed. `sidestream status` lists the destinations; docs/cli.md says what each command takes.",
   },
   SST_STATUS_UNREACHABLE: {
     retry: "later",

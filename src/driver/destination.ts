@@ -21,7 +21,20 @@ export interface OutgoingMessage {
 /** One entry per message of the batch, in order. Null: the destination has it. */
 export type SendOutcome = SidestreamError | null;
 
-export interface DestinationConnection {
+interface Connection {
+  /**
+   * Proves that the destination can be reached and written to, without writing a message.
+   *
+   * @param topics - Topics that messages will be sent to, as far as they are known beforehand.
+   * @throws SidestreamError what is wrong; or, where several things are, an `AggregateError` of them.
+   */
+  check(signal: AbortSignal, topics?: readonly string[]): Promise<void>;
+  /** Ends the connection; again is harmless. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A connection to a destination that takes whatever comes. */
+export interface PlainConnection extends Connection {
   /**
    * Sends a batch of one lane, in order.
    *
@@ -31,19 +44,124 @@ export interface DestinationConnection {
    * must fail too, so that order per lane holds.
    */
   send(batch: readonly OutgoingMessage[], signal: AbortSignal): Promise<readonly SendOutcome[]>;
-  /** Proves that the destination can be reached and written to, without writing a message. */
-  check(signal: AbortSignal): Promise<void>;
-  /** Ends the connection; again is harmless. */
-  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A batch of one lane whose messages are numbered without a gap. */
+export interface NumberedBatch {
+  readonly lane: string;
+  /** Number of the first message. A lane's numbers begin at 0 and never wrap; the same message has the same number again. */
+  readonly firstNumber: number;
+  /** Not empty, in the lane's order. The driver doesn't keep it after `send` settled. */
+  readonly messages: readonly OutgoingMessage[];
+}
+
+export interface NumberedReceipt {
+  /**
+   * One per message. From the first that isn't null on, none may be null: what follows a refused message is numbered
+   * anew, after the refusal is on disk. `SST_BATCH_REFUSED` says so of a message that was not looked at.
+   */
+  readonly outcomes: readonly SendOutcome[];
+  /** Where the destination has the last message it acknowledged; the spool keeps it with the lane. Null: as before. */
+  readonly position: string | null;
+}
+
+/** Where a lane stands, by what is on disk. */
+export interface LanePosition {
+  /** Number of the lane's next message: all below it were acknowledged. */
+  readonly number: number;
+  /** What the last receipt or recovery gave; null where none did. */
+  readonly position: string | null;
+}
+
+export interface LaneRecovery {
+  /**
+   * Number of the message that the destination expects next: it has all below for good (also after the loss of one of
+   * its machines). Below `last.number`: it lost what it had acknowledged. Null: it knows nothing of the lane's numbers
+   * any more, and takes any.
+   */
+  readonly number: number | null;
+  readonly position: string | null;
+}
+
+/** A connection to a destination that refuses what it already has, by the numbers of its lanes. */
+export interface NumberedConnection extends Connection {
+  /**
+   * The lane of a message. It follows from the message and from the memory alone, so that it is the same after a
+   * restart. The message's value isn't given.
+   *
+   * @returns At once where it is known: once a lane of a topic was told, all of its lanes are, whatever became of the
+   * topic; sends fail then. A promise that rejects with `retry: "never"` makes the message dead; with any other error the
+   * messages of this topic wait, those of others don't.
+   */
+  lane(message: OutgoingMessage): string | Promise<string>;
+  /**
+   * Asks what the destination has of a lane. Called before the first send of a lane, and after each send that left
+   * something in doubt.
+   *
+   * @throws SidestreamError when it can't be told now; it is asked again.
+   */
+  recover(lane: string, last: LanePosition, signal: AbortSignal): Promise<LaneRecovery>;
+  /**
+   * Begins the lane's numbers anew: what the destination has under the old ones no longer counts against them. Called
+   * when numbers and destination disagree, after which messages may arrive twice.
+   *
+   * @param number - Number of the next message. It settles once this is in the memory.
+   */
+  renumber(lane: string, number: number, signal: AbortSignal): Promise<void>;
+  send(batch: NumberedBatch, signal: AbortSignal): Promise<NumberedReceipt>;
+}
+
+export type DestinationConnection = PlainConnection | NumberedConnection;
+
+/** Tells which of the two a connection is. */
+export function isNumbered(connection: DestinationConnection): connection is NumberedConnection {
+  return "recover" in connection;
+}
+
+/** Bytes of JSON that one value of a memory may take. */
+export const MEMORY_VALUE_BYTES_MAX = 64 * 1024;
+
+/**
+ * What a driver keeps in the destination's spool: identities, and what its lanes follow from. Bounded: it is written
+ * anew with every segment of the log.
+ */
+export interface DestinationMemory {
+  /** What is kept under a name and on disk; undefined when nothing is. It can't be changed in place. */
+  get(name: string): unknown;
+  /** Names of all that is kept. */
+  names(): readonly string[];
+  /**
+   * Keeps a value under a name, in place of an earlier one; null forgets it. Settles once it is on disk.
+   *
+   * @param name - Up to 512 bytes.
+   * @param value - Anything that JSON can hold, up to `MEMORY_VALUE_BYTES_MAX`.
+   * @throws SidestreamError `SST_SPOOL_FULL` when a bound is exceeded, or what the disk said; nothing is changed then.
+   */
+  set(name: string, value: unknown): Promise<void>;
+  /** The next message that is appended to the log gets this number or a higher one. */
+  readonly nextSequence: number;
+}
+
+/** What changes in a memory when an operator decides over an identity: name and new value, null to forget. */
+export type MemoryChanges = readonly (readonly [name: string, value: unknown])[];
+
+/** How people look at a destination's identity, and decide when it changed. Works on the memory alone, also offline. */
+export interface DestinationIdentity {
+  /** Rows for people: what, and its value. */
+  show(memory: Pick<DestinationMemory, "get" | "names">): readonly (readonly [name: string, value: string])[];
+  /** The changed destination is meant: go on with it. */
+  accept(memory: Pick<DestinationMemory, "get" | "names">): MemoryChanges;
+  /** Forget who we were there and begin anew. */
+  reset(memory: Pick<DestinationMemory, "get" | "names">): MemoryChanges;
 }
 
 /** What a destination can promise; it decides which contract tests apply and which `delivery` a stream may ask. */
 export interface DestinationPromises {
   /** Messages of one lane arrive in the order sent. */
   readonly ordered: boolean;
-  /** It can refuse what it already has. */
+  /** It can refuse what it already has: its connections are numbered ones. */
   readonly deduplicates: boolean;
-  /** Lanes sent in parallel; keys are spread over them. */
+  /** Lanes sent in parallel; keys are spread over them. Numbered connections say the lane of each message themselves. */
   readonly lanes: number;
 }
 
@@ -54,23 +172,33 @@ export interface DestinationContext {
   readonly signal: AbortSignal;
   /** For the rare thing that an operator should know once, such as a file that was mended. Never once per message. */
   readonly notice?: (text: string) => void;
+  /** Given to drivers that promise `deduplicates`. */
+  readonly memory?: DestinationMemory;
 }
 
-export interface DestinationDriver<Options = unknown> {
+export interface DestinationDriver<Options = unknown, Opened extends DestinationConnection = DestinationConnection> {
   readonly type: string;
   /** One line for lists. */
   readonly summary: string;
   readonly options: z.ZodType<Options>;
-  /** Names of options that are paths: in a configuration file they are relative to its folder. */
+  /** Names of options that are paths, `tls.ca` for one inside: in a configuration file they are relative to its folder. */
   readonly paths?: readonly string[];
   readonly promises: DestinationPromises;
+  /** For `sidestream spool identity`; absent where a destination has none. */
+  readonly identity?: DestinationIdentity;
   /** @throws SidestreamError with `retry` saying whether to try again. */
-  open(options: Options, context: DestinationContext): Promise<DestinationConnection>;
+  open(options: Options, context: DestinationContext): Promise<Opened>;
 }
 
-/** Defines a driver, its options' type following from the schema. */
-export function defineDestination<Schema extends z.ZodType>(
-  driver: Omit<DestinationDriver<z.output<Schema>>, "options"> & { readonly options: Schema },
-): DestinationDriver<z.output<Schema>> {
-  return driver as unknown as DestinationDriver<z.output<Schema>>;
+/** A driver that promises to refuse what the destination has already opens numbered connections, any other plain ones. */
+type ConnectionOf<Deduplicates extends boolean> = Deduplicates extends true ? NumberedConnection : PlainConnection;
+
+/** Defines a driver, its options' type following from the schema, and its connections' from what it promises. */
+export function defineDestination<Schema extends z.ZodType, Deduplicates extends boolean>(
+  driver: Omit<DestinationDriver<z.output<Schema>, ConnectionOf<Deduplicates>>, "options" | "promises"> & {
+    readonly options: Schema;
+    readonly promises: DestinationPromises & { readonly deduplicates: Deduplicates };
+  },
+): DestinationDriver<z.output<Schema>, ConnectionOf<Deduplicates>> {
+  return driver as unknown as DestinationDriver<z.output<Schema>, ConnectionOf<Deduplicates>>;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { DestinationConnection } from "../../driver/destination.ts";
+import type { PlainConnection } from "../../driver/destination.ts";
 import { fileOptions, openFolder } from "./file.ts";
 import { FaultyOperations } from "./testing/faulty-operations.ts";
 import { codes, linesOf, messageFiles, never, outgoing, temporaryFolder } from "./testing/folder.ts";
@@ -10,7 +10,7 @@ import { codes, linesOf, messageFiles, never, outgoing, temporaryFolder } from "
 interface Bench {
   readonly folder: string;
   readonly operations: FaultyOperations;
-  readonly connection: DestinationConnection;
+  readonly connection: PlainConnection;
 }
 
 async function bench(context: TestContext, options: object = {}, openFilesMax?: number): Promise<Bench> {

@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { destinationContract } from "../../driver/contract/destination-contract.ts";
-import type { DestinationConnection } from "../../driver/destination.ts";
+import type { PlainConnection } from "../../driver/destination.ts";
 import { file, fileOptions, openFolder } from "./file.ts";
 import { codes, linesOf, messageFiles, never, outgoing, temporaryFolder } from "./testing/folder.ts";
 
@@ -33,6 +33,7 @@ destinationContract(file, {
   },
   cleanup: async () => rmSync(contractFolder, { recursive: true, force: true }),
   refused: { value: Buffer.from('{\n"number": 1 }') },
+  backlogCount: 100_000,
   // The folder is moved away, a file stands in its place.
   async stop() {
     renameSync(join(contractFolder, "messages"), join(contractFolder, "away"));
@@ -49,7 +50,7 @@ async function opened(
   folder: string,
   options: object = {},
   notice?: (text: string) => void,
-): Promise<DestinationConnection> {
+): Promise<PlainConnection> {
   const parsed = fileOptions.parse({ path: folder, ...options });
   const connection = await openFolder(parsed, { name: "file1", signal: never, ...(notice === undefined ? {} : { notice }) });
   context.after(() => connection[Symbol.asyncDispose]());
@@ -65,6 +66,18 @@ test("each topic has a file, readable by its owner only, one message a line", as
   assert.equal(readFileSync(join(folder, "b.jsonl"), "utf8"), '{"n":2}\n');
   assert.equal(statSync(join(folder, "a.jsonl")).mode & 0o777, 0o600);
   assert.equal(statSync(folder).mode & 0o777, 0o700);
+});
+
+test("a CloudEvent in binary form is written as one JSON text, so that nothing of it is lost", async (context) => {
+  const folder = temporaryFolder(context);
+  const connection = await opened(context, folder);
+  const headers = [
+    ["ce_specversion", "1.0"],
+    ["ce_id", "1"],
+    ["content-type", "application/json"],
+  ] as const;
+  assert.deepEqual(await connection.send([{ ...outgoing("a", '{"n":1}'), headers }], never), [null]);
+  assert.deepEqual(linesOf(folder, "a"), ['{"specversion":"1.0","id":"1","datacontenttype":"application/json","data":{"n":1}}']);
 });
 
 for (const topic of [

@@ -1,7 +1,7 @@
 /** The `file` destination: one line of JSON per message, one file per topic, in a folder on a local disk. */
 import { resolve } from "node:path";
 import { z } from "zod";
-import { defineDestination, type DestinationConnection, type DestinationContext } from "../../driver/destination.ts";
+import { defineDestination, type PlainConnection, type DestinationContext } from "../../driver/destination.ts";
 import { size } from "../../driver/quantity.ts";
 import { isSidestreamError, SidestreamError } from "../../errors.ts";
 import { topicOfOpenFile } from "./file-names.ts";
@@ -43,7 +43,7 @@ export async function openFolder(
   context: DestinationContext,
   operations: FileOperations = diskOperations,
   openFilesMax: number = OPEN_FILES_MAX,
-): Promise<DestinationConnection> {
+): Promise<PlainConnection> {
   const folder = resolve(options.path);
   let lock: { readonly release: () => void } | undefined;
   try {

@@ -5,7 +5,8 @@
  * failure every file is cut back to where it was, so that a retry leaves neither a torn line nor a doubled one.
  */
 import { join } from "node:path";
-import type { DestinationConnection, OutgoingMessage, SendOutcome } from "../../driver/destination.ts";
+import type { PlainConnection, OutgoingMessage, SendOutcome } from "../../driver/destination.ts";
+import { messageText } from "../../driver/message-text.ts";
 import { SidestreamError } from "../../errors.ts";
 import { openPath, topicFault, topicOfOpenFile } from "./file-names.ts";
 import { systemCode, type FileOperations } from "./file-operations.ts";
@@ -37,7 +38,7 @@ interface Group {
   beforeBytes: number | null;
 }
 
-export class FolderConnection implements DestinationConnection {
+export class FolderConnection implements PlainConnection {
   readonly #parts: FolderParts;
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -187,11 +188,13 @@ function faultOf({ topic, value }: OutgoingMessage): SidestreamError | null {
 
 function groupByTopic(messages: readonly OutgoingMessage[]): readonly Group[] {
   const groups = new Map<string, Group>();
-  for (const { topic, value } of messages) {
+  for (const message of messages) {
+    const { topic } = message;
     let group = groups.get(topic);
     if (group === undefined) groups.set(topic, (group = { topic, buffers: [], bytes: 0, beforeBytes: null }));
-    group.buffers.push(value, NEWLINE);
-    group.bytes += value.length + NEWLINE.length;
+    const text = messageText(message);
+    group.buffers.push(text, NEWLINE);
+    group.bytes += text.length + NEWLINE.length;
   }
   return [...groups.values()];
 }

@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { DestinationConnection } from "../../driver/destination.ts";
+import type { PlainConnection } from "../../driver/destination.ts";
 import { fileOptions, openFolder } from "./file.ts";
 import { diskOperations } from "./file-operations.ts";
 import { linesOf, messageFiles, never, outgoing, temporaryFolder } from "./testing/folder.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-async function opened(context: TestContext, folder: string, options: object): Promise<DestinationConnection> {
+async function opened(context: TestContext, folder: string, options: object): Promise<PlainConnection> {
   const connection = await openFolder(fileOptions.parse({ path: folder, ...options }), { name: "file1", signal: never });
   context.after(() => connection[Symbol.asyncDispose]());
   return connection;
 }
 
 /** Rotations by the timer run on their own; a send waits for its turn behind them. */
-async function turn(connection: DestinationConnection): Promise<void> {
+async function turn(connection: PlainConnection): Promise<void> {
   await connection.send([], never);
 }
 

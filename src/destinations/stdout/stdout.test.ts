@@ -36,6 +36,7 @@ destinationContract(
       rmSync(contractFolder, { recursive: true });
     },
     refused: { value: Buffer.from('{\n"number": 1 }') },
+    backlogCount: 100_000,
   },
 );
 
@@ -83,6 +84,21 @@ test("a batch larger than the pipe waits for its reader, and arrives whole", asy
     assert(outcomes?.every((outcome) => outcome === null) ?? true);
   }
   assert.deepEqual(text.split("\n"), [...batch.map(({ value }) => value.toString()), ""]);
+});
+
+test("a CloudEvent in binary form is written as one JSON text, so that nothing of it is lost", async (context) => {
+  const { output, read } = pipe(context);
+  const headers = [
+    ["ce_specversion", "1.0"],
+    ["ce_id", "1"],
+    ["content-type", "application/json"],
+  ] as const;
+  for (const pretty of [false, true]) {
+    const [message] = messages('{"n":1}');
+    assert(message !== undefined);
+    assert.deepEqual(await connectOutput({ pretty }, output).send([{ ...message, headers }], never), [null]);
+    assert.deepEqual(JSON.parse(read()), { specversion: "1.0", id: "1", datacontenttype: "application/json", data: { n: 1 } });
+  }
 });
 
 test("told to stop while nobody reads, it answers for each message, and ends the torn line before the next", async (context) => {

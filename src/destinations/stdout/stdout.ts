@@ -1,6 +1,7 @@
 /** The `stdout` destination: messages as lines on standard output, for trying things out and for pipes. */
 import { z } from "zod";
-import { defineDestination, type DestinationConnection, type OutgoingMessage, type SendOutcome } from "../../driver/destination.ts";
+import { defineDestination, type PlainConnection, type OutgoingMessage, type SendOutcome } from "../../driver/destination.ts";
+import { messageText } from "../../driver/message-text.ts";
 import { SidestreamError } from "../../errors.ts";
 import { Output, type Written } from "./output.ts";
 
@@ -19,7 +20,7 @@ export type StdoutOptions = z.output<typeof stdoutOptions>;
 /** Shared by all connections of the thread, so that lines don't mix and a torn one is ended. */
 let standardOutput: Output | undefined;
 
-export function connectOutput({ pretty }: StdoutOptions, output: Output): DestinationConnection {
+export function connectOutput({ pretty }: StdoutOptions, output: Output): PlainConnection {
   return {
     async send(batch, signal) {
       const faults = batch.map((message) => faultOf(message, pretty));
@@ -51,8 +52,9 @@ function faultOf({ value }: OutgoingMessage, pretty: boolean): SidestreamError |
   return null;
 }
 
-function lineOf({ value }: OutgoingMessage, pretty: boolean): Buffer {
-  return Buffer.concat([pretty ? indented(value) : value, Buffer.of(NEWLINE)]);
+function lineOf(message: OutgoingMessage, pretty: boolean): Buffer {
+  const text = messageText(message);
+  return Buffer.concat([pretty ? indented(text) : text, Buffer.of(NEWLINE)]);
 }
 
 function indented(value: Buffer): Buffer {

@@ -4,9 +4,11 @@
  * Promise: a confirmation is repeated until the log has it on disk; only then does it leave the window. The window
  * bounds how many can gather.
  */
-import type { Confirmation, MessageLog } from "../spool/spooled.ts";
+import type { LanePosition } from "../../driver/destination.ts";
+import type { Confirmation, MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
 import { wait, type Clock } from "./clock.ts";
+import type { LaneHandle } from "./lane-host.ts";
 
 export interface ConfirmerParts {
   readonly log: Pick<MessageLog, "confirm">;
@@ -66,6 +68,18 @@ export class Confirmer {
     }
     this.#writing = null;
   }
+}
+
+/** How a message leaves the log. @param deadCode - Null: it was delivered. */
+export function confirmation(
+  { logSequence, stream, tenant }: SpooledMessage,
+  lane: LaneHandle | null,
+  deadCode: string | null,
+  position: LanePosition | null = lane?.position ?? null,
+): Confirmation {
+  const outcome = deadCode === null ? "delivered" : "dead";
+  const at = position === null ? {} : { position };
+  return { logSequence, stream, tenant, lane: lane?.name ?? null, ...at, outcome, reason: deadCode };
 }
 
 function asFailure(reason: unknown): Error {

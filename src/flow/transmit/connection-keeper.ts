@@ -132,7 +132,7 @@ export class ConnectionKeeper {
 
   async #retire(held: Held): Promise<void> {
     const { clock } = this.#parts;
-    const ended = (): Promise<unknown> => Promise.all([...held.sendings].map((sending) => sending.result));
+    const ended = (): Promise<unknown> => Promise.all([...held.sendings].map((sending) => sending.ending));
     if (held.sendings.size > 0 && !(await endsWithin(clock, ended(), DRAIN_MS))) {
       for (const sending of held.sendings) sending.abort();
       await ended();

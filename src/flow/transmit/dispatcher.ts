@@ -6,52 +6,32 @@
  * not yet confirmed on disk: what a kill can double. Nothing that a driver does ends the engine.
  */
 import type { DestinationDriver } from "../../driver/destination.ts";
-import { isSidestreamError, type SidestreamError } from "../../errors.ts";
-import type { Confirmation, DeadLetterLog, MessageLog, SpooledMessage } from "../spool/spooled.ts";
+import { isSidestreamError } from "../../errors.ts";
+import type { Confirmation, DeadLetterLog, MessageLog } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
 import { endsWithin, systemClock, wait, type Clock } from "./clock.ts";
-import { Confirmer } from "./confirmer.ts";
+import { confirmation, Confirmer } from "./confirmer.ts";
 import { ConnectionKeeper, type OpenConnection } from "./connection-keeper.ts";
-import { laneOfKey } from "./lane-of-key.ts";
-import { Lane, messageBytes, type LaneHost, type TransmitCounters } from "./lane.ts";
+import type { Delivered } from "./lane-sender.ts";
+import type { LaneHandle, TransmitCounters } from "./lane-host.ts";
+import { Lanes, type LanesHost } from "./lanes.ts";
 import { LogReader } from "./log-reader.ts";
 import type { Refusal } from "./settlement.ts";
+import {
+  blockedLanes,
+  BLOCKED_NAMED_MAX,
+  reasonOf,
+  type DispatcherState,
+  type DispatcherStatus,
+  type LastError,
+  type StateListener,
+} from "./dispatcher-status.ts";
 import { Window } from "./window.ts";
+
+export type { DispatcherStatus, LastError } from "./dispatcher-status.ts";
 
 /** How long the last confirmations, and a read under way, may take at the stop. */
 export const STOP_DISK_MS = 5_000;
-
-export type DispatcherState =
-  /** Sending, or ready to. */
-  | "up"
-  /** The connection is being opened; nothing has failed for long. */
-  | "connecting"
-  /** The connection can't be opened, or no lane that has messages gets on. */
-  | "down"
-  /** A lane's messages are mostly refused, or the spool's disk fails: sending waits, nothing is lost. */
-  | "paused";
-
-export interface LastError {
-  readonly code: string;
-  readonly message: string;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-}
-
-export interface DispatcherStatus extends Readonly<TransmitCounters> {
-  readonly state: DispatcherState;
-  /** Stays after it passed: see its time. */
-  readonly lastError: LastError | null;
-  /** Messages read and not yet confirmed on disk. */
-  readonly inFlight: number;
-  /** Lanes whose head failed and has not gone through since. */
-  readonly lanesBlocked: number;
-  /** How long ago the oldest message was accepted that is read and not yet sent; null when there is none. */
-  readonly oldestUnsentMs: number | null;
-}
-
-/** Told once when the destination goes down or pauses, and once when it is up again. */
-export type StateListener = (state: "up" | "down" | "paused", lastError: LastError | null) => void;
 
 export interface DispatcherParts {
   readonly log: MessageLog;
@@ -60,6 +40,8 @@ export interface DispatcherParts {
   /** The driver's options, checked by its schema. */
   readonly options: unknown;
   readonly inFlightMax: number;
+  /** Messages per second at most; absent or null for no bound. */
+  readonly maxRate?: number | null;
   /** Passed to the driver: what an operator should know once. */
   readonly notice?: (text: string) => void;
   readonly clock?: Clock;
@@ -73,8 +55,7 @@ export class Dispatcher {
   readonly #random: () => number;
   readonly #stopping = new AbortController();
   readonly #window: Window;
-  readonly #lanes: readonly Lane[];
-  readonly #laneMessagesMax: number;
+  readonly #lanes: Lanes;
   readonly #keeper: ConnectionKeeper;
   readonly #confirmer: Confirmer;
   readonly #reader: LogReader;
@@ -91,12 +72,9 @@ export class Dispatcher {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
     this.#random = parts.random ?? Math.random;
-    const laneCount = Math.max(1, parts.driver.promises.lanes);
-    // A stuck lane may fill half of the window, no more, so that the others go on.
-    this.#laneMessagesMax = laneCount === 1 ? parts.inFlightMax : Math.max(1, Math.floor(parts.inFlightMax / 2));
-    this.#window = new Window(parts.inFlightMax);
-    const host = this.#laneHost();
-    this.#lanes = Array.from({ length: laneCount }, (_, index) => new Lane(index, host));
+    const { inFlightMax, maxRate = null } = parts;
+    this.#window = new Window(inFlightMax);
+    this.#lanes = new Lanes({ promises: parts.driver.promises, inFlightMax, maxRate }, this.#lanesHost());
     const shared = { clock: this.#clock, random: this.#random };
     this.#keeper = new ConnectionKeeper({ ...shared, open: (signal) => this.#open(signal), changed: () => this.#connectionChanged() });
     this.#confirmer = new Confirmer({
@@ -109,7 +87,9 @@ export class Dispatcher {
       ...shared,
       log: parts.log,
       signal: this.#stopping.signal,
-      admit: (message) => this.#admit(message),
+      behind: this.#lanes.behind,
+      admit: (message) => this.#lanes.admit(message),
+      admitLeft: (message) => this.#lanes.admitLeft(message),
       failed: (error) => this.#diskFailed(error),
       recovered: () => this.#announce(),
     });
@@ -137,79 +117,90 @@ export class Dispatcher {
   }
 
   status(): DispatcherStatus {
+    const blocked = blockedLanes(this.#lanes);
     return {
       ...this.#counters,
       state: this.#state(),
       lastError: this.#lastError,
       inFlight: this.#window.messageCount,
-      lanesBlocked: this.#lanes.filter((lane) => lane.blocked).length,
+      lanesBlocked: blocked.length,
+      blocked: blocked.slice(0, BLOCKED_NAMED_MAX),
       oldestUnsentMs: this.#oldestUnsentMs(),
     };
   }
 
   async #stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
-    for (const lane of this.#lanes) lane.stop();
-    const sendsEnded = Promise.all(this.#lanes.map((lane) => lane.ended));
+    this.#lanes.stop();
+    const sendsEnded = Promise.all(this.#lanes.all.map((lane) => lane.ended));
     if (!(await endsWithin(this.#clock, sendsEnded, graceMs))) {
       for (const sending of this.#keeper.current?.sendings ?? []) sending.abort();
     }
     // Ends the connection in the midst of a replacement too, which waits for its sends by itself.
     await this.#keeper.close();
     await endsWithin(this.#clock, sendsEnded, STOP_DISK_MS);
-    for (const lane of this.#lanes) lane.stop();
+    this.#lanes.stop();
     await endsWithin(this.#clock, Promise.all([this.#confirmer.close(), this.#reading]), STOP_DISK_MS);
   }
 
   #open(signal: AbortSignal): ReturnType<DestinationDriver["open"]> {
     const { driver, options, log, notice } = this.#parts;
-    return driver.open(options, { name: log.destination, signal, ...(notice === undefined ? {} : { notice }) });
+    const memory = driver.promises.deduplicates ? { memory: log.memory } : {};
+    return driver.open(options, { name: log.destination, signal, ...(notice === undefined ? {} : { notice }), ...memory });
   }
 
-  #laneHost(): LaneHost {
+  #lanesHost(): LanesHost {
+    const { log } = this.#parts;
     return {
+      log,
+      window: this.#window,
       clock: this.#clock,
       random: this.#random,
       counters: this.#counters,
       connection: () => (this.#stopping.signal.aborted || this.#confirmer.failing ? null : this.#keeper.current),
-      confirmedSequence: () => this.#parts.log.confirmedSequence,
+      confirmedSequence: () => log.confirmedSequence,
       lose: (opened: OpenConnection) => this.#keeper.lose(opened),
       delivered: (lane, messages) => this.#delivered(lane, messages),
       setAside: async (lane, refusals) => void (await Promise.all(refusals.map((refusal) => this.#setAside(lane, refusal)))),
+      unplaceable: (message, error) => void this.#setAside(null, { message, error }), // It ends on disk or with the dispatcher.
+      skipped: (lane, message, code) => this.#confirmer.add([confirmation(message, lane, code)]),
       givenUp: (message) => {
         this.#window.release(message.logSequence);
-        this.#reader.roomMade();
+        this.#reader.wake();
       },
+      stepAside: (_lane, first, others) => {
+        this.#window.putAside(first.logSequence);
+        for (const { logSequence } of others) this.#window.release(logSequence);
+        this.#reader.wake();
+      },
+      returned: () => this.#reader.wake(),
       failed: (error) => this.#remember(error),
+      notice: (text) => this.#parts.notice?.(text),
+      wake: () => this.#reader.wake(),
       progressed: () => {
-        this.#reader.roomMade();
+        this.#reader.wake();
         this.#announce();
       },
     };
   }
 
-  #admit(message: SpooledMessage): boolean {
-    const bytes = messageBytes(message);
-    const lane = this.#lanes[laneOfKey(message.key, this.#lanes.length)];
-    if (lane === undefined || lane.messageCount >= this.#laneMessagesMax || !this.#window.hasRoom(bytes)) return false;
-    this.#window.take(message.logSequence, bytes);
-    lane.push(message);
-    lane.pump();
-    return true;
-  }
-
-  #delivered(lane: number, messages: readonly SpooledMessage[]): void {
-    this.#counters.sent += messages.length;
+  #delivered(lane: LaneHandle, delivered: readonly Delivered[]): void {
+    this.#counters.sent += delivered.length;
     this.#keeper.proven();
-    this.#confirmer.add(messages.map((message) => confirmation(message, lane, null)));
+    this.#confirmer.add(delivered.map(({ message, position }) => confirmation(message, lane, null, position)));
   }
 
   /** Until the disk has it: a refused message that is nowhere on disk must not be confirmed. */
-  async #setAside(lane: number, { message, error }: Refusal): Promise<void> {
+  async #setAside(lane: LaneHandle | null, { message, error }: Refusal): Promise<void> {
     const { signal } = this.#stopping;
+    const { log, deadLetters } = this.#parts;
+    let isAdded = false;
     for (let failureCount = 1; ; failureCount += 1) {
       try {
-        await this.#parts.deadLetters.add(message, error.code, reasonOf(error));
+        if (!isAdded) await deadLetters.add(message, error.code, reasonOf(error));
+        isAdded = true;
+        // Before its successor is sent: nothing else tells, after a kill, that its number went to another.
+        if (lane !== null && lane.position !== null) await log.skip(lane.name, message.logSequence, error.code);
         if (failureCount > 1) this.#setAsideFailing -= 1;
         break;
       } catch (diskError) {
@@ -225,15 +216,16 @@ export class Dispatcher {
 
   #confirmed(confirmations: readonly Confirmation[]): void {
     for (const { logSequence } of confirmations) this.#window.release(logSequence);
-    this.#reader.roomMade();
-    for (const lane of this.#lanes) lane.pump();
+    this.#reader.wake();
+    this.#lanes.pump();
     this.#announce();
   }
 
   #connectionChanged(): void {
     const { openError } = this.#keeper;
     if (openError !== null) this.#remember(openError);
-    for (const lane of this.#lanes) lane.pump();
+    if (this.#keeper.current !== null) this.#lanes.connected();
+    this.#reader.wake();
     this.#announce();
   }
 
@@ -248,11 +240,13 @@ export class Dispatcher {
   }
 
   #state(): DispatcherState {
-    const waiting = this.#lanes.filter((lane) => lane.messageCount > 0);
+    const waiting = this.#lanes.all.filter((lane) => lane.messageCount > 0);
+    const { unplaced } = this.#lanes;
     if (this.#keeper.openError !== null) return "down";
-    if (waiting.length > 0 && waiting.every((lane) => lane.stuck)) return "down";
+    const held = [...waiting, ...unplaced];
+    if (held.length > 0 && held.every(({ stuck }) => stuck)) return "down";
     if (this.#confirmer.failing || this.#reader.failing || this.#setAsideFailing > 0) return "paused";
-    if (this.#lanes.some((lane) => lane.paused)) return "paused";
+    if (this.#lanes.all.some((lane) => lane.paused)) return "paused";
     return this.#keeper.current === null ? "connecting" : "up";
   }
 
@@ -265,26 +259,9 @@ export class Dispatcher {
   }
 
   #oldestUnsentMs(): number | null {
-    const acceptedMs = [this.#reader.waitingAcceptedMs, ...this.#lanes.map((lane) => lane.oldestAcceptedMs)].filter(
+    const acceptedMs = [this.#reader.waitingAcceptedMs, ...this.#lanes.all.map((lane) => lane.oldestAcceptedMs)].filter(
       (time) => time !== null,
     );
     return acceptedMs.length === 0 ? null : Math.max(0, this.#clock.nowMs() - Math.min(...acceptedMs));
   }
-}
-
-function confirmation(
-  { logSequence, stream, tenant }: SpooledMessage,
-  lane: number,
-  deadCode: SidestreamError["code"] | null,
-): Confirmation {
-  return { logSequence, stream, tenant, lane, outcome: deadCode === null ? "delivered" : "dead", reason: deadCode };
-}
-
-/** The error's text with that of its cause, which often says more. */
-function reasonOf(error: Error): string {
-  const cause = error.cause instanceof Error ? error.cause.message : "";
-  // A driver's message often ends in the system's code, with which the cause begins.
-  const code = /^[A-Z]+(?=: )/.exec(cause)?.[0] ?? "";
-  const message = code !== "" && error.message.endsWith(`: ${code}`) ? error.message.slice(0, -code.length - 2) : error.message;
-  return cause === "" ? error.message : `${message}: ${cause}`;
 }

@@ -2,17 +2,20 @@
  * A lane: the messages of its keys, sent one batch after another.
  *
  * Promise: one send at a time, in the log's order; after a failure that may pass, the same message is tried again before
- * any later one. Other lanes never wait for this one's back-off.
+ * any later one. Other lanes never wait for this one's back-off. A numbered lane asks what the destination has before its
+ * first send, and after each that left something in doubt.
  */
-import type { OutgoingMessage } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
 import type { SpooledMessage } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
-import type { Clock } from "./clock.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
+import type { LaneHandle, LaneHost } from "./lane-host.ts";
+import { PlainSender, type CallDriver, type LaneSender } from "./lane-sender.ts";
+import { NumberedSender } from "./numbered-sender.ts";
+import type { Numbering } from "./numbering.ts";
 import { RecentOutcomes } from "./recent-outcomes.ts";
 import { Sending } from "./sending.ts";
-import { retryOf, settle, type Refusal } from "./settlement.ts";
+import { retryOf, settle } from "./settlement.ts";
 
 /** Bounds of one batch: enough to share a round trip, few enough that repeating it costs little. */
 export const BATCH_MESSAGES_MAX = 500;
@@ -22,42 +25,21 @@ export const REFUSED_PAUSE_MS = 30_000;
 /** About 1.2 seconds of back-off without progress: longer than a blip. */
 export const STUCK_FAILURE_COUNT = 5;
 
-/** Counts since the start, plain numbers for whoever scrapes them. */
-export interface TransmitCounters {
-  /** Messages that the destination acknowledged. */
-  sent: number;
-  /** Messages handed to the driver once more. */
-  retried: number;
-  /** Messages set aside. */
-  dead: number;
-  /** Batches whose driver threw, hung or answered wrongly. */
-  misbehaved: number;
-  /** Calls of `send`, and the milliseconds they took together. */
-  sends: number;
-  sendMs: number;
+/** What came of one attempt. */
+interface Judged {
+  readonly failure: SidestreamError | null;
+  readonly refusal: SidestreamError | null;
+  /** At least one message left the queue. */
+  readonly moved: boolean;
+  /** At least one is at the destination. */
+  readonly delivered: boolean;
+  /** Messages handed to the driver; 0 when it was only asked. */
+  readonly sentCount: number;
 }
 
-/** What a lane needs of its dispatcher. */
-export interface LaneHost {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly counters: TransmitCounters;
-  /** Null while nothing may be sent. */
-  connection(): OpenConnection | null;
-  /** Everything in the log below it is settled; what the log gave up needs no sending. */
-  confirmedSequence(): number;
-  lose(opened: OpenConnection): void;
-  delivered(lane: number, messages: readonly SpooledMessage[]): void;
-  /** Settles once all are on disk, or the dispatcher stops. */
-  setAside(lane: number, refusals: readonly Refusal[]): Promise<void>;
-  givenUp(message: SpooledMessage): void;
-  failed(error: SidestreamError): void;
-  /** A batch was settled or a wait ended. */
-  progressed(): void;
-}
-
-export class Lane {
-  readonly #index: number;
+export class Lane implements LaneHandle {
+  readonly name: string;
+  readonly #sender: LaneSender;
   readonly #host: LaneHost;
   readonly #recent = new RecentOutcomes();
   #queue: SpooledMessage[] = [];
@@ -65,14 +47,24 @@ export class Lane {
   #ended: Promise<void> = Promise.resolve();
   #cancelWait: (() => void) | null = null;
   #failureCount = 0;
+  #lastFailure: SidestreamError | null = null;
   #paused = false;
+  #isAside = false;
   /** Halved by a failure, doubled by a success: a batch too large for the deadline finds its size. */
   #batchMessagesMax = BATCH_MESSAGES_MAX;
   #attemptedSequence = -1;
 
-  constructor(index: number, host: LaneHost) {
-    this.#index = index;
+  /** @param numbering - Null where the destination can't refuse what it has. */
+  constructor(name: string, host: LaneHost, numbering: Numbering | null) {
+    this.name = name;
     this.#host = host;
+    const call: CallDriver = (opened, run) => this.#call(opened, run);
+    this.#sender = numbering === null ? new PlainSender(call) : new NumberedSender(name, numbering, call, (text) => host.notice(text));
+  }
+
+  /** Where it stands; null where it isn't numbered. */
+  get position(): LaneSender["position"] {
+    return this.#sender.position;
   }
 
   get messageCount(): number {
@@ -83,9 +75,9 @@ export class Lane {
     return this.#queue[0]?.acceptedMs ?? null;
   }
 
-  /** Its head failed and has not gone through since. */
-  get blocked(): boolean {
-    return this.#failureCount > 0 || this.#paused;
+  /** Why its head failed and has not gone through since; null when it gets on. */
+  get blockedBy(): SidestreamError | null {
+    return this.#failureCount > 0 || this.#paused ? this.#lastFailure : null;
   }
 
   get stuck(): boolean {
@@ -95,6 +87,16 @@ export class Lane {
   /** Most of its recent messages were refused. */
   get paused(): boolean {
     return this.#paused;
+  }
+
+  /** It holds one message at most; the others wait in the log. */
+  get isAside(): boolean {
+    return this.#isAside;
+  }
+
+  /** It is aside, and has nothing to try. */
+  get wantsOne(): boolean {
+    return this.#isAside && this.#queue.length === 0 && this.#cancelWait === null;
   }
 
   /** Settles when no send is in flight and no refused message is being set aside. */
@@ -126,14 +128,18 @@ export class Lane {
   async #work(): Promise<void> {
     while (this.#ready()) {
       const opened = this.#host.connection();
-      if (opened !== null) await this.#sendHead(opened);
+      if (opened === null) continue;
+      this.#forgetGivenUp();
+      if (this.#queue.length === 0) continue;
+      const preparing = this.#sender.prepare(opened, this.#queue);
+      if (preparing === null) await this.#sendHead(opened);
+      else this.#settlePrepared(opened, await preparing);
     }
     // No await between the last look and this: a message pushed later finds the lane at rest.
     this.#busy = false;
   }
 
   async #sendHead(opened: OpenConnection): Promise<void> {
-    this.#forgetGivenUp();
     const batch = this.#head();
     const last = batch.at(-1);
     if (last === undefined) return;
@@ -143,58 +149,95 @@ export class Lane {
     }
     this.#attemptedSequence = Math.max(this.#attemptedSequence, last.logSequence);
     const startedMs = clock.nowMs();
-    const sending = new Sending(opened.connection, batch.map(outgoing), clock);
-    opened.sendings.add(sending);
-    const result = await sending.result;
-    opened.sendings.delete(sending);
+    const { outcomes, position, misbehaved } = await this.#sender.send(opened, batch);
     counters.sends += 1;
     counters.sendMs += clock.nowMs() - startedMs;
-    if (result.misbehaved) counters.misbehaved += 1;
-    if (result.abandoned) this.#host.lose(opened);
+    if (misbehaved) counters.misbehaved += 1;
 
-    const settlement = settle(batch, result.outcomes, this.#recent);
+    const settlement = settle(batch, outcomes, this.#recent);
     this.#queue.splice(0, batch.length, ...settlement.kept);
-    if (settlement.delivered.length > 0) this.#host.delivered(this.#index, settlement.delivered);
-    const moved = settlement.delivered.length + settlement.refused.length > 0;
-    this.#judge(opened, settlement.failure, settlement.refusal, moved, settlement.delivered.length > 0);
-    if (settlement.refused.length > 0) await this.#host.setAside(this.#index, settlement.refused);
+    if (settlement.delivered.length > 0) this.#host.delivered(this, this.#sender.delivered(settlement.delivered, position));
+    if (settlement.failure !== null && retryOf(settlement.failure) !== "split") this.#sender.doubt();
+    this.#judge(opened, {
+      failure: settlement.failure,
+      refusal: settlement.refusal,
+      moved: settlement.delivered.length + settlement.refused.length > 0,
+      delivered: settlement.delivered.length > 0,
+      sentCount: batch.length,
+    });
+    if (settlement.refused.length > 0) await this.#host.setAside(this, settlement.refused);
     this.#host.progressed();
   }
 
+  #settlePrepared(opened: OpenConnection, { delivered, failure }: Awaited<ReturnType<LaneSender["prepare"]> & object>): void {
+    this.#queue.splice(0, delivered.length);
+    if (delivered.length > 0) this.#host.delivered(this, delivered);
+    const moved = delivered.length > 0;
+    if (moved || failure !== null) this.#judge(opened, { failure, refusal: null, moved, delivered: moved, sentCount: 0 });
+    this.#host.progressed();
+  }
+
+  async #call(opened: OpenConnection, call: Parameters<CallDriver>[1]): ReturnType<CallDriver> {
+    const sending = new Sending(call, this.#host.clock);
+    opened.sendings.add(sending);
+    const ending = await sending.ending;
+    opened.sendings.delete(sending);
+    // The driver never settled: its connection must not be used again.
+    if (ending.kind === "abandoned") this.#host.lose(opened);
+    return ending;
+  }
+
   /** Decides when the next batch goes and how large it may be. */
-  #judge(
-    opened: OpenConnection,
-    failure: SidestreamError | null,
-    refusal: SidestreamError | null,
-    moved: boolean,
-    delivered: boolean,
-  ): void {
+  #judge(opened: OpenConnection, { failure, refusal, moved, delivered, sentCount }: Judged): void {
     if (this.#paused && delivered) {
       this.#paused = false;
       this.#recent.clear();
     }
-    if (refusal !== null) this.#host.failed(refusal);
+    if (refusal !== null) this.#fault(refusal);
     if (refusal !== null && this.#recent.mostlyDead) this.#paused = true;
-    if (failure === null) {
+    // One that can't be split any further has failed, whatever the driver calls it.
+    const split = failure !== null && retryOf(failure) === "split" && (moved || sentCount > 1);
+    if (failure === null || (split && moved)) {
       this.#failureCount = 0;
       this.#batchMessagesMax = Math.min(BATCH_MESSAGES_MAX, this.#batchMessagesMax * 2);
     } else {
-      this.#host.failed(failure);
-      this.#failureCount = moved ? 1 : this.#failureCount + 1;
-      this.#batchMessagesMax = Math.max(1, Math.floor(this.#batchMessagesMax / 2));
+      if (!split) {
+        this.#fault(failure);
+        this.#failureCount = moved ? 1 : this.#failureCount + 1;
+      }
+      const tried = split ? Math.min(this.#batchMessagesMax, sentCount) : this.#batchMessagesMax;
+      this.#batchMessagesMax = Math.max(1, Math.floor(tried / 2));
       if (retryOf(failure) === "reconnect") this.#host.lose(opened);
     }
     if (this.#paused) {
       this.#batchMessagesMax = 1;
       this.#waitThenSend(REFUSED_PAUSE_MS);
-    } else if (failure !== null) {
+    } else if (failure !== null && !split) {
       this.#waitThenSend(backOffMs(this.#failureCount, this.#host.random()));
     }
+    this.#stepAsideOrReturn();
+  }
+
+  #fault(error: SidestreamError): void {
+    this.#lastFailure = error;
+    this.#host.failed(error);
+  }
+
+  /** A lane that doesn't get on keeps one message to try, so that it takes no room from the others. */
+  #stepAsideOrReturn(): void {
+    const aside = this.#paused || this.stuck;
+    if (aside === this.#isAside) return;
+    this.#isAside = aside;
+    const [first] = this.#queue;
+    if (!aside) this.#host.returned(this);
+    else if (first !== undefined) this.#host.stepAside(this, first, this.#queue.splice(1));
   }
 
   #waitThenSend(delayMs: number): void {
     this.#cancelWait = this.#host.clock.after(delayMs, () => {
       this.#cancelWait = null;
+      // What it could try went with the last refusal: the next one comes from the log.
+      if (this.wantsOne) this.#host.returned(this);
       this.pump();
       this.#host.progressed();
     });
@@ -226,8 +269,4 @@ export function messageBytes(message: SpooledMessage): number {
   let bytes = message.value.length + message.key.length + message.topic.length;
   for (const [name, value] of message.headers) bytes += name.length + value.length;
   return bytes;
-}
-
-function outgoing(message: SpooledMessage): OutgoingMessage {
-  return { topic: message.topic, key: message.key, headers: message.headers, value: message.value, sequence: message.logSequence };
 }

@@ -1,11 +1,15 @@
 /**
- * Reads a destination's log from the first unconfirmed message on and hands each message to its lane.
+ * Reads a destination's log from the first unconfirmed message on and hands each message to its lane. Goes back for
+ * messages that it had to leave, once their lanes get on.
  *
- * Promise: in the log's order, each message once; it stops reading while there is no room. A read that fails is repeated.
+ * Promise: within a lane in the log's order, each message once; it stops reading while there is no room. A read that
+ * fails is repeated.
  */
 import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
+import type { Behind } from "./behind.ts";
 import { wait, type Clock } from "./clock.ts";
+import type { Verdict } from "./lanes.ts";
 
 /** One read: some hundred usual messages, and what is held in memory beyond the window. */
 export const READ_BYTES_MAX = 1024 * 1024;
@@ -15,8 +19,11 @@ export interface ReaderParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly signal: AbortSignal;
-  /** Takes the message, or says false when there is no room for it now. */
-  admit(message: SpooledMessage): boolean;
+  readonly behind: Behind;
+  /** Takes a message that is read for the first time. */
+  readonly admit: (message: SpooledMessage) => Verdict;
+  /** Takes a message that was passed before, if it is due now. */
+  readonly admitLeft: (message: SpooledMessage) => Verdict;
   failed(error: unknown): void;
   /** A read succeeded after one or more that failed. */
   recovered(): void;
@@ -25,12 +32,16 @@ export interface ReaderParts {
 export class LogReader {
   readonly #parts: ReaderParts;
   #wake: (() => void) | null = null;
+  /** Ends the wait for new messages. */
+  #stopWaiting: AbortController | null = null;
   #waitingMessage: SpooledMessage | null = null;
   #failureCount = 0;
+  /** Where reading for the first time has come to. */
+  #position = 0;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
-    parts.signal.addEventListener("abort", () => this.roomMade(), { once: true });
+    parts.signal.addEventListener("abort", () => this.wake(), { once: true });
   }
 
   /** The last read failed. */
@@ -38,24 +49,28 @@ export class LogReader {
     return this.#failureCount > 0;
   }
 
-  /** When the message was accepted that waits for room; null when none does. */
+  /** When the oldest message was accepted that waits for room, or was left; null when none does. */
   get waitingAcceptedMs(): number | null {
-    return this.#waitingMessage?.acceptedMs ?? null;
+    const left = this.#parts.behind.oldestAcceptedMs;
+    const waiting = this.#waitingMessage?.acceptedMs ?? null;
+    return left === null || waiting === null ? (left ?? waiting) : Math.min(left, waiting);
   }
 
-  /** There may be room again. */
-  roomMade(): void {
+  /** There may be room again, or something to go back for. */
+  wake(): void {
     this.#wake?.();
     this.#wake = null;
+    if (this.#parts.signal.aborted || this.#parts.behind.anyRevived) this.#stopWaiting?.abort();
   }
 
   /** Settles when the signal is aborted. */
   async run(): Promise<void> {
     const { log, clock, random, signal } = this.#parts;
-    let position = log.confirmedSequence;
+    this.#position = log.confirmedSequence;
     while (!signal.aborted) {
       try {
-        position = await this.#readFrom(position);
+        await this.#goBack();
+        await this.#goOn();
       } catch (error) {
         this.#failureCount += 1;
         this.#parts.failed(error);
@@ -64,20 +79,41 @@ export class LogReader {
     }
   }
 
-  async #readFrom(position: number): Promise<number> {
-    const { log, signal } = this.#parts;
+  async #goOn(): Promise<void> {
+    const { log, behind, admit } = this.#parts;
     // A log that drops its oldest messages may have moved past the position.
-    const from = Math.max(position, log.confirmedSequence);
+    const from = Math.max(this.#position, log.confirmedSequence);
     if (log.durableSequence <= from) {
-      await log.waitBeyond(from, signal);
+      if (!behind.anyRevived) await this.#waitBeyond(from);
       this.#succeeded();
-      return from;
+      this.#position = from;
+      return;
     }
-    const { messages, nextSequence } = await log.read(from, READ_BYTES_MAX);
+    const { messages, nextSequence } = await log.read(from, READ_BYTES_MAX, "ahead");
     if (nextSequence <= from) throw new Error(`the log did not read on from ${from}`);
     this.#succeeded();
-    for (const message of messages) await this.#handOver(message);
-    return nextSequence;
+    for (const message of messages) await this.#handOver(message, admit);
+    this.#position = nextSequence;
+  }
+
+  /** One read's worth of what was left and can get on. */
+  async #goBack(): Promise<void> {
+    const { log, behind, signal, admitLeft } = this.#parts;
+    const from = behind.goBack();
+    if (from === null) return;
+    const { messages, nextSequence } = await log.read(from, READ_BYTES_MAX, "behind");
+    this.#succeeded();
+    for (const message of messages) {
+      if (message.logSequence >= this.#position) break;
+      await this.#handOver(message, admitLeft);
+    }
+    if (!signal.aborted) behind.readUpTo(Math.min(nextSequence, this.#position), this.#position);
+  }
+
+  async #waitBeyond(sequence: number): Promise<void> {
+    const stop = (this.#stopWaiting = new AbortController());
+    if (!this.#parts.signal.aborted) await this.#parts.log.waitBeyond(sequence, stop.signal);
+    this.#stopWaiting = null;
   }
 
   #succeeded(): void {
@@ -86,10 +122,10 @@ export class LogReader {
     this.#parts.recovered();
   }
 
-  async #handOver(message: SpooledMessage): Promise<void> {
+  async #handOver(message: SpooledMessage, take: (message: SpooledMessage) => Verdict): Promise<void> {
     const { log, signal } = this.#parts;
     while (!signal.aborted) {
-      if (message.logSequence < log.confirmedSequence || log.isConfirmed(message.logSequence) || this.#parts.admit(message)) break;
+      if (message.logSequence < log.confirmedSequence || log.isConfirmed(message.logSequence) || take(message) !== "wait") break;
       this.#waitingMessage = message;
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }

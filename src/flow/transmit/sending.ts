@@ -1,11 +1,11 @@
 /**
- * One send of one batch: handed to the driver, awaited with bounds, its answer checked.
+ * One call of a driver's connection: a send, or a question before one. Awaited with bounds, its answer checked.
  *
- * Promise: `result` always settles and always holds one outcome per message. Whatever a driver does that its interface
- * doesn't allow makes the whole batch unsure, so that nothing is confirmed which the destination may not have.
+ * Promise: `ending` always settles. What a driver answers that its interface doesn't allow makes the whole batch unsure,
+ * so that nothing is confirmed which the destination may not have.
  */
-import type { DestinationConnection, OutgoingMessage, SendOutcome } from "../../driver/destination.ts";
-import { isSidestreamError, SidestreamError } from "../../errors.ts";
+import type { LaneRecovery, NumberedReceipt, SendOutcome } from "../../driver/destination.ts";
+import { ERRORS, isSidestreamError, SidestreamError } from "../../errors.ts";
 import type { Clock } from "./clock.ts";
 import { endsPatiently, type Ending } from "./patience.ts";
 
@@ -14,22 +14,12 @@ export const SEND_DEADLINE_MS = 30_000;
 /** How long a driver may take to settle once its signal is aborted, before its connection is given up. */
 export const SETTLE_MS = 5_000;
 
-export interface SendResult {
-  readonly outcomes: readonly SendOutcome[];
-  /** The driver never settled: its connection must not be used again. */
-  readonly abandoned: boolean;
-  /** The driver threw, hung or answered wrongly. */
-  readonly misbehaved: boolean;
-}
-
 export class Sending {
   readonly #controller = new AbortController();
-  readonly result: Promise<SendResult>;
+  readonly ending: Promise<Ending<unknown>>;
 
-  constructor(connection: DestinationConnection, batch: readonly OutgoingMessage[], clock: Clock) {
-    const patience = { deadlineMs: SEND_DEADLINE_MS, settleMs: SETTLE_MS };
-    const ending = endsPatiently((signal) => connection.send(batch, signal), this.#controller, clock, patience);
-    this.result = ending.then((ended) => judge(ended, batch.length));
+  constructor(call: (signal: AbortSignal) => Promise<unknown>, clock: Clock) {
+    this.ending = endsPatiently(call, this.#controller, clock, { deadlineMs: SEND_DEADLINE_MS, settleMs: SETTLE_MS });
   }
 
   /** Gives the driver `SETTLE_MS` to end. */
@@ -38,12 +28,64 @@ export class Sending {
   }
 }
 
-function judge(ending: Ending<readonly SendOutcome[]>, messageCount: number): SendResult {
-  if (ending.kind === "abandoned") {
-    return unsure(messageCount, `the driver did not settle within ${SETTLE_MS} ms of being told to stop`, undefined, true);
+export interface SendResult {
+  readonly outcomes: readonly SendOutcome[];
+  /** Where a numbered lane stands after it; null where the driver didn't say. */
+  readonly position: string | null;
+  /** The driver threw, hung or answered wrongly. */
+  readonly misbehaved: boolean;
+}
+
+/** What came of a plain send. */
+export function sendResult(ending: Ending<unknown>, messageCount: number): SendResult {
+  return answered(ending, messageCount, (value) => outcomesOf(value, messageCount, null));
+}
+
+/** What came of a numbered send. */
+export function numberedResult(ending: Ending<unknown>, messageCount: number): SendResult {
+  return answered(ending, messageCount, (value) => {
+    if (typeof value !== "object" || value === null || !("outcomes" in value))
+      return unsure(messageCount, "the driver answered without a receipt");
+    const { outcomes, position } = value as NumberedReceipt;
+    if (position !== null && typeof position !== "string")
+      return unsure(messageCount, "the driver gave a position that is neither text nor null");
+    const result = outcomesOf(outcomes, messageCount, position);
+    const failedAt = result.outcomes.findIndex((outcome) => outcome !== null);
+    // Its number would be another's: the destination can't have it.
+    if (failedAt !== -1 && result.outcomes.slice(failedAt).includes(null))
+      return unsure(messageCount, "the driver took a message behind one that it did not");
+    return result;
+  });
+}
+
+/** What a question for a lane's numbers brought; an error that may pass where it brought nothing. */
+export function recoveryResult(ending: Ending<unknown>): LaneRecovery | SidestreamError {
+  if (ending.kind === "value") {
+    const { number, position } = (ending.value ?? {}) as Partial<LaneRecovery>;
+    const isNumber = number === null || (number !== undefined && Number.isSafeInteger(number) && number >= 0);
+    if (isNumber && (position === null || typeof position === "string")) return { number, position };
   }
+  return callError(ending, "the driver could not tell what the destination has");
+}
+
+/** Why a call brought nothing that counts. */
+export function callError(ending: Ending<unknown>, text: string): SidestreamError {
+  if (ending.kind === "abandoned") return new SidestreamError("SST_DESTINATION_UNSURE", ABANDONED);
+  if (ending.kind === "value") return new SidestreamError("SST_DESTINATION_UNSURE", text);
+  // Nothing was refused here that could be set aside: whatever is said, it is asked again.
+  if (isSidestreamError(ending.error) && ERRORS[ending.error.code].retry !== "never") return ending.error;
+  return new SidestreamError("SST_DESTINATION_UNSURE", text, { cause: ending.error });
+}
+
+const ABANDONED = `the driver did not settle within ${SETTLE_MS} ms of being told to stop`;
+
+function answered(ending: Ending<unknown>, messageCount: number, read: (value: unknown) => SendResult): SendResult {
+  if (ending.kind === "abandoned") return unsure(messageCount, ABANDONED);
   if (ending.kind === "error") return unsure(messageCount, "the driver threw instead of answering for each message", ending.error);
-  const outcomes: unknown = ending.value;
+  return read(ending.value);
+}
+
+function outcomesOf(outcomes: unknown, messageCount: number, position: string | null): SendResult {
   if (!Array.isArray(outcomes)) return unsure(messageCount, "the driver answered without a list of outcomes");
   if (outcomes.length !== messageCount) {
     return unsure(messageCount, `the driver answered for ${outcomes.length} messages of a batch of ${messageCount}`);
@@ -51,14 +93,14 @@ function judge(ending: Ending<readonly SendOutcome[]>, messageCount: number): Se
   // Array.from, because `every` passes over holes.
   if (!Array.from(outcomes).every(isOutcome))
     return unsure(messageCount, "the driver answered with something that is neither null nor a SidestreamError");
-  return { outcomes, abandoned: false, misbehaved: false };
+  return { outcomes, position, misbehaved: false };
 }
 
 function isOutcome(value: unknown): value is SendOutcome {
   return value === null || isSidestreamError(value);
 }
 
-function unsure(messageCount: number, text: string, cause?: unknown, abandoned = false): SendResult {
+function unsure(messageCount: number, text: string, cause?: unknown): SendResult {
   const error = new SidestreamError("SST_DESTINATION_UNSURE", text, cause === undefined ? undefined : { cause });
-  return { outcomes: Array.from({ length: messageCount }, () => error), abandoned, misbehaved: true };
+  return { outcomes: Array.from({ length: messageCount }, () => error), position: null, misbehaved: true };
 }

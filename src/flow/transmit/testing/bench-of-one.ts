@@ -22,6 +22,7 @@ export interface Bench {
 export interface BenchSettings {
   readonly lanes?: number;
   readonly inFlightMax?: number;
+  readonly maxRate?: number;
   readonly log?: MemoryLog;
   /** Messages put into the log, numbered from 1, all of one key. */
   readonly messageCount?: number;
@@ -40,6 +41,7 @@ export function bench(settings: BenchSettings = {}): Bench {
     driver: destination.driver,
     options: {},
     inFlightMax: settings.inFlightMax ?? 1000,
+    maxRate: settings.maxRate ?? null,
     clock,
     random: settings.random ?? (() => 1),
   });

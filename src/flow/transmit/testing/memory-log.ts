@@ -1,5 +1,14 @@
 /** A destination's log and its dead letters in memory, for tests. What is confirmed outlives `crash`, as on a disk. */
+import type { DestinationMemory, LanePosition } from "../../../driver/destination.ts";
 import type { Confirmation, DeadLetterLog, MessageLog, ReadResult, SpooledMessage } from "../../spool/spooled.ts";
+
+/** What outlives a kill beside the messages. */
+interface Kept {
+  readonly records: Map<string, unknown>;
+  readonly skips: Map<number, string>;
+  /** Damage that was met before everything below the log's end at that time was confirmed. */
+  doubt: { readonly from: number; readonly below: number } | null;
+}
 
 export class MemoryLog implements MessageLog {
   readonly destination = "memory1";
@@ -20,8 +29,21 @@ export class MemoryLog implements MessageLog {
   /** Set to make a read fail or wait. */
   beforeRead: () => Promise<void> = async () => {};
 
-  constructor(messages: readonly SpooledMessage[] = [], confirmations: readonly Confirmation[] = []) {
+  readonly startSequence: number;
+  readonly #kept: Kept;
+  readonly #lanes = new Map<string, LanePosition>();
+  /** Set to make what is kept fail or wait. */
+  beforeKeep: () => Promise<void> = async () => {};
+
+  constructor(
+    messages: readonly SpooledMessage[] = [],
+    confirmations: readonly Confirmation[] = [],
+    kept: Kept = { records: new Map(), skips: new Map(), doubt: null },
+  ) {
     this.#messages = [...messages];
+    this.startSequence = this.durableSequence;
+    this.#kept = kept;
+    for (const { lane, position } of confirmations) if (lane !== null && position !== undefined) this.#lanes.set(lane, position);
     this.confirmations = [...confirmations];
     this.#confirmed = new Set(confirmations.map(({ logSequence }) => logSequence));
     this.#raise();
@@ -57,7 +79,61 @@ export class MemoryLog implements MessageLog {
   /** The process is killed: whoever still uses this object gets no answer. The returned log is what the next process finds. */
   crash(): MemoryLog {
     this.#crashed = true;
-    return new MemoryLog(this.#messages, this.confirmations);
+    return new MemoryLog(this.#messages, this.confirmations, {
+      records: new Map(this.#kept.records),
+      skips: new Map(this.#kept.skips),
+      doubt: this.#kept.doubt,
+    });
+  }
+
+  /** Loses messages as damage does: they are no longer there to be read. */
+  damage(logSequence: number): void {
+    const at = this.#messages.findIndex((message) => message.logSequence === logSequence);
+    if (at === -1 || this.#confirmed.has(logSequence)) return;
+    this.#messages.splice(at, 1);
+    const from = Math.min(this.#kept.doubt?.from ?? logSequence, logSequence);
+    if (logSequence < this.startSequence) this.#kept.doubt = { from, below: this.startSequence };
+  }
+
+  get doubtfulFrom(): number | null {
+    const { doubt } = this.#kept;
+    return doubt !== null && this.confirmedSequence < doubt.below ? doubt.from : null;
+  }
+
+  get scattered(): number {
+    return this.confirmations.length;
+  }
+
+  get memory(): DestinationMemory {
+    const { records } = this.#kept;
+    return {
+      get: (name) => records.get(name),
+      names: () => [...records.keys()],
+      nextSequence: this.durableSequence,
+      set: async (name, value) => {
+        await this.#keep();
+        if (value === null) records.delete(name);
+        else records.set(name, value);
+      },
+    };
+  }
+
+  lanePosition(lane: string): LanePosition | null {
+    return this.#lanes.get(lane) ?? null;
+  }
+
+  skipCode(logSequence: number): string | null {
+    return this.#kept.skips.get(logSequence) ?? null;
+  }
+
+  async skip(_lane: string, logSequence: number, code: string): Promise<void> {
+    await this.#keep();
+    this.#kept.skips.set(logSequence, code);
+  }
+
+  async #keep(): Promise<void> {
+    await this.beforeKeep();
+    if (this.#crashed) await new Promise(() => {});
   }
 
   async read(fromSequence: number, bytesMax: number): Promise<ReadResult> {
@@ -94,6 +170,7 @@ export class MemoryLog implements MessageLog {
         if (this.#confirmed.has(confirmation.logSequence)) this.violations.push(`message ${confirmation.logSequence} was confirmed twice`);
         this.#confirmed.add(confirmation.logSequence);
         this.confirmations.push(confirmation);
+        if (confirmation.lane !== null && confirmation.position !== undefined) this.#lanes.set(confirmation.lane, confirmation.position);
       }
       this.#raise();
     } finally {

@@ -1,6 +1,6 @@
 /** A destination that does what a test tells it to, and notes what the flow does to it. */
 import { z } from "zod";
-import type { DestinationConnection, DestinationDriver, OutgoingMessage, SendOutcome } from "../../../driver/destination.ts";
+import type { DestinationDriver, OutgoingMessage, PlainConnection, SendOutcome } from "../../../driver/destination.ts";
 import { SidestreamError, type ErrorCode } from "../../../errors.ts";
 
 /** Answers one send. What it passes to `arrive` has reached the destination, whatever it then answers. */
@@ -72,7 +72,7 @@ export class ScriptedDestination {
     this.#cut = true;
   }
 
-  #connect(): DestinationConnection {
+  #connect(): PlainConnection {
     this.openCount += 1;
     let disposed = false;
     return {

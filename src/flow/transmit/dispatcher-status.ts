@@ -1,0 +1,67 @@
+/** What a dispatcher tells of itself: for the status, the metrics and the log. */
+import type { SidestreamError } from "../../errors.ts";
+import type { TransmitCounters } from "./lane-host.ts";
+import type { Lanes } from "./lanes.ts";
+
+export type DispatcherState =
+  /** Sending, or ready to. */
+  | "up"
+  /** The connection is being opened; nothing has failed for long. */
+  | "connecting"
+  /** The connection can't be opened, or no lane that has messages gets on. */
+  | "down"
+  /** A lane's messages are mostly refused, or the spool's disk fails: sending waits, nothing is lost. */
+  | "paused";
+
+export interface LastError {
+  readonly code: string;
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** A lane, or a topic without lanes, that doesn't get on. */
+export interface BlockedLane {
+  readonly lane: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Blocked lanes that the status names; the rest are counted. */
+export const BLOCKED_NAMED_MAX = 10;
+
+export interface DispatcherStatus extends Readonly<TransmitCounters> {
+  readonly state: DispatcherState;
+  /** Stays after it passed: see its time. */
+  readonly lastError: LastError | null;
+  /** Messages read and not yet confirmed on disk. */
+  readonly inFlight: number;
+  /** Lanes whose head failed and has not gone through since, and topics that have no lanes. */
+  readonly lanesBlocked: number;
+  /** Some of them, and why. */
+  readonly blocked: readonly BlockedLane[];
+  /** How long ago the oldest message was accepted that is read and not yet sent; null when there is none. */
+  readonly oldestUnsentMs: number | null;
+}
+
+/** Told once when the destination goes down or pauses, and once when it is up again. */
+export type StateListener = (state: "up" | "down" | "paused", lastError: LastError | null) => void;
+
+/** Lanes, and topics without lanes, that don't get on. */
+export function blockedLanes(lanes: Lanes): readonly BlockedLane[] {
+  const blocked = lanes.all.flatMap(({ name, blockedBy }) => (blockedBy === null ? [] : [blockedLane(name, blockedBy)]));
+  return [...blocked, ...lanes.unplaced.map(({ topic, error }) => blockedLane(topic, error))];
+}
+
+function blockedLane(lane: string, error: SidestreamError): BlockedLane {
+  return { lane, code: error.code, message: reasonOf(error) };
+}
+
+/** The error's text with that of its cause, which often says more. */
+export function reasonOf(error: Error): string {
+  const cause = error.cause instanceof Error ? error.cause.message : "";
+  // A driver's message often ends in the system's code, with which the cause begins.
+  const code = /^[A-Z]+(?=: )/.exec(cause)?.[0] ?? "";
+  const message = code !== "" && error.message.endsWith(`: ${code}`) ? error.message.slice(0, -code.length - 2) : error.message;
+  return cause === "" ? error.message : `${message}: ${cause}`;
+}

@@ -1,0 +1,236 @@
+/**
+ * The lanes of one destination, and the way of a message to its lane.
+ *
+ * Promise: messages of a lane are handed over in the log's order. A lane that is stuck, or a topic that has no lanes yet,
+ * leaves its messages in the log and delays no other; once it gets on, the reader goes back for them.
+ */
+import { isNumbered, type DestinationPromises, type NumberedConnection } from "../../driver/destination.ts";
+import type { SidestreamError } from "../../errors.ts";
+import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
+import { Behind } from "./behind.ts";
+import type { OpenConnection } from "./connection-keeper.ts";
+import { laneOfKey } from "./lane-of-key.ts";
+import type { LaneHandle, LaneHost } from "./lane-host.ts";
+import { Lane, messageBytes } from "./lane.ts";
+import { Numbering } from "./numbering.ts";
+import { Placements, type RefusedTopic } from "./placements.ts";
+import { Rate } from "./rate.ts";
+import type { Window } from "./window.ts";
+
+/** What became of a message that was read. */
+export type Verdict =
+  /** Its lane has it, or it is dead. */
+  | "taken"
+  /** There is no room now. */
+  | "wait"
+  /** It stays in the log; the reader is told when to go back for it. */
+  | "left";
+
+/** Done messages above the low-water mark are kept as ranges, written with each cursor: beyond so many, reading waits. */
+export const SCATTERED_MAX = 16_384;
+
+/** What the lanes need of their dispatcher. */
+export interface LanesHost extends LaneHost {
+  readonly log: MessageLog;
+  readonly window: Window;
+  /** It never had a lane. */
+  unplaceable(message: SpooledMessage, error: SidestreamError): void;
+  /** An earlier process set it aside already, for this code. */
+  skipped(lane: LaneHandle, message: SpooledMessage, code: string): void;
+  /** The reader may go on, or go back. */
+  wake(): void;
+}
+
+export interface LanesSettings {
+  readonly promises: DestinationPromises;
+  readonly inFlightMax: number;
+  /** Messages per second at most; null for no bound. */
+  readonly maxRate: number | null;
+}
+
+export class Lanes {
+  readonly behind = new Behind();
+  readonly #host: LanesHost;
+  readonly #settings: LanesSettings;
+  readonly #laneMessagesMax: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #placements: Placements;
+  readonly #rate: Rate;
+  #cancelRate: (() => void) | null = null;
+
+  constructor(settings: LanesSettings, host: LanesHost) {
+    const { promises, inFlightMax, maxRate } = settings;
+    this.#settings = settings;
+    this.#host = {
+      ...host,
+      stepAside: (lane, first, others) => {
+        this.#leave(lane, others);
+        host.stepAside(lane, first, others);
+      },
+      returned: (lane) => this.#revived(laneGroup(lane.name)),
+    };
+    const isSingle = !promises.deduplicates && promises.lanes <= 1;
+    // A lane that is slow may fill half of the window, no more, so that the others go on.
+    this.#laneMessagesMax = isSingle ? inFlightMax : Math.max(1, Math.floor(inFlightMax / 2));
+    this.#rate = new Rate(host.clock, maxRate ?? Infinity);
+    this.#placements = new Placements({
+      clock: host.clock,
+      random: host.random,
+      connection: () => numbered(host.connection()),
+      placed: (topic) => {
+        this.#revived(topicGroup(topic));
+        host.wake();
+      },
+      failed: (error) => {
+        host.failed(error);
+        host.progressed();
+      },
+    });
+  }
+
+  get all(): readonly Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  /** Topics that have no lanes, and why. */
+  get unplaced(): readonly RefusedTopic[] {
+    return this.#placements.refused;
+  }
+
+  pump(): void {
+    for (const lane of this.#lanes.values()) lane.pump();
+  }
+
+  connected(): void {
+    this.#placements.connected();
+    this.pump();
+  }
+
+  stop(): void {
+    this.#cancelRate?.();
+    this.#placements.stop();
+    for (const lane of this.#lanes.values()) lane.stop();
+  }
+
+  /** Takes a message that is read for the first time. */
+  admit(message: SpooledMessage): Verdict {
+    const { topic, logSequence, acceptedMs } = message;
+    if (this.behind.size > 0) {
+      if (this.#host.log.scattered >= SCATTERED_MAX) return "wait";
+      if (this.behind.has(topicGroup(topic))) return "left";
+    }
+    const lane = this.#place(message, this.behind.size === 0);
+    if (lane === "left") this.behind.leave(topicGroup(topic), logSequence, acceptedMs);
+    if (!(lane instanceof Lane)) return lane;
+    return this.behind.has(laneGroup(lane.name)) ? "left" : this.#hand(lane, message);
+  }
+
+  /** Takes a message that was passed before, if the reader went back for it. */
+  admitLeft(message: SpooledMessage): Verdict {
+    const { topic, logSequence, acceptedMs } = message;
+    const topicName = topicGroup(topic);
+    const dueByTopic = this.behind.isDue(topicName, logSequence);
+    const topicBehind = this.behind.get(topicName);
+    if (!dueByTopic && topicBehind?.revived === false) {
+      // Its lane can't be told now. Below where the topic was left it may be due by its lane: nothing may pass it.
+      return logSequence < topicBehind.fromSequence ? "wait" : "left";
+    }
+    const lane = this.#place(message, false);
+    if (lane === "wait") return "wait";
+    if (lane === "left" && dueByTopic) this.behind.leave(topicName, logSequence, acceptedMs);
+    if (lane === "left") return "left";
+    const verdict = lane === "taken" ? lane : this.#handLeft(lane, message, dueByTopic);
+    if (dueByTopic && verdict !== "wait") this.behind.passed(topicName, logSequence, acceptedMs);
+    return verdict;
+  }
+
+  #handLeft(lane: Lane, message: SpooledMessage, dueByTopic: boolean): Verdict {
+    const group = laneGroup(lane.name);
+    const dueByLane = this.behind.isDue(group, message.logSequence);
+    // Neither: it was handed over before. By the topic alone, behind an earlier one of its lane: it stays with the lane.
+    const left = this.behind.get(group);
+    if (!dueByLane && (!dueByTopic || (left !== undefined && left.fromSequence <= message.logSequence))) return "left";
+    const verdict = this.#hand(lane, message);
+    if (dueByLane && verdict === "taken") this.behind.passed(group, message.logSequence, message.acceptedMs);
+    return verdict;
+  }
+
+  #place(message: SpooledMessage, mayWait: boolean): Lane | Verdict {
+    const opened = this.#host.connection();
+    if (!this.#settings.promises.deduplicates) return this.#lane(String(laneOfKey(message.key, this.#settings.promises.lanes)));
+    const connection = numbered(opened);
+    if (connection === null) return "wait";
+    const place = this.#placements.place(connection, message);
+    if (place.kind === "lane") return this.#lane(place.name);
+    if (place.kind === "soon" && mayWait) return "wait";
+    if (place.kind !== "dead") return "left";
+    const bytes = messageBytes(message);
+    if (!this.#host.window.hasRoom(bytes)) return "wait";
+    this.#host.window.take(message.logSequence, bytes);
+    this.#host.unplaceable(message, place.error);
+    return "taken";
+  }
+
+  #hand(lane: Lane, message: SpooledMessage): Verdict {
+    const { window, log } = this.#host;
+    const code = lane.position === null ? null : log.skipCode(message.logSequence);
+    const bytes = messageBytes(message);
+    if (code !== null && window.hasRoom(bytes)) {
+      window.take(message.logSequence, bytes);
+      this.#host.skipped(lane, message, code);
+      return "taken";
+    }
+    if (code === null && lane.isAside && !lane.wantsOne) {
+      this.#leave(lane, [message]);
+      return "left";
+    }
+    if (code !== null || lane.messageCount >= this.#laneMessagesMax || !window.hasRoom(bytes) || !this.#isDue()) return "wait";
+    window.take(message.logSequence, bytes);
+    lane.push(message);
+    lane.pump();
+    return "taken";
+  }
+
+  #lane(name: string): Lane {
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      const { log } = this.#host;
+      const numbering = this.#settings.promises.deduplicates ? new Numbering(log, log.lanePosition(name)) : null;
+      this.#lanes.set(name, (lane = new Lane(name, this.#host, numbering)));
+    }
+    return lane;
+  }
+
+  /** By the rate. */
+  #isDue(): boolean {
+    if (this.#cancelRate !== null) return false;
+    const waitMs = this.#rate.take();
+    if (waitMs === 0) return true;
+    this.#cancelRate = this.#host.clock.after(waitMs, () => {
+      this.#cancelRate = null;
+      this.#host.wake();
+    });
+    return false;
+  }
+
+  #leave(lane: LaneHandle, messages: readonly SpooledMessage[]): void {
+    const [first] = messages;
+    if (first !== undefined) this.behind.leave(laneGroup(lane.name), first.logSequence, first.acceptedMs);
+  }
+
+  #revived(group: string): void {
+    if (this.behind.revive(group)) this.#host.wake();
+  }
+}
+
+function laneGroup(lane: string): string {
+  return `lane ${lane}`;
+}
+
+function topicGroup(topic: string): string {
+  return `topic ${topic}`;
+}
+
+function numbered(opened: OpenConnection | null): NumberedConnection | null {
+  return opened !== null && isNumbered(opened.connection) ? opened.connection : null;
+}

@@ -1,0 +1,109 @@
+/**
+ * Sends a lane whose messages are numbered: asks what the destination has before the first send, and after each that
+ * left something in doubt; what it has is not sent again.
+ */
+import { isNumbered, type LanePosition, type NumberedConnection } from "../../driver/destination.ts";
+import { isSidestreamError, SidestreamError } from "../../errors.ts";
+import type { SpooledMessage } from "../spool/spooled.ts";
+import type { OpenConnection } from "./connection-keeper.ts";
+import { outgoing, type CallDriver, type Delivered, type LaneSender, type Prepared } from "./lane-sender.ts";
+import type { Numbering } from "./numbering.ts";
+import { callError, numberedResult, recoveryResult, type SendResult } from "./sending.ts";
+
+const READY: Prepared = { delivered: [], failure: null };
+
+export class NumberedSender implements LaneSender {
+  readonly #lane: string;
+  readonly #numbering: Numbering;
+  readonly #call: CallDriver;
+  readonly #notice: (text: string) => void;
+
+  constructor(lane: string, numbering: Numbering, call: CallDriver, notice: (text: string) => void) {
+    this.#lane = lane;
+    this.#numbering = numbering;
+    this.#call = call;
+    this.#notice = notice;
+  }
+
+  get position(): LanePosition {
+    return this.#numbering.last;
+  }
+
+  prepare(opened: OpenConnection, queue: readonly SpooledMessage[]): Promise<Prepared> | null {
+    const [head] = queue;
+    if (!this.#numbering.inDoubt && (head === undefined || this.#numbering.next(head) === "send")) return null;
+    return this.#prepare(opened, queue);
+  }
+
+  async send(opened: OpenConnection, batch: readonly SpooledMessage[]): Promise<SendResult> {
+    const connection = opened.connection as NumberedConnection;
+    this.#numbering.attempt(batch.at(-1)?.logSequence ?? 0);
+    const numbered = { lane: this.#lane, firstNumber: this.#numbering.last.number, messages: batch.map(outgoing) };
+    return numberedResult(await this.#call(opened, (signal) => connection.send(numbered, signal)), batch.length);
+  }
+
+  delivered(messages: readonly SpooledMessage[], position: string | null): readonly Delivered[] {
+    const last = messages.length - 1;
+    // What the destination gave is the last one's place.
+    return messages.map((message, at) => ({ message, position: this.#numbering.delivered(at === last ? position : null) }));
+  }
+
+  doubt(): void {
+    this.#numbering.inDoubt = true;
+  }
+
+  async #prepare(opened: OpenConnection, queue: readonly SpooledMessage[]): Promise<Prepared> {
+    const { connection } = opened;
+    if (!isNumbered(connection)) {
+      const text = "the driver promises to refuse repeats, but its connection takes no numbers";
+      return { delivered: [], failure: new SidestreamError("SST_DESTINATION_UNSUPPORTED", text) };
+    }
+    if (this.#numbering.inDoubt) {
+      const failure = await this.#recover(opened, connection);
+      if (failure !== null) return { delivered: [], failure };
+    }
+    const delivered: Delivered[] = [];
+    for (const message of queue) {
+      const step = this.#numbering.next(message);
+      if (step === "send") break;
+      if (step === "delivered") delivered.push({ message, position: this.#numbering.delivered(null) });
+      else return { delivered, failure: step === "renumber" ? await this.#damaged(opened, connection) : this.#foreign() };
+    }
+    return delivered.length === 0 ? READY : { delivered, failure: null };
+  }
+
+  async #recover(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
+    const { last } = this.#numbering;
+    const recovery = recoveryResult(await this.#call(opened, (signal) => connection.recover(this.#lane, last, signal)));
+    if (isSidestreamError(recovery)) return recovery;
+    const known = this.#numbering.recovered(recovery);
+    if (known === "forgotten" && last.number > 0)
+      this.#notice(`the destination no longer knows what it has of lane ${this.#lane}: what was in doubt may arrive twice`);
+    if (known !== "lost") return null;
+    const lost = last.number - (recovery.number ?? 0);
+    this.#notice(`the destination lost ${lost} messages of lane ${this.#lane} that it had acknowledged; new ones go on`);
+    return this.#renumber(opened, connection);
+  }
+
+  #damaged(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
+    this.#notice(`the log is damaged where lane ${this.#lane} was being sent: messages of it may arrive twice`);
+    return this.#renumber(opened, connection);
+  }
+
+  #foreign(): SidestreamError {
+    this.#numbering.inDoubt = true;
+    const text = `the destination has messages of lane ${this.#lane} that this spool never sent: one of them is not what it was`;
+    return new SidestreamError("SST_IDENTITY_CHANGED", text);
+  }
+
+  async #renumber(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
+    const { number } = this.#numbering.last;
+    const ending = await this.#call(opened, (signal) => connection.renumber(this.#lane, number, signal));
+    if (ending.kind === "value") {
+      this.#numbering.renumbered();
+      return null;
+    }
+    this.#numbering.inDoubt = true;
+    return callError(ending, "the driver could not number a lane anew");
+  }
+}

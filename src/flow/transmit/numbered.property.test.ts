@@ -1,0 +1,176 @@
+/**
+ * Numbered lanes under random misfortune: answers that are lost, requests that come late, kills, damage, a destination
+ * that forgets. fast-check prints seed and path of a failure, and shrinks it.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { SidestreamError } from "../../errors.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { MemoryDeadLetters, MemoryLog, spooled } from "./testing/memory-log.ts";
+import { NumberedDestination, type Fault } from "./testing/numbered-destination.ts";
+import { VirtualClock } from "./testing/virtual-clock.ts";
+
+interface Misfortune {
+  readonly keys: readonly number[];
+  readonly topics: number;
+  readonly inFlightMax: number;
+  readonly faults: readonly Fault[];
+  readonly questionFailures: readonly boolean[];
+  readonly confirmFailures: readonly boolean[];
+  readonly keepFailures: readonly boolean[];
+  /** Every so many messages one is refused; 0 for none. */
+  readonly refusedEvery: number;
+  /** The process is killed after so many milliseconds each. */
+  readonly killsMs: readonly number[];
+  /** Messages appended while it runs. */
+  readonly laterCount: number;
+  /** Questions for a topic's lanes that fail at first. */
+  readonly topicFailures: number;
+  /** A lane that fails for so long. */
+  readonly stuck: { readonly lane: string; readonly ms: number } | null;
+  /** Damaged at the first kill, by index; the numbers are lost with it. */
+  readonly damaged: number | null;
+}
+
+const KEPT_FAULTS: readonly Fault[] = ["none", "lost-before", "lost-after", "late", "hang", "busy", "unreachable", "split"];
+
+function misfortune(faults: readonly Fault[], mayDamage: boolean): fc.Arbitrary<Misfortune> {
+  return fc.record({
+    keys: fc.array(fc.nat({ max: 6 }), { minLength: 1, maxLength: 120 }),
+    topics: fc.integer({ min: 1, max: 3 }),
+    inFlightMax: fc.integer({ min: 1, max: 30 }),
+    faults: fc.array(fc.constantFrom(...faults), { maxLength: 40 }),
+    questionFailures: fc.array(fc.boolean(), { maxLength: 10 }),
+    confirmFailures: fc.array(fc.boolean(), { maxLength: 10 }),
+    keepFailures: fc.array(fc.boolean(), { maxLength: 10 }),
+    refusedEvery: fc.constantFrom(0, 0, 3, 7),
+    killsMs: fc.array(fc.constantFrom(0, 60, 500, 5_000, 60_000), { maxLength: 4 }),
+    laterCount: fc.nat({ max: 20 }),
+    topicFailures: fc.constantFrom(0, 0, 1, 4, 12),
+    stuck: fc.option(fc.record({ lane: fc.constantFrom("topic0/0", "topic0/1", "topic1/0"), ms: fc.constantFrom(300, 3_000, 100_000) })),
+    damaged: mayDamage ? fc.nat({ max: 119 }) : fc.constant(null),
+  });
+}
+
+function failing(failures: boolean[]): () => Promise<void> {
+  return async () => {
+    if (failures.shift() === true) throw new SidestreamError("SST_SPOOL_IO", "scripted");
+  };
+}
+
+interface Outcome {
+  readonly log: MemoryLog;
+  readonly destination: NumberedDestination;
+  readonly deadLetters: MemoryDeadLetters;
+  readonly damaged: number | null;
+}
+
+async function live(given: Misfortune): Promise<Outcome> {
+  const clock = new VirtualClock();
+  const message = (at: number) => ({
+    ...spooled(at * 2 + 1, `key${given.keys[at % given.keys.length]}`),
+    topic: `topic${at % given.topics}`,
+  });
+  const count = given.keys.length + given.laterCount;
+  let log = new MemoryLog(given.keys.map((_, at) => message(at)));
+  const deadLetters = new MemoryDeadLetters();
+  const destination = new NumberedDestination(clock);
+  destination.faults.push(...given.faults);
+  destination.questionFailures.push(...given.questionFailures);
+  destination.isRefused = ({ sequence }) => given.refusedEvery > 0 && (sequence - 1) % (2 * given.refusedEvery) === 0;
+  const startedMs = clock.nowMs();
+  let topicFailures = given.topicFailures;
+  destination.topicError = () => (topicFailures-- > 0 ? new SidestreamError("SST_TOPIC_MISSING", "scripted") : null);
+  const { stuck } = given;
+  destination.laneError = (lane) => (stuck?.lane === lane && clock.nowMs() < startedMs + stuck.ms ? "SST_LANE_UNAVAILABLE" : null);
+  const beforeConfirm = failing([...given.confirmFailures]);
+  const beforeKeep = failing([...given.keepFailures]);
+  const violations: string[] = [];
+  let damaged: number | null = null;
+
+  const begin = (): Dispatcher => {
+    log.beforeConfirm = beforeConfirm;
+    log.beforeKeep = beforeKeep;
+    const parts = { log, deadLetters, driver: destination.driver, options: {}, inFlightMax: given.inFlightMax, clock, random: () => 0.5 };
+    const dispatcher = new Dispatcher(parts);
+    dispatcher.start();
+    return dispatcher;
+  };
+  begin();
+  for (let at = given.keys.length; at < count; at += 1) log.append(message(at));
+  for (const [at, killMs] of given.killsMs.entries()) {
+    await clock.advance(killMs);
+    violations.push(...log.violations);
+    destination.cut();
+    log = log.crash();
+    if (at === 0 && given.damaged !== null) {
+      damaged = given.damaged * 2 + 1;
+      log.damage(damaged);
+    }
+    begin();
+  }
+  await clock.until(() => log.unconfirmedCount === 0);
+  await clock.advance(200_000);
+  assert.deepEqual([...violations, ...log.violations, ...destination.violations], []);
+  return { log, destination, deadLetters, damaged };
+}
+
+function assertNothingLost({ log, destination, deadLetters }: Outcome): void {
+  const arrived = new Set(destination.arrived.map(({ sequence }) => sequence));
+  const dead = new Set(deadLetters.letters.map(({ message }) => message.logSequence));
+  for (const { logSequence, outcome } of log.confirmations)
+    assert((outcome === "delivered" ? arrived : dead).has(logSequence), `${logSequence} was confirmed as ${outcome}, and is not`);
+}
+
+function assertOrder({ destination }: Outcome): void {
+  const seen = new Map<string, number[]>();
+  for (const { topic, key, sequence } of destination.arrived) {
+    const lane = `${topic} ${key}`;
+    const sequences = seen.get(lane) ?? [];
+    if (!sequences.includes(sequence)) sequences.push(sequence);
+    seen.set(lane, sequences);
+  }
+  for (const [lane, sequences] of seen)
+    assert.deepEqual(
+      sequences,
+      sequences.toSorted((a, b) => a - b),
+      `${lane} arrived out of order`,
+    );
+}
+
+test("as long as the destination knows its numbers, each message arrives once and in order, whatever is lost, late or killed", async () => {
+  await fc.assert(
+    fc.asyncProperty(misfortune(KEPT_FAULTS, false), async (given) => {
+      const outcome = await live(given);
+      assertNothingLost(outcome);
+      assertOrder(outcome);
+      const sequences = outcome.destination.arrived.map(({ sequence }) => sequence);
+      assert.equal(new Set(sequences).size, sequences.length, "a message arrived twice");
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("a destination that forgets its numbers gets nothing less, and in order", async () => {
+  const faults: readonly Fault[] = ["none", "lost-before", "lost-after", "busy", "unreachable", "split", "forget"];
+  await fc.assert(
+    fc.asyncProperty(misfortune(faults, false), async (given) => {
+      const outcome = await live(given);
+      assertNothingLost(outcome);
+      assertOrder(outcome);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("damage to the log where it was being sent loses nothing but what it hit", async () => {
+  await fc.assert(
+    fc.asyncProperty(misfortune(KEPT_FAULTS, true), async (given) => {
+      const outcome = await live(given);
+      assertNothingLost(outcome);
+      assertOrder(outcome);
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,80 @@
+/**
+ * The numbers of one lane at a destination that refuses what it already has.
+ *
+ * Promise: a message's number follows from the log alone: where the lane stands by the cursor, and the log's order, less
+ * what was skipped. A message counts as delivered without being sent only if an earlier send can have brought it there.
+ */
+import type { LanePosition, LaneRecovery } from "../../driver/destination.ts";
+import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
+
+/** What to do with the lane's next message. */
+export type Step =
+  | "send"
+  /** The destination has it. */
+  | "delivered"
+  /** The destination has it by its numbers, but the log is damaged there: its numbers must begin anew. */
+  | "renumber"
+  /** The destination has numbers that this log never sent: it isn't the one it was, or the log isn't. */
+  | "foreign";
+
+export class Numbering {
+  readonly #log: Pick<MessageLog, "startSequence" | "doubtfulFrom">;
+  /** Of the next message to be acknowledged. */
+  #number: number;
+  #position: string | null;
+  /** What the destination has and nobody confirmed yet: numbers below it, up to a position. */
+  #had: LanePosition = { number: 0, position: null };
+  /** The destination must be asked before the next send. */
+  inDoubt = true;
+  /** A message that was handed to a send of this process, or one before it. */
+  #attemptedSequence = -1;
+
+  constructor(log: Pick<MessageLog, "startSequence" | "doubtfulFrom">, last: LanePosition | null) {
+    this.#log = log;
+    this.#number = last?.number ?? 0;
+    this.#position = last?.position ?? null;
+  }
+
+  get last(): LanePosition {
+    return { number: this.#number, position: this.#position };
+  }
+
+  /** A message is handed to a send: from now on the destination may have it. */
+  attempt(logSequence: number): void {
+    this.#attemptedSequence = Math.max(this.#attemptedSequence, logSequence);
+  }
+
+  /** The destination answered. */
+  recovered({ number, position }: LaneRecovery): "known" | "forgotten" | "lost" {
+    if (number === null) {
+      this.inDoubt = false;
+      return "forgotten";
+    }
+    if (number < this.#number) return "lost";
+    this.inDoubt = false;
+    this.#had = { number, position };
+    if (number === this.#number) this.#position = position ?? this.#position;
+    return "known";
+  }
+
+  /** The destination begins anew with the next message's number. */
+  renumbered(): void {
+    this.inDoubt = false;
+    this.#had = { number: 0, position: null };
+  }
+
+  next(message: SpooledMessage): Step {
+    if (this.#had.number <= this.#number) return "send";
+    const { doubtfulFrom, startSequence } = this.#log;
+    if (doubtfulFrom !== null && message.logSequence >= doubtfulFrom) return "renumber";
+    return message.logSequence < startSequence || message.logSequence <= this.#attemptedSequence ? "delivered" : "foreign";
+  }
+
+  /** One more message is at the destination. @returns Where the lane stands with it. */
+  delivered(position: string | null): LanePosition {
+    this.#number += 1;
+    if (this.#number === this.#had.number) this.#position = this.#had.position ?? this.#position;
+    if (position !== null) this.#position = position;
+    return this.last;
+  }
+}
