@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Prints the messages of a spool folder, one JSON object a line. Written from docs/spool-format.md alone.
 
-usage: spool-decoder.py FOLDER        a log's folder: data/spool/DESTINATION or data/dead/DESTINATION
+usage: spool-decoder.py FOLDER          a log's folder: data/spool/DESTINATION or data/dead/DESTINATION
+       spool-decoder.py --kept FOLDER   the control records in force and the lanes instead, as one JSON object
 
 Reads only. What can't be read is told on standard error; exit status 1 then. Needs Python 3.11, no packages.
 """
@@ -20,7 +21,9 @@ BATCH_HEADER = struct.Struct("<4sIIIQQdII")
 FRAME_HEADER = struct.Struct("<IBB2xQII")
 TRAILER = struct.Struct("<8sdd4xI")
 PAYLOAD_BYTES_MAX = 256 * 1024 * 1024
-MESSAGE, STATE, DEAD, SUMMARY = 1, 2, 5, 6
+MESSAGE, STATE, CONTROL, DEAD, SUMMARY = 1, 2, 3, 5, 6
+# Required flags that this program knows: the segment may hold control records.
+FLAGS_KNOWN = 0x0001_0000
 
 
 class Complaints:
@@ -54,7 +57,7 @@ class Segment:
             version, data_offset = struct.unpack_from("<II", copy, 8)
             number, base = struct.unpack_from("<QQ", copy, 32)
             salt, flags = struct.unpack_from("<II", copy, 48)
-            if version != 1 or data_offset != DATA_OFFSET or flags >> 16:
+            if version != 1 or data_offset != DATA_OFFSET or flags & 0xFFFF_0000 & ~FLAGS_KNOWN:
                 raise SystemExit(f"{self.path}: format {version}, flags {flags:x}: not for this program")
             kind, name_bytes = copy[72], copy[73]
             return {
@@ -199,6 +202,19 @@ def is_done(cursor, number):
     return number < cursor["lowWater"] or any(start <= number < end for start, end in cursor["ranges"])
 
 
+def in_force(records, cursor):
+    """The control records that count, oldest first: the last about each name and each message that isn't done."""
+    kept = {}
+    for index, record in enumerate(records):
+        kind = record.get("kind")
+        key = {"record": ("record", record.get("name")), "skip": ("skip", record.get("logSequence"))}.get(kind, ("unknown", index))
+        kept.pop(key, None)
+        is_over = kind == "record" and record["value"] is None or kind == "skip" and is_done(cursor, record["logSequence"])
+        if not is_over:
+            kept[key] = record
+    return list(kept.values())
+
+
 def tell_holes(segment, is_last, durable, end, bound, complaints):
     """Tells what is missing; returns the number from which on nothing counts."""
     for hole in segment.holes:
@@ -230,7 +246,7 @@ def check_summary(segment, frames, complaints):
         complaints.tell(f"{segment.path}: the summary counts {told}, the segment holds {counts}")
 
 
-def main(folder):
+def main(folder, kept):
     complaints = Complaints()
     names = sorted(name for name in os.listdir(folder) if re.fullmatch(r"\d{16}\.segment", name))
     segments = []
@@ -243,6 +259,7 @@ def main(folder):
     if len({segment.header["logId"] for segment in segments}) > 1:
         complaints.tell(f"{folder}: segments of more than one log")
     cursor = cursor_of(folder)
+    records = []
     for index, segment in enumerate(segments):
         bound = min((later.header["base"] for later in segments[index + 1 :]), default=float("inf"))
         durable, end = segment.scan()
@@ -250,16 +267,24 @@ def main(folder):
         frames = [frame for frame in segment.frames if frame[1] < bound]
         check_summary(segment, frames, complaints)
         for kind, number, payload in frames:
-            if kind not in (MESSAGE, DEAD):
+            if kind == STATE:
+                records = json.loads(payload)["control"]
+            elif kind == CONTROL:
+                records.append(json.loads(payload))
+            if kept or kind not in (MESSAGE, DEAD):
                 continue
             message = message_of(payload) if kind == MESSAGE else dead_letter_of(payload)
             done = is_done(cursor, number) if kind == MESSAGE else None
             print(json.dumps({"number": number, "logId": segment.header["logId"], "done": done, **message}, ensure_ascii=False))
+    if kept:
+        lanes = cursor["lanes"] if cursor is not None else {}
+        print(json.dumps({"control": in_force(records, cursor), "lanes": lanes}, ensure_ascii=False))
     return 1 if complaints.count else 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--kept"]
+    if len(arguments) != 1:
         raise SystemExit(__doc__)
     sys.stdout.reconfigure(encoding="utf-8")
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(arguments[0], "--kept" in sys.argv))

@@ -51,9 +51,27 @@ interface Answer {
   readonly told: string;
 }
 
-function decode(folder: string): Answer {
-  const { status, stdout, stderr, error } = spawnSync("python3", [DECODER, folder], { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
+interface Kept {
+  readonly control: readonly unknown[];
+  readonly lanes: Readonly<Record<string, readonly unknown[]>>;
+}
+
+function run(...words: readonly string[]): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+  const { error, ...ended } = spawnSync("python3", [DECODER, ...words], { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
   equal(error, undefined);
+  return ended;
+}
+
+/** Control records in force, and the lanes of the cursor. */
+function decodeKept(folder: string): Kept {
+  const { status, stdout, stderr } = run("--kept", folder);
+  equal(stderr, "");
+  equal(status, 0);
+  return JSON.parse(stdout) as Kept;
+}
+
+function decode(folder: string): Answer {
+  const { status, stdout, stderr } = run(folder);
   const lines = stdout.split("\n").slice(0, -1);
   return { status, messages: lines.map((line) => JSON.parse(line) as Decoded), told: stderr };
 }
@@ -74,8 +92,8 @@ function temporary(t: TestContext): string {
   return folder;
 }
 
-async function open(folder: string, findings: SpoolFinding[] = []): Promise<DestinationLog> {
-  const settings = { disk, folder, destination: "out", bytesMax: 16 * 1024 * 1024, topicsMax: 100, segmentBytesMax: 24 * 1024 };
+async function open(folder: string, findings: SpoolFinding[] = [], numbered = false): Promise<DestinationLog> {
+  const settings = { disk, folder, destination: "out", bytesMax: 16 * 1024 * 1024, topicsMax: 100, segmentBytesMax: 24 * 1024, numbered };
   return DestinationLog.open({ ...settings, onFinding: (finding) => findings.push(finding) });
 }
 
@@ -205,6 +223,59 @@ test("decoder and log agree on what is left of a damaged log", { skip: withoutPy
   }
 });
 
+test(
+  "decoder and log agree on control records and on where lanes stand, before and after segments went",
+  { skip: withoutPython },
+  async (t) => {
+    const folder = temporary(t);
+    const log = await open(folder, [], true);
+    await log.memory.set("größe", { epoch: 1, topics: ["темы"] });
+    for (let round = 0; round < 8; round++) {
+      for (const each of KINDS) log.append({ ...each, eventId: `${each.eventId} ${round}` }, true);
+      await log.memory.set(`round ${round}`, { round });
+      await log.memory.set(`forgotten ${round}`, round);
+    }
+    await log.memory.set("größe", { epoch: 2, topics: [] });
+    for (let round = 1; round < 8; round++) await log.memory.set(`forgotten ${round}`, null);
+    const all = await readAll(log);
+    for (const each of all.slice(2, 6)) await log.skip("темы:0", each.logSequence, "SST_DESTINATION_REFUSED");
+    const confirm = async (messages: readonly SpooledMessage[], from: number): Promise<void> =>
+      log.confirm(
+        messages.map((each, index) => ({
+          ...delivered(each),
+          lane: `темы:${index % 2}`,
+          position: { number: from + Math.floor(index / 2) + 1, position: index % 2 === 0 ? null : `offset ${from + index}` },
+        })),
+      );
+    const names = (kept: Kept) => kept.control.flatMap((record) => Object(record).name ?? []);
+    await confirm(all.slice(0, 4), 0);
+    const early = decodeKept(folder);
+    deepEqual(early.control, log.state().control);
+    deepEqual(names(early), log.memory.names());
+    deepEqual(
+      early.control.flatMap((record) => Object(record).logSequence ?? []),
+      all.slice(4, 6).map(({ logSequence }) => logSequence),
+    );
+    const before = segments(folder).length;
+    await confirm(all.slice(4, -6), 2);
+    ok(segments(folder).length < before);
+    const late = decodeKept(folder);
+    deepEqual(late.control, log.state().control);
+    deepEqual(names(late), ["round 0", "forgotten 0", ...[1, 2, 3, 4, 5, 6, 7].map((round) => `round ${round}`), "größe"]);
+    for (const lane of ["темы:0", "темы:1"]) {
+      const [, , number, position] = late.lanes[lane] ?? [];
+      deepEqual({ number, position }, log.lanePosition(lane));
+    }
+    deepEqual(
+      decode(folder)
+        .messages.filter(({ done }) => done === false)
+        .map(({ eventId }) => eventId),
+      all.slice(-6).map(({ eventId }) => eventId),
+    );
+    await log.close();
+  },
+);
+
 test("every finding of fsck has its row in section 9, and no row is without its finding", () => {
   const root = join(import.meta.dirname, "..");
   const kinds = /export type FindingKind =([^;]*);/u.exec(readFileSync(join(root, "src/flow/spool/findings.ts"), "utf8"))?.[1] ?? "";
@@ -290,6 +361,25 @@ for (const release of releases) {
     await log.confirm((await readAll(log)).map(delivered));
     await spool.close();
     deepEqual((await inspectSpool(disk, data, true, () => undefined)).flatMap(({ findings }) => findings).filter(isProblem), []);
+  });
+
+  test(`the spool of ${release} takes control records in a segment of its own`, async (t) => {
+    const data = join(temporary(t), "data");
+    cpSync(join(DATA, release, "data"), data, { recursive: true });
+    const folder = join(data, "spool", FIXTURE_DESTINATION);
+    const before = segments(folder).map((path) => readFileSync(path));
+    const log = await open(folder, [], true);
+    equal(log.doubtfulFrom, null);
+    equal(log.lanePosition("0"), null);
+    await log.memory.set("cluster", release);
+    await log.close();
+    const after = segments(folder).map((path) => readFileSync(path));
+    deepEqual(after.slice(0, -1), before);
+    equal(after.at(-1)?.readUInt32LE(52), 0x0001_0000);
+    const again = await open(folder, [], true);
+    equal(again.memory.get("cluster"), release);
+    equal((await readAll(again)).length, expected.waiting.length);
+    await again.close();
   });
 
   test(`the decoder reads the spool of ${release}`, { skip: withoutPython }, () => {

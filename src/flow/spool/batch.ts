@@ -39,6 +39,8 @@ export class Batch {
   readonly tags: FrameTag[] = [];
   /** Somebody waits for it: it is written as soon as the disk is free. */
   wanted = false;
+  /** It holds a message that nobody flushed yet. */
+  isUnheard = false;
   bytes = BATCH_HEADER_BYTES;
   frameCount = 0;
   readonly #tagBytes: number[] = [];

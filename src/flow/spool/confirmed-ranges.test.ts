@@ -35,6 +35,7 @@ test("ranges know the same numbers as a set of them, whatever is marked in whate
       );
       equal(ranges.end, Math.max(ranges.lowWater, Math.max(0, ...model) + 1));
       equal(ranges.countMissing(from, from + length), all.filter((at) => at >= from && at < from + length && !model.has(at)).length);
+      equal(ranges.firstMissing(from, from + length), all.find((at) => at >= from && at < from + length && !model.has(at)) ?? null);
       for (const [index, [start, end]] of ranges.above().entries()) {
         ok(start < end && start > (ranges.above()[index - 1]?.[1] ?? ranges.lowWater), "ranges are sorted and don't touch");
       }

@@ -44,6 +44,14 @@ export class ConfirmedRanges {
     return missing;
   }
 
+  /** The lowest number from one (inclusive) to another (exclusive) that is not done; null when all are. */
+  firstMissing(from: number, to: number): number | null {
+    const start = Math.max(from, this.#lowWater);
+    const range = this.#ranges[this.#firstEndingAfter(start)];
+    const first = range !== undefined && range[0] <= start ? range[1] : start;
+    return first < to ? first : null;
+  }
+
   /** Marks one number; false when it was marked before. */
   add(sequence: number): boolean {
     if (this.has(sequence)) return false;

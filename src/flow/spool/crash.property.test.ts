@@ -8,52 +8,23 @@ import { isSidestreamError } from "../../errors.ts";
 import { DestinationLog } from "./destination-log.ts";
 import { isProblem, type SpoolFinding } from "./findings.ts";
 import { inspectSpool } from "./inspect.ts";
-import type { SpooledMessage } from "./spooled.ts";
+import type { Confirmation, SpooledMessage } from "./spooled.ts";
+import { ControlModel } from "./testing/control-model.ts";
 import { delivered, FailingDisk, message, readAll } from "./testing/fixtures.ts";
+import { step, type Sent, type Step } from "./testing/history-steps.ts";
 import { MemoryDisk, seededRandom, type Random } from "./testing/memory-disk.ts";
 
 const FOLDER = "/data/spool/out";
 const MIB = 1024 * 1024;
 
-/** What became of a message, as far as its source was told. */
-type Fate = "waiting" | "kept" | "refused" | "unsure";
-
-interface Sent {
-  readonly id: string;
-  readonly topic: string;
-  readonly tenant: string;
-  fate: Fate;
-  /** Confirmed, and the cursor that says so is on disk. */
-  done: "no" | "unsure" | "yes";
-  number: number | null;
-}
-
-const step = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant("append" as const),
-      topic: fc.integer({ min: 0, max: 2 }),
-      tenant: fc.integer({ min: 0, max: 1 }),
-      large: fc.boolean(),
-      acknowledging: fc.boolean(),
-    }),
-  },
-  { weight: 5, arbitrary: fc.constant({ kind: "flush" as const }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("confirm" as const), count: fc.integer({ min: 1, max: 6 }), pick: fc.nat(1000) }) },
-  { weight: 1, arbitrary: fc.constant({ kind: "reopen" as const }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("crash" as const), power: fc.boolean(), after: fc.nat(14) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("full" as const), share: fc.constantFrom(0, 0.3, 0.6, 0.95) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("syncFails" as const), power: fc.boolean() }) },
-);
 const OUTCOMES = ["delivered", "dead", "dropped"] as const;
-type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 class History {
   readonly #disk: MemoryDisk;
   readonly #failing: FailingDisk;
   readonly #random: Random;
   readonly #sent: Sent[] = [];
+  readonly #control = new ControlModel();
   #log!: DestinationLog;
   #count = 0;
 
@@ -81,6 +52,8 @@ class History {
       return this.#append(`topic-${each.topic}`, `tenant-${each.tenant}`, each.large ? 150_000 : 40, each.acknowledging);
     if (each.kind === "flush") return this.#flush();
     if (each.kind === "confirm") return this.#confirm(each.count, each.pick);
+    if (each.kind === "set") return this.#set(`name-${each.name}`, each.bytes);
+    if (each.kind === "skip") return this.#skip(each.pick);
     if (each.kind === "reopen") return this.#reopen();
     if (each.kind === "crash") return this.#crash(each.power, each.after);
     if (each.kind === "full") return this.#full(each.share);
@@ -95,6 +68,7 @@ class History {
       destination: "out",
       bytesMax: 16 * MIB,
       topicsMax: 100,
+      numbered: true,
       onFinding: (finding) => findings.push(finding),
     });
     deepEqual(findings.filter(isProblem), [], "only what a crash leaves is found");
@@ -122,9 +96,28 @@ class History {
     const messages = await this.#read();
     const chosen = messages.filter((_, index) => (index * 7 + pick) % messages.length < count);
     await this.#log.confirm(
-      chosen.map((each, index) => ({ ...delivered(each), outcome: OUTCOMES[index % 3] ?? "delivered", reason: "because" })),
+      this.#confirmations(chosen).map((each, index) => ({ ...each, outcome: OUTCOMES[index % 3] ?? "delivered", reason: "because" })),
     );
     for (const { eventId } of chosen) this.#find(eventId).done = "yes";
+  }
+
+  #confirmations(messages: readonly SpooledMessage[]): Confirmation[] {
+    return messages.map((each) => ({ ...delivered(each), ...(this.#find(each.eventId).done === "no" && this.#control.position(each)) }));
+  }
+
+  async #set(name: string, bytes: number | null): Promise<void> {
+    const value = bytes === null ? null : { count: this.#count++, filling: "x".repeat(bytes) };
+    equal(await this.#control.set(this.#log, name, value), "answered");
+    // What was appended before it was written with it.
+    for (const sent of this.#sent) if (sent.fate === "waiting") sent.fate = "kept";
+  }
+
+  async #skip(pick: number): Promise<void> {
+    const messages = await this.#read();
+    const chosen = messages[pick % Math.max(1, messages.length)];
+    if (chosen === undefined) return;
+    equal(await this.#control.skip(this.#log, chosen, `CODE-${this.#count++}`), "answered");
+    for (const sent of this.#sent) if (sent.fate === "waiting") sent.fate = "kept";
   }
 
   async #reopen(): Promise<void> {
@@ -141,17 +134,20 @@ class History {
       this.#append(`topic-${this.#random(3)}`, "tenant-0", this.#random(2) === 0 ? 150_000 : 50, true);
       const waiting = this.#sent.filter(({ fate }) => fate === "waiting");
       const chosen = readable.filter(() => this.#random(3) === 0);
+      const confirmations = this.#confirmations(chosen);
       for (const { eventId } of chosen) if (this.#find(eventId).done === "no") this.#find(eventId).done = "unsure";
       const written = this.#log.flush().then(
         () => true,
         () => false,
       );
-      const confirmed = this.#log.confirm(chosen.map(delivered)).then(
+      const records = this.#records(readable);
+      const confirmed = this.#log.confirm(confirmations).then(
         () => true,
         () => false,
       );
       if (await written) for (const sent of waiting) sent.fate = "kept";
       if (await confirmed) for (const { eventId } of chosen) this.#find(eventId).done = "yes";
+      await records;
       if (this.#log.stopped !== null || !(await written)) break;
     }
     for (const sent of this.#sent) if (sent.fate === "waiting") sent.fate = "unsure";
@@ -160,12 +156,22 @@ class History {
     await this.#open();
   }
 
+  /** Control records on their way while the disk dies. */
+  async #records(readable: readonly SpooledMessage[]): Promise<void> {
+    const skipped = readable[this.#random(Math.max(1, readable.length))];
+    const value = this.#random(3) === 0 ? null : { count: this.#count++, filling: "x".repeat(this.#random(2) * 60_000) };
+    const setting = this.#control.set(this.#log, `name-${this.#random(4)}`, value);
+    if (skipped !== undefined && this.#random(2) === 0) await this.#control.skip(this.#log, skipped, `CODE-${this.#count++}`);
+    await setting;
+  }
+
   async #full(share: number): Promise<void> {
     this.#append("topic-0", "tenant-1", 60, true);
     this.#append("topic-1", "tenant-1", 60, false);
     const waiting = this.#sent.filter(({ fate }) => fate === "waiting");
     this.#failing.fail = (operation, path) => (operation === "write" && path.endsWith(".segment") ? "ENOSPC" : null);
     this.#failing.writtenShare = share;
+    const setting = this.#control.set(this.#log, "name-0", "refused");
     equal(
       await this.#log.flush().then(
         () => "written",
@@ -173,6 +179,7 @@ class History {
       ),
       "SST_SPOOL_IO",
     );
+    equal(await setting, "refused");
     this.#failing.fail = () => null;
     equal(this.#log.stopped, null);
     for (const sent of waiting) sent.fate = "refused";
@@ -183,6 +190,7 @@ class History {
     this.#append("topic-2", "tenant-1", 60, true);
     const waiting = this.#sent.filter(({ fate }) => fate === "waiting");
     this.#failing.fail = (operation, path) => (operation === "sync" && path.endsWith(".segment") ? "EIO" : null);
+    const setting = this.#control.set(this.#log, "name-1", "unsure");
     equal(
       await this.#log.flush().then(
         () => "written",
@@ -190,6 +198,7 @@ class History {
       ),
       "refused",
     );
+    equal(await setting, "unsure");
     this.#failing.fail = () => null;
     ok(this.#log.stopped !== null);
     for (const sent of waiting) sent.fate = "unsure";
@@ -204,6 +213,7 @@ class History {
     this.#checkMessages(read);
     this.#checkNumbers();
     this.#checkCounts(read);
+    this.#control.check(this.#log, (eventId) => this.#find(eventId).done === "yes");
   }
 
   #checkMessages(read: readonly SpooledMessage[]): void {

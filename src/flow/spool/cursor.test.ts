@@ -14,7 +14,7 @@ const done = (logSequence: number, outcome: Confirmation["outcome"] = "delivered
   logSequence,
   stream: "users-audit",
   tenant: "diku",
-  lane: 3,
+  lane: "3",
   outcome,
   reason: outcome === "dropped" ? "spool-full" : null,
 });
@@ -197,4 +197,71 @@ test("a cursor of a newer format is refused by name, with no file left open", as
   });
   await rejects(Cursor.open(disk, FOLDER), { code: "SST_SPOOL_VERSION", message: "the cursor has format 2; this release reads up to 1" });
   equal(disk.openFiles, 0);
+});
+
+const at = (logSequence: number, number: number, position: string | null, lane = "t:0"): Confirmation => ({
+  ...done(logSequence),
+  lane,
+  position: { number, position },
+});
+
+test("each lane's position is that of its last confirmation, whatever the numbers in the log, and is there again", async () => {
+  const disk = memory();
+  const first = await Cursor.open(disk, FOLDER);
+  equal(first.lanePosition("t:0"), null);
+  for (const each of [at(7, 1, "p1"), at(5, 2, "p2"), at(6, 1, "q1", "__proto__"), at(9, 3, null), { ...done(8), lane: "plain" }])
+    equal(first.mark(each, "diku", 5_000), true);
+  await first.save();
+  const { record } = newestSlot(await readSlots(disk, FOLDER));
+  deepEqual(Object.entries(record.lanes), [
+    ["t:0", [9, 5_000, 3, null]],
+    ["__proto__", [6, 5_000, 1, "q1"]],
+    ["plain", [8, 5_000]],
+  ]);
+  await first.close();
+  const second = await Cursor.open(disk, FOLDER);
+  deepEqual(second.lanePosition("t:0"), { number: 3, position: null });
+  deepEqual(second.lanePosition("__proto__"), { number: 1, position: "q1" });
+  equal(second.lanePosition("plain"), null);
+  await second.close();
+});
+
+test("a message without a lane changes none, and one without a position leaves that of its lane", async () => {
+  const cursor = await Cursor.open(memory(), FOLDER);
+  cursor.mark(at(2, 5, "p"), "diku", 1);
+  cursor.mark({ ...done(3), lane: null }, "diku", 2);
+  cursor.mark({ ...done(4), lane: "t:0" }, "diku", 3);
+  deepEqual(cursor.lanePosition("t:0"), { number: 5, position: "p" });
+  await cursor.close();
+});
+
+test("a message that is confirmed again takes its lane forward, never back", async () => {
+  const cursor = await Cursor.open(memory(), FOLDER);
+  cursor.mark(at(2, 1, "p1"), "diku", 1);
+  cursor.mark(at(3, 2, "p2"), "diku", 1);
+  equal(cursor.mark(at(2, 1, "p1"), "diku", 2), false);
+  deepEqual(cursor.lanePosition("t:0"), { number: 2, position: "p2" });
+  // Damage took it, and counted it, while it was on its way.
+  cursor.ranges.addRange(4, 5);
+  equal(cursor.mark(at(4, 3, "p3"), "diku", 2), false);
+  deepEqual(cursor.lanePosition("t:0"), { number: 3, position: "p3" });
+  await cursor.close();
+});
+
+test("numbers in doubt are kept, since a lane may be asked about long after", async () => {
+  const disk = memory();
+  const first = await Cursor.open(disk, FOLDER);
+  first.doubtful = [2, 4];
+  first.mark(done(1), "diku", 1);
+  first.mark(done(3), "diku", 1);
+  await first.save();
+  await first.close();
+  const second = await Cursor.open(disk, FOLDER);
+  deepEqual(second.doubtful, [2, 4]);
+  second.mark(done(2), "diku", 1);
+  await second.save();
+  await second.close();
+  const third = await Cursor.open(disk, FOLDER);
+  deepEqual(third.doubtful, [2, 4]);
+  await third.close();
 });

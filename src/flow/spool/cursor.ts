@@ -6,6 +6,7 @@
  */
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import type { LanePosition } from "../../driver/destination.ts";
 import { SidestreamError } from "../../errors.ts";
 import { ConfirmedRanges } from "./confirmed-ranges.ts";
 import type { Disk, DiskFile } from "./disk.ts";
@@ -20,18 +21,28 @@ const CURSOR_HEADER_BYTES = 32;
 /** Larger than the tables can grow; a length above it is damage. */
 const CURSOR_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Last confirmed number and its time; where the lane is numbered, its next number and what the destination last said. */
+export type LaneEntry = readonly [number, number] | readonly [number, number, number, string | null];
+
 export interface CursorRecord {
   readonly version: 1;
   /** Every message below it is done. */
   readonly lowWater: number;
   /** Done above it: from (inclusive), to (exclusive). */
   readonly ranges: readonly (readonly [number, number])[];
-  /** Last confirmed number and its time, per lane. */
-  readonly lanes: Record<string, readonly [number, number]>;
+  readonly lanes: Record<string, LaneEntry>;
+  /** Absent: no number is in doubt. */
+  readonly doubtful?: DoubtfulNumbers;
   readonly outcomes: OutcomeTable;
   /** Messages that were given up before they reached the log; they count as accepted and dropped. */
   readonly turnedAway: OutcomeTable;
 }
+
+/**
+ * From the first number on messages are missing that may have been sent. A lane is rid of it once a message of it is
+ * confirmed whose number is the second at least: the end of the log when that was found.
+ */
+export type DoubtfulNumbers = readonly [from: number, until: number];
 
 export interface CursorSlot {
   readonly generation: number;
@@ -45,10 +56,11 @@ export class Cursor {
   readonly ranges: ConfirmedRanges;
   readonly outcomes: OutcomeCounts;
   readonly turnedAway: OutcomeCounts;
+  doubtful: DoubtfulNumbers | null;
   /** The slots as they were found. */
   readonly found: readonly SlotState[];
   readonly #files: readonly DiskFile[];
-  readonly #lanes: Map<string, readonly [number, number]>;
+  readonly #lanes: Map<string, LaneEntry>;
   #savedLowWater: number;
   #generation: number;
   /** Index of the slot that is written next: never the one that counts. */
@@ -66,6 +78,7 @@ export class Cursor {
     this.#files = files;
     this.#generation = slot.generation;
     this.#lanes = new Map(Object.entries(slot.record.lanes));
+    this.doubtful = slot.record.doubtful ?? null;
     this.#savedLowWater = slot.record.lowWater;
     this.ranges = new ConfirmedRanges(slot.record.lowWater, slot.record.ranges);
     this.outcomes = new OutcomeCounts(slot.record.outcomes);
@@ -101,10 +114,29 @@ export class Cursor {
 
   /** Marks one message as done; `save` makes it last. False when it was marked before. */
   mark(confirmation: Confirmation, tenant: string, nowMs: number): boolean {
-    if (!this.ranges.add(confirmation.logSequence)) return false;
-    this.outcomes.add(confirmation.stream, tenant, confirmation.outcome, confirmation.reason, 1);
-    this.#lanes.set(String(confirmation.lane), [confirmation.logSequence, nowMs]);
-    return true;
+    const { logSequence, lane, position } = confirmation;
+    const isNew = this.ranges.add(logSequence);
+    if (isNew) this.outcomes.add(confirmation.stream, tenant, confirmation.outcome, confirmation.reason, 1);
+    if (lane === null) return isNew;
+    const known = this.#lanes.get(lane);
+    if (position !== undefined) {
+      // What damage took before it was confirmed counts as dropped, but its number was used.
+      if (isNew || position.number > (known?.[2] ?? 0)) this.#lanes.set(lane, [logSequence, nowMs, position.number, position.position]);
+    } else if (isNew) {
+      this.#lanes.set(lane, known?.[2] === undefined ? [logSequence, nowMs] : [logSequence, nowMs, known[2], known[3] ?? null]);
+    }
+    return isNew;
+  }
+
+  /** Where a numbered lane stands with all that was marked; null when nothing of it ever was. */
+  lanePosition(lane: string): LanePosition | null {
+    const [, , number, position] = this.#lanes.get(lane) ?? [];
+    return number === undefined ? null : { number, position: position ?? null };
+  }
+
+  /** Number in the log of a lane's last confirmed message; null when there is none. */
+  lastConfirmed(lane: string): number | null {
+    return this.#lanes.get(lane)?.[0] ?? null;
   }
 
   /** Something changed that the next slot must carry. */
@@ -158,6 +190,7 @@ export class Cursor {
       lowWater: this.ranges.lowWater,
       ranges: this.ranges.above(),
       lanes: Object.fromEntries(this.#lanes),
+      ...(this.doubtful === null ? {} : { doubtful: this.doubtful }),
       outcomes: this.outcomes.table(),
       turnedAway: this.turnedAway.table(),
     };

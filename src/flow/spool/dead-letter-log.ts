@@ -6,13 +6,14 @@
  */
 import { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
+import type { FrameTag } from "./batch.ts";
 import type { Disk } from "./disk.ts";
 import { missingNumbers, type SpoolFinding } from "./findings.ts";
 import { LogRecovery, type RecoveredLog } from "./recovery.ts";
 import { encodeDeadLetter, type DeadLetterCause } from "./message-codec.ts";
 import { TenantCounts, type LogStateRecord } from "./log-state.ts";
 import { segmentSizeFor, type Segment } from "./segment.ts";
-import { SegmentLog, type FrameTag, type SegmentLogOwner } from "./segment-log.ts";
+import { SegmentLog, type SegmentLogOwner } from "./segment-log.ts";
 import type { DeadLetterLog as DeadLetters, SpooledMessage } from "./spooled.ts";
 
 const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
@@ -49,7 +50,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
     this.#settings = settings;
     this.#accepted.load(found.state.accepted);
     const segmentBytesMax = settings.segmentBytesMax ?? segmentSizeFor(bytesMax, SEGMENTS_PER_BUDGET, SEGMENT_BYTES_MAX);
-    const identity = { id: found.logId, kind: "deadLetters", name: destination } as const;
+    const identity = { id: found.logId, kind: "deadLetters", name: destination, flags: 0 } as const;
     this.#log = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
     this.#timer = setInterval(() => void this.trim(Date.now()), TRIM_EVERY_MS);
     this.#timer.unref();

@@ -4,59 +4,46 @@
  * Promise: what was flushed is read back, in order, until it is confirmed; every message counts as accepted once and
  * leaves as delivered, dead or dropped once; a full log refuses instead of growing.
  */
+import type { LanePosition } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
+import type { FrameTag } from "./batch.ts";
 import { Cursor } from "./cursor.ts";
-import type { Disk } from "./disk.ts";
-import type { SpoolFinding } from "./findings.ts";
-import { LogReader } from "./log-reader.ts";
+import { Doubt } from "./doubt.ts";
+import { LogMemory } from "./log-memory.ts";
+import { LogReading } from "./log-reading.ts";
+import { LogRoom, logSegmentBytes } from "./log-room.ts";
 import { TenantCounts, TopicNumbers, type LogStateRecord } from "./log-state.ts";
 import { LostMessages } from "./lost-messages.ts";
 import { encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./message-codec.ts";
 import { LogRecovery, type RecoveredLog } from "./recovery.ts";
-import { SegmentLog, type FrameTag, type SegmentLogOwner } from "./segment-log.ts";
+import { SegmentLog, type SegmentLogOwner } from "./segment-log.ts";
+import { flagsOf, type DestinationLogSettings } from "./log-settings.ts";
 import type { DestinationLogStatus } from "./log-status.ts";
-import { doneSegments, segmentSizeFor } from "./segment.ts";
 import { SequenceWaiters } from "./sequence-waiters.ts";
 import { fullError, stopReason } from "./stop-reason.ts";
-import type { Confirmation, MessageLog, ReadResult } from "./spooled.ts";
+import type { Confirmation, MessageLog, ReadPass, ReadResult } from "./spooled.ts";
 
 export type { DestinationLogStatus } from "./log-status.ts";
-
-const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
-/** A budget holds at least this many segments, so that delivered ones are freed long before it is used up. */
-const SEGMENTS_PER_BUDGET = 64;
-/** Room kept for the state frame, the summary and the headers of the segments. */
-const OVERHEAD_BYTES = 64 * 1024;
-
-export interface DestinationLogSettings {
-  readonly disk: Disk;
-  readonly folder: string;
-  readonly destination: string;
-  readonly bytesMax: number;
-  readonly topicsMax: number;
-  /** Size at which a new segment is begun; absent, it follows the budget. */
-  readonly segmentBytesMax?: number;
-  /** Told of what start-up or reading found. */
-  readonly onFinding: (finding: SpoolFinding) => void;
-}
 
 export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
   readonly logId: string;
+  readonly startSequence: number;
+  readonly memory: LogMemory;
   readonly #settings: DestinationLogSettings;
   readonly #numbers: TopicNumbers;
   readonly #accepted = new TenantCounts();
   readonly #pending = new TenantCounts();
   readonly #waiters = new SequenceWaiters();
-  readonly #reader: LogReader;
+  readonly #reading: LogReading;
   readonly #progress: Record<string, number>;
-  readonly #control: readonly unknown[];
   readonly #segments: SegmentLog;
+  readonly #room: LogRoom;
   readonly #cursor: Cursor;
+  readonly #doubt: Doubt;
   readonly #lost: LostMessages;
-  #stopped: SidestreamError | null;
-  #freeing: Promise<void> | null = null;
+  readonly #stopped: SidestreamError | null;
   /** Numbers that a last file that can't be read may have held: stepped over once the next segment is on disk. */
   #unreadable: readonly [number, number] | null;
 
@@ -69,19 +56,20 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.#numbers.load(found.state.sequences);
     this.#accepted.load(found.state.accepted);
     this.#progress = { ...found.state.progress };
-    this.#control = found.state.control;
     this.#cursor = cursor;
     this.#stopped = stopReason(destination, found, cursor);
     this.#unreadable = found.readableEnd < found.nextSequence ? [found.readableEnd, found.nextSequence] : null;
-    const segmentBytesMax = settings.segmentBytesMax ?? segmentSizeFor(bytesMax, SEGMENTS_PER_BUDGET, SEGMENT_BYTES_MAX);
-    const identity = { id: found.logId, kind: "messages", name: destination } as const;
-    this.#segments = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
-    const lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, onFinding });
-    this.#lost = lost;
-    this.#reader = new LogReader(disk, {
-      skipped: (from, to) => cursor.ranges.addRange(from, to),
-      damaged: (segment, hole) => lost.meet(segment, hole),
-    });
+    const log = { id: found.logId, kind: "messages", name: destination, flags: flagsOf(settings) } as const;
+    const segmentBytesMax = settings.segmentBytesMax ?? logSegmentBytes(bytesMax);
+    this.#segments = new SegmentLog({ disk, folder, log, segmentBytesMax }, this, found);
+    this.#room = new LogRoom(this.#segments, cursor, bytesMax);
+    const parts = { destination, segments: this.#segments, numbered: settings.numbered === true, stopped: () => this.stopped };
+    this.memory = new LogMemory(parts, found.state.control);
+    this.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
+    this.startSequence = found.nextSequence;
+    const doubt = (this.#doubt = new Doubt(cursor, this.startSequence));
+    this.#lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, doubt, onFinding });
+    this.#reading = new LogReading({ disk, segments: this.#segments, cursor, room: this.#room, doubt, lost: this.#lost });
   }
 
   /**
@@ -90,19 +78,17 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
    * @throws SidestreamError as recovery does, `SST_SPOOL_VERSION` for a newer cursor; no file stays open.
    */
   static async open(settings: DestinationLogSettings): Promise<DestinationLog> {
-    const found = await new LogRecovery(settings.disk, settings.folder, "messages", true).run();
+    const { disk, folder } = settings;
+    const found = await new LogRecovery(disk, folder, "messages", true, flagsOf(settings)).run();
     for (const finding of found.findings) settings.onFinding(finding);
-    let cursor: Cursor;
-    try {
-      cursor = await Cursor.open(settings.disk, settings.folder);
-    } catch (error) {
+    const cursor = await Cursor.open(disk, folder).catch(async (error: unknown) => {
       await found.open?.close();
       throw error;
-    }
+    });
     const log = new DestinationLog(settings, found, cursor);
     try {
       await log.#lost.recover(found);
-      await log.freeSegments();
+      await log.#room.free();
     } catch (error) {
       await log.close().catch(() => undefined);
       throw error;
@@ -125,14 +111,19 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   /** Bytes that may still be appended. */
   get roomBytes(): number {
-    if (this.stopped !== null) return 0;
-    const { idleSegment } = this.#segments;
-    const isDone = idleSegment !== null && idleSegment.nextSequence <= this.#cursor.savedLowWater;
-    return Math.max(0, this.#freeBytes + (isDone ? idleSegment.bytes : 0));
+    return this.stopped === null ? this.#room.roomBytes : 0;
   }
 
-  get #freeBytes(): number {
-    return this.#settings.bytesMax - OVERHEAD_BYTES - this.#segments.usedBytes;
+  get scattered(): number {
+    return this.#cursor.ranges.above().length;
+  }
+
+  get doubtfulFrom(): number | null {
+    return this.#doubt.from;
+  }
+
+  isDoubtful(lane: string, logSequence: number): boolean {
+    return this.#doubt.covers(lane, logSequence);
   }
 
   /** The number that the next message of this stream and topic will carry. @throws `SST_TOPIC_LIMIT` */
@@ -150,7 +141,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   append(message: Message, acknowledging: boolean): number {
     if (this.#stopped !== null) throw this.#stopped;
     const bytes = messagePayloadBytesMax(message);
-    if (bytes > this.#freeBytes) {
+    if (bytes > this.#room.freeBytes) {
       if (bytes > this.roomBytes) throw this.stopped ?? fullError(this.destination, this.#segments.usedBytes, this.#settings.bytesMax);
       // All of the open segment is done: it is closed, and removed with the next confirmation.
       this.#segments.endSegment();
@@ -193,10 +184,20 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.#cursor.ranges.has(logSequence);
   }
 
-  async read(fromSequence: number, bytesMax: number): Promise<ReadResult> {
-    const result = await this.#reader.read(this.#segments.segments, this.durableSequence, fromSequence, bytesMax);
-    await this.#lost.bookMet();
-    return result;
+  lanePosition(lane: string): LanePosition | null {
+    return this.#cursor.lanePosition(lane);
+  }
+
+  skipCode(logSequence: number): string | null {
+    return this.memory.skipCode(logSequence);
+  }
+
+  skip(lane: string, logSequence: number, code: string): Promise<void> {
+    return this.memory.skip(lane, logSequence, code);
+  }
+
+  read(fromSequence: number, bytesMax: number, pass: ReadPass = "ahead"): Promise<ReadResult> {
+    return this.#reading.read(fromSequence, bytesMax, pass);
   }
 
   waitBeyond(sequence: number, signal: AbortSignal): Promise<void> {
@@ -211,7 +212,8 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
       if (this.#cursor.mark(confirmation, tenant, nowMs)) this.#pending.add(confirmation.stream, tenant, -1);
     }
     await this.#cursor.save();
-    await this.freeSegments();
+    this.memory.confirmed(confirmations, this.#cursor.savedLowWater);
+    await this.#room.free();
   }
 
   status(): DestinationLogStatus {
@@ -238,9 +240,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
       await this.#segments.close();
     } finally {
       try {
-        await this.#reader.close();
+        await this.#reading.close();
       } finally {
-        await this.#freeing;
+        await this.#room.settled();
         await this.#cursor.close();
       }
     }
@@ -252,16 +254,18 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
       sequences: this.#numbers.table(),
       accepted: this.#accepted.table(),
       progress: this.#progress,
-      control: this.#control,
+      control: this.memory.list(),
     };
   }
 
   batchSealed(): void {
     this.#numbers.sealBatch();
+    this.memory.sealBatch();
   }
 
   batchDurable(): void {
     this.#numbers.batchDurable();
+    this.memory.batchDurable();
     if (this.#unreadable !== null) this.#cursor.ranges.addRange(...this.#unreadable);
     this.#unreadable = null;
     this.#waiters.reached(this.durableSequence);
@@ -269,6 +273,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   batchesFailed(tags: readonly FrameTag[]): void {
     this.#numbers.rollBack();
+    this.memory.rollBack();
     for (const { stream, tenant, acknowledging } of tags) {
       this.#accepted.add(stream, tenant, -1);
       this.#pending.add(stream, tenant, -1);
@@ -276,19 +281,8 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     }
   }
 
-  /**
-   * Removes sealed segments whose messages are all done, by the cursor that is on disk. One that can't be removed is
-   * tried again with the next confirmation, or when somebody wants room; until then its bytes count as used.
-   */
+  /** Removes segments that are done; one that could not be removed is tried again. Never rejects. */
   freeSegments(): Promise<void> {
-    this.#freeing ??= this.#freeDone()
-      .catch(() => undefined)
-      .finally(() => (this.#freeing = null));
-    return this.#freeing;
-  }
-
-  async #freeDone(): Promise<void> {
-    for (const segment of doneSegments(this.#segments.segments, this.#cursor.savedLowWater))
-      await this.#segments.drop(segment, segment.damaged);
+    return this.#room.freeSaved();
   }
 }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { DestinationLog } from "./destination-log.ts";
 import { isProblem, type SpoolFinding } from "./findings.ts";
 import { delivered, FailingDisk, message, readAll } from "./testing/fixtures.ts";
+import { ControlModel } from "./testing/control-model.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
 
 const FOLDER = "/data/spool/out";
@@ -22,6 +23,7 @@ interface Told {
   readonly kept: Set<string>;
   readonly refused: Set<string>;
   readonly confirmed: Set<string>;
+  readonly control: ControlModel;
   operations: number;
 }
 
@@ -32,14 +34,15 @@ async function open(disk: FailingDisk | MemoryDisk, findings: SpoolFinding[]): P
     destination: "out",
     bytesMax: 16 * 1024 * 1024,
     topicsMax: 10,
+    numbered: true,
     onFinding: (finding) => findings.push(finding),
   });
 }
 
-/** Appends twelve messages over several segments, confirms most of them on the way. */
+/** Appends twelve messages over several segments, keeps values between them, confirms most of them on the way. */
 async function run(disk: MemoryDisk, failure: Failure): Promise<Told> {
   const failing = new FailingDisk(disk);
-  const told: Told = { kept: new Set(), refused: new Set(), confirmed: new Set(), operations: 0 };
+  const told: Told = { kept: new Set(), refused: new Set(), confirmed: new Set(), control: new ControlModel(), operations: 0 };
   const log = await open(failing, []);
   failing.writtenShare = failure.writtenShare;
   failing.fail = () => {
@@ -57,6 +60,7 @@ async function run(disk: MemoryDisk, failure: Failure): Promise<Told> {
       // A stopped log can't promise that what was on its way is not on the disk.
       if (log.stopped === null) told.refused.add(id);
     }
+    if (index % 4 === 1) await told.control.set(log, `name-${index % 8}`, { index });
     if (index % 3 !== 2) continue;
     const messages = await readAll(log).catch(() => []);
     const chosen = messages.slice(0, -1);
@@ -86,6 +90,7 @@ async function check(disk: MemoryDisk, told: Told): Promise<void> {
       ok(ids.includes(id) || log.status().outcomes[STREAM] !== undefined, `${id} is there, or its confirmation got through`);
   for (const id of told.confirmed) ok(!ids.includes(id), `${id} was confirmed`);
   for (const id of told.refused) ok(!ids.includes(id), `${id} was refused`);
+  told.control.check(log, () => false);
   const { accepted, outcomes, pending } = log.status();
   const left = outcomes[STREAM]?.["diku"]?.delivered ?? 0;
   equal(accepted[STREAM]?.["diku"] ?? 0, left + (pending[STREAM]?.["diku"] ?? 0));

@@ -12,9 +12,11 @@ export const DATA_OFFSET = 8192;
 const HEADER_COPY_OFFSETS = [0, 4096] as const;
 const HEADER_BYTES = 512;
 const HEADER_CRC_OFFSET = 508;
-/** Flags of a segment that a reader must know; the low half may be ignored by one that doesn't. This release sets none. */
+/** Flags of a segment that a reader must know; the low half may be ignored by one that doesn't. */
 const FLAGS_REQUIRED = 0xffff_0000;
-const FLAGS_KNOWN = 0;
+/** The segment may hold control records: whoever doesn't know them would give numbers of lanes twice. */
+export const FLAG_CONTROL = 0x0001_0000;
+const FLAGS_KNOWN = FLAG_CONTROL;
 const SEGMENT_MAGIC = Buffer.from("SSTSEGMT", "latin1");
 
 export const BATCH_HEADER_BYTES = 48;

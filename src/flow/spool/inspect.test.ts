@@ -6,7 +6,7 @@ import type { SpoolFinding } from "./findings.ts";
 import { DATA_OFFSET, decodeSegmentHeader, encodeSegmentHeader } from "./format.ts";
 import { inspectSpool, type LogReport } from "./inspect.ts";
 import { encodeSummary, readSummary, segmentOf } from "./segment.ts";
-import { delivered, message, readAll } from "./testing/fixtures.ts";
+import { delivered, message, openLog, readAll } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
 
 const DATA = "/data";
@@ -280,4 +280,27 @@ test("a program that goes on meanwhile is no finding: segments it frees are left
     );
   }
   await log.close();
+});
+
+test("control records in force are counted, without skips that the cursor has and without what was forgotten", async () => {
+  const disk = new MemoryDisk(seededRandom(1));
+  for (const folder of ["/data/spool", "/data/dead"]) await disk.makeFolder(folder);
+  await disk.makeFolder(FOLDER);
+  const { log } = await openLog(FOLDER, { disk, numbered: true });
+  for (const name of ["a", "b"]) log.append(message(name), true);
+  await log.flush();
+  const [a, b] = await readAll(log);
+  ok(a !== undefined && b !== undefined);
+  for (const [name, value] of [
+    ["x", 1],
+    ["y", 2],
+    ["y", null],
+  ] as const)
+    await log.memory.set(name, value);
+  for (const each of [a, b]) await log.skip("t:0", each.logSequence, "SST_DESTINATION_REFUSED");
+  await log.confirm([delivered(b)]);
+  await log.close();
+  for (const reports of [await deep(disk), await shallow(disk)]) {
+    deepEqual([reports[0]?.records, reports[0]?.skips, reports[0]?.messages, short(reports)], [1, 1, 2, []]);
+  }
 });

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { isSidestreamError } from "../../errors.ts";
 import { ConfirmedRanges } from "./confirmed-ranges.ts";
+import { ControlRecords } from "./control-records.ts";
 import { newestSlot, readSlots, type SlotState } from "./cursor.ts";
 import { systemCode, type Disk } from "./disk.ts";
 import { cursorFinding, damageText, missingNumbers, type FindingKind, type SpoolFinding } from "./findings.ts";
@@ -40,6 +41,10 @@ export interface LogReport {
   readonly pending: number | null;
   readonly lowWater: number | null;
   readonly nextSequence: number;
+  /** What the destination's driver keeps in the log, by count. */
+  readonly records: number;
+  /** Messages that are out of their lanes' numbers and not confirmed yet. */
+  readonly skips: number;
   readonly findings: readonly SpoolFinding[];
 }
 
@@ -90,6 +95,8 @@ async function inspectLog(disk: Disk, folder: string, kind: LogKind, name: strin
       pending: null,
       lowWater: null,
       nextSequence: 1,
+      records: 0,
+      skips: 0,
       findings,
     };
   }
@@ -101,6 +108,8 @@ async function inspectLog(disk: Disk, folder: string, kind: LogKind, name: strin
     ...gaps(found, ranges),
     ...cursorFindings(folder, found, slots, ranges, rangesOf(slotsBefore).end),
   ];
+  const control = new ControlRecords(found.state.control);
+  control.forgetSkips((sequence) => ranges.has(sequence));
   let unconfirmed = 0;
   if (deep) for (const segment of found.segments) unconfirmed += await checkSegment(disk, segment, ranges, findings);
   return {
@@ -115,6 +124,8 @@ async function inspectLog(disk: Disk, folder: string, kind: LogKind, name: strin
     pending: deep && slots !== null ? unconfirmed : null,
     lowWater: slots === null ? null : ranges.lowWater,
     nextSequence: found.nextSequence,
+    records: control.size - control.skips,
+    skips: control.skips,
   };
 }
 

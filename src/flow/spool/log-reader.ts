@@ -1,8 +1,9 @@
 /**
  * Reads durable messages of a log in order, from any number on.
  *
- * Promise: only what is on disk for good is read. Control frames, damage and numbers that no segment has are stepped
- * over and told to the caller, so that they never hold up the low-water mark.
+ * Promise: only what is on disk for good is read. Frames that are no messages, damage and numbers that no segment has
+ * are stepped over and told to the caller before a message behind them is given out, so that they never hold up the
+ * low-water mark.
  */
 import { decodeMessage } from "./message-codec.ts";
 import type { Disk, DiskFile } from "./disk.ts";
@@ -12,8 +13,10 @@ import { scanFrames, type Frame, type Hole, type ScanPosition } from "./segment-
 import type { ReadResult, SpooledMessage } from "./spooled.ts";
 
 export interface ReaderWatch {
-  /** These numbers hold no message: from inclusive, to exclusive. */
-  readonly skipped: (from: number, to: number) => void;
+  /** This number holds a frame of the log's own. */
+  readonly passed: (sequence: number) => void;
+  /** These numbers hold nothing: from inclusive, to exclusive. */
+  readonly missing: (from: number, to: number) => void;
   readonly damaged: (segment: Segment, hole: Hole) => void;
 }
 
@@ -43,7 +46,7 @@ export class LogReader {
       // Numbers that no segment has yet: they are stepped over when the next segment is there.
       if (segment === undefined) return { messages: [], nextSequence: durableSequence };
       if (segment.header.baseSequence > next) {
-        this.#watch.skipped(next, segment.header.baseSequence);
+        this.#watch.missing(next, segment.header.baseSequence);
         next = segment.header.baseSequence;
       }
       const limit = segment.bytes;
@@ -87,7 +90,7 @@ export class LogReader {
       // Frames that were on disk are missing at the segment's end.
       const { offset, sequence } = this.#position;
       this.#watch.damaged(segment, { offset, bytes: limit - offset, sequence, framesLost: end - sequence });
-      this.#watch.skipped(sequence, end);
+      this.#watch.missing(sequence, end);
       this.#position.sequence = end;
     }
     return messages;
@@ -96,12 +99,12 @@ export class LogReader {
   #sort(frames: readonly Frame[], before: number, from: number, messages: SpooledMessage[]): void {
     let expected = before;
     for (const frame of frames) {
-      if (frame.sequence > expected) this.#watch.skipped(expected, frame.sequence);
+      if (frame.sequence > expected) this.#watch.missing(expected, frame.sequence);
       expected = frame.sequence + 1;
-      if (frame.type !== FRAME_TYPES.message) this.#watch.skipped(frame.sequence, expected);
+      if (frame.type !== FRAME_TYPES.message) this.#watch.passed(frame.sequence);
       else if (frame.sequence >= from) messages.push(decodeMessage(frame.payload, frame.sequence));
     }
-    if (this.#position.sequence > expected) this.#watch.skipped(expected, this.#position.sequence);
+    if (this.#position.sequence > expected) this.#watch.missing(expected, this.#position.sequence);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
+import type { Doubt } from "./doubt.ts";
 import { cursorFinding, damageText, missingNumbers, type SpoolFinding } from "./findings.ts";
 import { TenantCounts, type StreamTable } from "./log-state.ts";
 import type { Outcomes, OutcomeTable } from "./outcome-counts.ts";
@@ -25,6 +26,7 @@ export interface LostMessagesParts {
   readonly cursor: Cursor;
   readonly accepted: TenantCounts;
   readonly pending: TenantCounts;
+  readonly doubt: Doubt;
   readonly onFinding: (finding: SpoolFinding) => void;
 }
 
@@ -40,6 +42,8 @@ export class LostMessages {
   readonly #parts: LostMessagesParts;
   /** Segments in which reading met damage, with how many of the numbers lost were not done yet. */
   readonly #met = new Map<Segment, number>();
+  /** The cursor is gone, or older than the log. */
+  #isCursorUnsure = false;
 
   constructor(parts: LostMessagesParts) {
     this.#parts = parts;
@@ -50,7 +54,7 @@ export class LostMessages {
    * reading. Then books what should be there and is not.
    */
   async recover(found: RecoveredLog): Promise<void> {
-    const { cursor, accepted, pending } = this.#parts;
+    const { cursor, accepted, pending, doubt } = this.#parts;
     const touchedEnd = cursor.ranges.end;
     const unknown = this.#checkCursor(found);
     let gone = unknown;
@@ -64,6 +68,7 @@ export class LostMessages {
       if (touchedEnd <= segment.header.baseSequence) this.#addPending(segment.counts);
       else gone += await this.#countUnconfirmed(segment);
     }
+    if (this.#isCursorUnsure || !found.recordsKnown) doubt.begin(cursor.ranges.lowWater);
     this.#restoreAccepted(found);
     if (gone === 0) return;
     const isDamaged = unknown === 0 || found.findings.some(({ kind }) => kind === "unreadable-segment");
@@ -125,10 +130,15 @@ export class LostMessages {
   #checkCursor(found: RecoveredLog): number {
     const { cursor, folder, onFinding } = this.#parts;
     const first = found.segments[0]?.header.baseSequence ?? found.nextSequence;
-    const { lowWater } = cursor.ranges;
+    const { ranges } = cursor;
+    const { lowWater } = ranges;
     const finding = cursorFinding(folder, cursor.found, lowWater, first, found.segments.length === 0);
     if (finding !== null) onFinding(finding);
-    return lowWater < first ? this.#mark(lowWater, first) : 0;
+    this.#isCursorUnsure = finding?.kind === "cursor-lost" || finding?.kind === "cursor-behind";
+    // All of the log is in doubt then, not only what is missing before it.
+    const unknown = ranges.countMissing(lowWater, first);
+    ranges.addRange(lowWater, first);
+    return unknown;
   }
 
   async #countUnconfirmed(segment: Segment): Promise<number> {
@@ -152,8 +162,10 @@ export class LostMessages {
 
   /** Marks numbers that nothing holds as done; they must not hold up the low-water mark. Returns how many were not yet. */
   #mark(from: number, to: number): number {
-    const { ranges } = this.#parts.cursor;
+    const { cursor, doubt } = this.#parts;
+    const { ranges } = cursor;
     const missing = ranges.countMissing(from, to);
+    doubt.missing(from, to);
     ranges.addRange(from, to);
     return missing;
   }
@@ -179,7 +191,6 @@ export class LostMessages {
   }
 }
 
-/** What a segment held by its own counts and can't be read any more. */
 /** Messages of a segment that can't be read: only such as still wait, since the others are known as done. */
 function lostOf(counts: StreamTable, readable: TenantCounts, pending: StreamTable, countMax: number): LostCount[] {
   const found = readable.table();

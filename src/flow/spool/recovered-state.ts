@@ -4,6 +4,7 @@
  * Promise: no number of a stream and topic comes twice. Where messages are lost whose topics can't be known, every
  * topic's numbers step over as many; where the state itself is lost, `known` is false and the log must not go on.
  */
+import { ControlRecords } from "./control-records.ts";
 import type { LogStateRecord, StreamTable } from "./log-state.ts";
 
 export const EMPTY_STATE: LogStateRecord = { version: 1, sequences: {}, accepted: {}, progress: {}, control: [] };
@@ -22,7 +23,7 @@ export class RecoveredState {
   #numbers: NamedTable = new Map();
   #accepted: NamedTable = new Map();
   #progress: Record<string, number> = {};
-  #control: readonly unknown[] = [];
+  #control = new ControlRecords();
   /** Number that the next frame has when none is missing. */
   #position = 1;
   /** Messages that may be missing since the state was last read whole. */
@@ -39,7 +40,7 @@ export class RecoveredState {
     this.#numbers = namedTable(state.sequences);
     this.#accepted = namedTable(state.accepted);
     this.#progress = state.progress;
-    this.#control = state.control;
+    this.#control = new ControlRecords(state.control);
     this.#position = nextSequence;
     this.#lost = 0;
     this.known = true;
@@ -65,9 +66,19 @@ export class RecoveredState {
     tenants.set(message.tenant, (tenants.get(message.tenant) ?? 0) + 1);
   }
 
+  /** A control record that is in no state yet. */
+  control(record: unknown): void {
+    this.#control.apply(record);
+  }
+
+  /** False while control records may be among what is missing since the state was last read whole. */
+  get recordsKnown(): boolean {
+    return this.known && this.#lost === 0;
+  }
+
   record(): LogStateRecord {
     const sequences = plainTable(this.#numbers, this.#lost);
-    return { version: 1, sequences, accepted: plainTable(this.#accepted, 0), progress: this.#progress, control: this.#control };
+    return { version: 1, sequences, accepted: plainTable(this.#accepted, 0), progress: this.#progress, control: this.#control.list() };
   }
 }
 

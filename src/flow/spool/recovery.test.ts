@@ -98,7 +98,7 @@ async function rewriteFrom(
   const lastNumber = segments(disk).length;
   const found = { segments: [], open: null, nextSequence: sequence, lastNumber };
   const log = new SegmentLog(
-    { disk, folder: FOLDER, log: { id: logId, kind: "messages", name: "out" }, segmentBytesMax: MIB },
+    { disk, folder: FOLDER, log: { id: logId, kind: "messages", name: "out", flags: 0 }, segmentBytesMax: MIB },
     owner,
     found,
   );
@@ -481,8 +481,8 @@ test("a folder with segments of two logs, or of another kind, is refused", async
   await rejects(open(disk), { code: "SST_SPOOL_DAMAGED", message: /another kind of log \(deadLetters\)/ });
   disk.damage(path ?? "", () => withHeader({ kind: null }));
   await rejects(open(disk), { code: "SST_SPOOL_DAMAGED", message: /another kind of log \(unknown\)/ });
-  disk.damage(path ?? "", () => withHeader({ flags: 0x0001_0000 }));
-  await rejects(open(disk), { code: "SST_SPOOL_VERSION", message: /needs what this release doesn't have \(flags 10000\)/ });
+  disk.damage(path ?? "", () => withHeader({ flags: 0x0002_0000 }));
+  await rejects(open(disk), { code: "SST_SPOOL_VERSION", message: /needs what this release doesn't have \(flags 20000\)/ });
   disk.damage(path ?? "", () => withHeader({ flags: 0x0000_8001 }));
   const again = await open(disk);
   deepEqual(await names(again.log), ["a", "b"], "a flag of the lower half may be ignored");

@@ -44,6 +44,8 @@ export interface RecoveredLog {
   readonly state: LogStateRecord;
   /** False: the state was lost, so that nobody knows which numbers were used. */
   readonly stateKnown: boolean;
+  /** False: control records may be among what is missing. */
+  readonly recordsKnown: boolean;
   readonly lost: readonly LostNumbers[];
   readonly findings: readonly SpoolFinding[];
 }
@@ -56,16 +58,21 @@ export class LogRecovery {
   readonly #folder: string;
   readonly #kind: LogKind;
   readonly #writes: boolean;
+  readonly #flags: number;
   readonly #findings: SpoolFinding[] = [];
   readonly #lost: LostNumbers[] = [];
   readonly #state = new RecoveredState();
 
-  /** @param writes - False to look only: nothing is cut, removed or set aside. */
-  constructor(disk: Disk, folder: string, kind: LogKind, writes: boolean) {
+  /**
+   * @param writes - False to look only: nothing is cut, removed or set aside.
+   * @param flags - A last segment without these is not written to again.
+   */
+  constructor(disk: Disk, folder: string, kind: LogKind, writes: boolean, flags = 0) {
     this.#disk = disk;
     this.#folder = folder;
     this.#kind = kind;
     this.#writes = writes;
+    this.#flags = flags;
   }
 
   /**
@@ -95,6 +102,7 @@ export class LogRecovery {
       lastNumber: folder.lastNumber,
       state: this.#state.record(),
       stateKnown: this.#state.known,
+      recordsKnown: this.#state.recordsKnown,
       lost: this.#lost,
       findings: this.#findings,
     };
@@ -102,7 +110,8 @@ export class LogRecovery {
 
   /** After damage the last segment is not written to again: the next one opens with a state that takes it into account. */
   async #openToWrite(open: DiskFile | null, last: Segment | undefined, isSkipping: boolean): Promise<DiskFile | null> {
-    if (last === undefined || (!last.damaged && !isSkipping)) return open;
+    const hasFlags = ((last?.header.flags ?? 0) & this.#flags) === this.#flags;
+    if (last === undefined || (!last.damaged && !isSkipping && hasFlags)) return open;
     await open?.close();
     last.sealed = true;
     return null;
@@ -197,6 +206,7 @@ export class LogRecovery {
   #takeFrame(frame: Frame, segment: Segment): void {
     if (frame.type === FRAME_TYPES.state) this.#state.load(JSON.parse(frame.payload.toString("utf8")) as LogStateRecord, frame.sequence);
     this.#state.pass(frame.sequence);
+    if (frame.type === FRAME_TYPES.control) this.#state.control(JSON.parse(frame.payload.toString("utf8")));
     if (frame.type !== FRAME_TYPES.message && frame.type !== FRAME_TYPES.dead) return;
     const letter = frame.type === FRAME_TYPES.dead ? decodeDeadLetter(frame.payload) : null;
     const message = letter?.message ?? decodeMessage(frame.payload, frame.sequence);

@@ -8,11 +8,9 @@
 import { SidestreamError } from "../../errors.ts";
 import { Batch, type EncodePayload, type FrameTag } from "./batch.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { DATA_OFFSET, encodeSegmentHeader, type FrameType, type LogKind } from "./format.ts";
+import { DATA_OFFSET, encodeSegmentHeader, type FrameType } from "./format.ts";
 import type { LogStateRecord } from "./log-state.ts";
-import { DAMAGED_SUFFIX, encodeSummary, planSegment, summaryOf, type Segment } from "./segment.ts";
-
-export type { FrameTag } from "./batch.ts";
+import { DAMAGED_SUFFIX, encodeSummary, planSegment, summaryOf, type LogIdentity, type Segment } from "./segment.ts";
 
 /** What is not on disk yet; the hand-over's bound keeps well below it. */
 const PENDING_BYTES_MAX = 512 * 1024 * 1024;
@@ -31,7 +29,7 @@ export interface SegmentLogOwner {
 export interface SegmentLogSettings {
   readonly disk: Disk;
   readonly folder: string;
-  readonly log: { readonly id: string; readonly kind: LogKind; readonly name: string };
+  readonly log: LogIdentity;
   /** Size at which a new segment is begun. */
   readonly segmentBytesMax: number;
 }
@@ -113,6 +111,7 @@ export class SegmentLog {
       throw new SidestreamError("SST_SPOOL_FULL", `${batch.bytes} bytes wait for the disk already`);
     }
     batch.add(type, payloadBytesMax, encode, tag);
+    if (tag !== null) batch.isUnheard = true;
     return this.#nextSequence++;
   }
 
@@ -121,6 +120,16 @@ export class SegmentLog {
     const refusal = this.#refusal;
     this.#refusal = null;
     if (refusal !== null) return Promise.reject(refusal);
+    if (this.#writing !== null) this.#writing.isUnheard = false;
+    if (this.#pending !== null) this.#pending.isUnheard = false;
+    return this.commit();
+  }
+
+  /**
+   * As `flush`, for one who appended in this turn and answers for that alone: what others appended before, and what was
+   * refused to them, they are told when they flush.
+   */
+  commit(): Promise<void> {
     const batch = this.#pending;
     if (batch === null) return this.#writing?.settled.promise ?? Promise.resolve();
     batch.wanted = true;
@@ -196,8 +205,8 @@ export class SegmentLog {
       this.#writing = null;
       batch.settled.reject(error);
       waiting?.settled.reject(error);
-      // Whoever appended to it and flushes only now must not hear that all is well.
-      if (waiting?.wanted === false) this.#refusal = error as Error;
+      // Whoever appended to them and flushes only now must not hear that all is well.
+      if (batch.isUnheard || waiting?.isUnheard === true) this.#refusal = error as Error;
     }
     const next: Batch | null = this.#pending;
     if (next?.wanted === true) this.#start(next);

@@ -93,20 +93,23 @@ export function fileNumber(name: string): number {
   return Number(SEGMENT_FILE.exec(name)?.[1] ?? 0);
 }
 
+/** What the header of each segment of a log says. */
+export interface LogIdentity {
+  readonly id: string;
+  readonly kind: LogKind;
+  readonly name: string;
+  readonly flags: number;
+}
+
 /** A segment that isn't on disk yet. */
-export function planSegment(
-  folder: string,
-  log: { readonly id: string; readonly kind: LogKind; readonly name: string },
-  number: number,
-  baseSequence: number,
-): Segment {
+export function planSegment(folder: string, log: LogIdentity, number: number, baseSequence: number): Segment {
   const header: SegmentHeader = {
     version: FORMAT_VERSION,
     logId: log.id,
     number,
     baseSequence,
     salt: randomInt(1, 0x1_0000_0000),
-    flags: 0,
+    flags: log.flags,
     createdMs: Date.now(),
     kind: log.kind,
     name: log.name,

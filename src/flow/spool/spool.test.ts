@@ -103,3 +103,13 @@ test("one log that can't be opened leaves no other open, and one that can't be c
   await rejects(open(failing, ["kafka1", "rabbit-eu"]), { code: "SST_SPOOL_IO" });
   equal(disk.openFiles, 0);
 });
+
+test("a destination that numbers its lanes keeps things in its log, the others can't", async () => {
+  const disk = new MemoryDisk(seededRandom(1));
+  const destinations = [{ ...destination("kafka1"), numbered: true }, destination("file1")];
+  const spool = await Spool.open({ disk, dataFolder: "/data", destinations, topicsMax: 10, onFinding: () => undefined });
+  await spool.logs.get("kafka1")?.memory.set("cluster", "c1");
+  equal(spool.logs.get("kafka1")?.memory.get("cluster"), "c1");
+  await rejects(spool.logs.get("file1")?.memory.set("cluster", "c1") ?? Promise.resolve(), { code: "ERR_ASSERTION" });
+  await spool.close();
+});

@@ -17,6 +17,8 @@ export interface SpoolDestination {
   readonly name: string;
   readonly bytesMax: number;
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
+  /** Its driver numbers the messages of its lanes and keeps things in the log; absent: no. */
+  readonly numbered?: boolean;
 }
 
 export interface SpoolSettings {
@@ -57,10 +59,11 @@ export class Spool {
     const logs = new Map<string, DestinationLog>();
     const deadLetters = new Map<string, DeadLetterLog>();
     try {
-      for (const { name, bytesMax, deadLetters: dead } of settings.destinations) {
+      for (const { name, bytesMax, numbered = false, deadLetters: dead } of settings.destinations) {
         const onFinding = (finding: SpoolFinding) => settings.onFinding(name, finding);
         const common = { disk, destination: name, onFinding };
-        const log = await DestinationLog.open({ ...common, folder: join(spoolFolder, name), bytesMax, topicsMax: settings.topicsMax });
+        const folder = join(spoolFolder, name);
+        const log = await DestinationLog.open({ ...common, folder, bytesMax, numbered, topicsMax: settings.topicsMax });
         logs.set(name, log);
         deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), messagesLogId: log.logId, ...dead }));
       }

@@ -1,4 +1,5 @@
 /** What the spool offers to the later stages: the messages of one destination, in order, and a place to confirm them. */
+import type { DestinationMemory, LanePosition } from "../../driver/destination.ts";
 import type { Message } from "../message/message.ts";
 
 export interface SpooledMessage extends Message {
@@ -14,12 +15,18 @@ export interface ReadResult {
   readonly nextSequence: number;
 }
 
+/** Reading for the first time, or going back for what was left. */
+export type ReadPass = "ahead" | "behind";
+
 /** How a message left the log. */
 export interface Confirmation {
   readonly logSequence: number;
   readonly stream: string;
   readonly tenant: string;
-  readonly lane: number;
+  /** Null: it was dead before it had one. */
+  readonly lane: string | null;
+  /** Where its lane stands with it done; absent where lanes aren't numbered. */
+  readonly position?: LanePosition;
   readonly outcome: "delivered" | "dead" | "dropped";
   /** Why, for `dead` and `dropped`: an error code or a policy's name. */
   readonly reason: string | null;
@@ -35,8 +42,14 @@ export interface MessageLog {
   readonly confirmedSequence: number;
   /** True for a message above the low-water mark that was confirmed before (out of order). */
   isConfirmed(logSequence: number): boolean;
-  /** Reads durable messages from a number on, about `bytesMax` bytes of them, at least one if there is one. */
-  read(fromSequence: number, bytesMax: number): Promise<ReadResult>;
+  /**
+   * Reads durable messages from a number on, about `bytesMax` bytes of them, at least one if there is one.
+   *
+   * @param pass - Each keeps its place, so that two can take turns without seeking anew.
+   */
+  read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult>;
+  /** Ranges of confirmed messages above the low-water mark: each cursor that is written holds them all. */
+  readonly scattered: number;
   /** Settles when `durableSequence` exceeds the number, or the signal is aborted. */
   waitBeyond(sequence: number, signal: AbortSignal): Promise<void>;
   /**
@@ -44,6 +57,24 @@ export interface MessageLog {
    * written together.
    */
   confirm(confirmations: readonly Confirmation[]): Promise<void>;
+  /** What the destination's driver keeps here. */
+  readonly memory: DestinationMemory;
+  /** The log's end when it was opened: what is at or above it was never sent by an earlier process. */
+  readonly startSequence: number;
+  /**
+   * True where messages of the lane may be missing before this one that an earlier process sent, so that numbers can't
+   * be told from the log. It may come true while the log is read, always before messages behind the damage are returned.
+   */
+  isDoubtful(lane: string, logSequence: number): boolean;
+  /** Where a lane stands by the cursor; null when nothing of it was ever confirmed. */
+  lanePosition(lane: string): LanePosition | null;
+  /** The code for which an earlier process took a message out of its lane's numbers; null when none did. */
+  skipCode(logSequence: number): string | null;
+  /**
+   * Takes a refused message out of its lane's numbers. Settles once that is on disk; only then may its successor in the
+   * lane be sent. Its dead letter must be on disk before.
+   */
+  skip(lane: string, logSequence: number, code: string): Promise<void>;
 }
 
 /** Where messages go that a destination refused for good. */

@@ -195,7 +195,7 @@ export class Lanes {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       const { log } = this.#host;
-      const numbering = this.#settings.promises.deduplicates ? new Numbering(log, log.lanePosition(name)) : null;
+      const numbering = this.#settings.promises.deduplicates ? new Numbering(name, log) : null;
       this.#lanes.set(name, (lane = new Lane(name, this.#host, numbering)));
     }
     return lane;

@@ -18,7 +18,8 @@ export type Step =
   | "foreign";
 
 export class Numbering {
-  readonly #log: Pick<MessageLog, "startSequence" | "doubtfulFrom">;
+  readonly #lane: string;
+  readonly #log: Pick<MessageLog, "startSequence" | "isDoubtful" | "lanePosition">;
   /** Of the next message to be acknowledged. */
   #number: number;
   #position: string | null;
@@ -29,8 +30,13 @@ export class Numbering {
   /** A message that was handed to a send of this process, or one before it. */
   #attemptedSequence = -1;
 
-  constructor(log: Pick<MessageLog, "startSequence" | "doubtfulFrom">, last: LanePosition | null) {
+  /** What the destination has was sent by this process, or under numbers that began after the damage. */
+  #isTrusted = false;
+
+  constructor(lane: string, log: Pick<MessageLog, "startSequence" | "isDoubtful" | "lanePosition">) {
+    this.#lane = lane;
     this.#log = log;
+    const last = log.lanePosition(lane);
     this.#number = last?.number ?? 0;
     this.#position = last?.position ?? null;
   }
@@ -60,14 +66,14 @@ export class Numbering {
   /** The destination begins anew with the next message's number. */
   renumbered(): void {
     this.inDoubt = false;
+    this.#isTrusted = true;
     this.#had = { number: 0, position: null };
   }
 
   next(message: SpooledMessage): Step {
     if (this.#had.number <= this.#number) return "send";
-    const { doubtfulFrom, startSequence } = this.#log;
-    if (doubtfulFrom !== null && message.logSequence >= doubtfulFrom) return "renumber";
-    return message.logSequence < startSequence || message.logSequence <= this.#attemptedSequence ? "delivered" : "foreign";
+    if (!this.#isTrusted && this.#log.isDoubtful(this.#lane, message.logSequence)) return "renumber";
+    return message.logSequence < this.#log.startSequence || message.logSequence <= this.#attemptedSequence ? "delivered" : "foreign";
   }
 
   /** One more message is at the destination. @returns Where the lane stands with it. */

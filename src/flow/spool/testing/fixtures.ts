@@ -41,7 +41,7 @@ export interface OpenedLog {
 
 export async function openLog(
   folder: string,
-  over: { readonly disk?: Disk; readonly bytesMax?: number; readonly topicsMax?: number } = {},
+  over: { readonly disk?: Disk; readonly bytesMax?: number; readonly topicsMax?: number; readonly numbered?: boolean } = {},
 ): Promise<OpenedLog> {
   const findings: SpoolFinding[] = [];
   const log = await DestinationLog.open({
@@ -50,6 +50,7 @@ export async function openLog(
     destination: "out",
     bytesMax: over.bytesMax ?? 64 * 1024 * 1024,
     topicsMax: over.topicsMax ?? 100,
+    numbered: over.numbered ?? false,
     onFinding: (finding) => findings.push(finding),
   });
   return { log, findings };
@@ -72,7 +73,7 @@ export function texts(messages: readonly SpooledMessage[]): string[] {
 }
 
 export function delivered(from: SpooledMessage): Confirmation {
-  return { logSequence: from.logSequence, stream: from.stream, tenant: from.tenant, lane: 0, outcome: "delivered", reason: null };
+  return { logSequence: from.logSequence, stream: from.stream, tenant: from.tenant, lane: "0", outcome: "delivered", reason: null };
 }
 
 /** What of a disk can be made to fail. */

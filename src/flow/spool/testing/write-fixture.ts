@@ -71,7 +71,7 @@ async function write(folder: string): Promise<void> {
   log.countTurnedAway("users-audit", "diku", "dropped", "spool-full");
   const all = await readAll(log);
   const chosen = [2, 0, 1, 12].flatMap((index) => all[index] ?? []);
-  await log.confirm(chosen.map((each, index) => ({ ...delivered(each), lane: index, ...OUTCOMES[index % 3] })));
+  await log.confirm(chosen.map((each, index) => ({ ...delivered(each), lane: String(index), ...OUTCOMES[index % 3] })));
   const waiting = await readAll(log);
   const dead = await DeadLetterLog.open({
     ...common,

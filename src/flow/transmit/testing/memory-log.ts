@@ -95,9 +95,10 @@ export class MemoryLog implements MessageLog {
     if (logSequence < this.startSequence) this.#kept.doubt = { from, below: this.startSequence };
   }
 
-  get doubtfulFrom(): number | null {
+  isDoubtful(lane: string, logSequence: number): boolean {
     const { doubt } = this.#kept;
-    return doubt !== null && this.confirmedSequence < doubt.below ? doubt.from : null;
+    if (doubt === null || logSequence < doubt.from) return false;
+    return !this.confirmations.some((confirmation) => confirmation.lane === lane && confirmation.logSequence >= doubt.below);
   }
 
   get scattered(): number {

@@ -1,0 +1,67 @@
+/**
+ * Reads a destination's log: ahead, and behind for what was left.
+ *
+ * Promise: what holds no message never holds up the low-water mark; what is missing is booked, and in doubt, before a
+ * message behind it is given out.
+ */
+import type { Cursor } from "./cursor.ts";
+import type { Disk } from "./disk.ts";
+import type { Doubt } from "./doubt.ts";
+import { LogReader } from "./log-reader.ts";
+import type { LogRoom } from "./log-room.ts";
+import type { LostMessages } from "./lost-messages.ts";
+import type { SegmentLog } from "./segment-log.ts";
+import type { ReadPass, ReadResult } from "./spooled.ts";
+
+export interface LogReadingParts {
+  readonly disk: Disk;
+  readonly segments: SegmentLog;
+  readonly cursor: Cursor;
+  readonly room: LogRoom;
+  readonly doubt: Doubt;
+  readonly lost: LostMessages;
+}
+
+export class LogReading {
+  readonly #parts: LogReadingParts;
+  /** Each keeps its place and its file. */
+  readonly #readers: Readonly<Record<ReadPass, LogReader>>;
+  /** Numbers were stepped over that the cursor on disk may not know as done. */
+  #hasPassed = false;
+
+  constructor(parts: LogReadingParts) {
+    this.#parts = parts;
+    this.#readers = { ahead: this.#reader(), behind: this.#reader() };
+  }
+
+  async read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult> {
+    const { segments, lost, room } = this.#parts;
+    const result = await this.#readers[pass].read(segments.segments, segments.durableSequence, fromSequence, bytesMax);
+    await lost.bookMet();
+    // It never rejects, and nobody need wait for it.
+    if (this.#hasPassed) void room.freeSaved();
+    this.#hasPassed = false;
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#readers.ahead.close();
+    await this.#readers.behind.close();
+  }
+
+  #reader(): LogReader {
+    const { disk, cursor, doubt, lost } = this.#parts;
+    return new LogReader(disk, {
+      passed: (sequence) => {
+        cursor.ranges.addRange(sequence, sequence + 1);
+        this.#hasPassed = true;
+      },
+      missing: (from, to) => {
+        doubt.missing(from, to);
+        cursor.ranges.addRange(from, to);
+        this.#hasPassed = true;
+      },
+      damaged: (segment, hole) => lost.meet(segment, hole),
+    });
+  }
+}
