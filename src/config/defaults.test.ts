@@ -39,6 +39,7 @@ streams: [ a.yaml ]
   assert.deepEqual(destination.spool, { bytesMax: 10 * 1024 * MIB, whenFull: "drop-newest" });
   assert.deepEqual(destination.deadLetters, { keepMs: 30 * 24 * 3_600_000, bytesMax: 1024 * MIB });
   assert.equal(destination.inFlightMax, 1_000);
+  assert.equal(destination.maxRate, null);
   assert.deepEqual(settings.limits, {
     messageBytesMax: 900 * 1024,
     topicsMax: 10_000,

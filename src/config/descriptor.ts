@@ -4,6 +4,7 @@ import { parseTemplate } from "../flow/match/parse.ts";
 import type { Template } from "../flow/match/rule.ts";
 import type { FieldPath, StreamSettings } from "../flow/settings.ts";
 import { check, valueAt } from "./check.ts";
+import { readHeaders } from "./descriptor-headers.ts";
 import { parseFieldPath } from "./field-path.ts";
 import { type Findings, formatPath } from "./finding.ts";
 import { laterInDescriptor, tellNotAvailable } from "./not-available.ts";
@@ -34,7 +35,8 @@ export function readDescriptor(document: YamlDocument, findings: Findings): Desc
   const told = new Set([...laterInDescriptor(value, context), ...rulesReadAsKeys(document, findings)]);
   const checked = check(streamSchema, value, [], { ...context, told });
   // Rules and fields are read even where something else is wrong, so that all errors are told at once.
-  const rules = readRules(document, findings);
+  const headers = readHeaders(["headers"], document, findings) ?? [];
+  const rules = readRules(document, headers, findings);
   const key = readKey(document, findings);
   const keep = readFields("keep", document, findings);
   const redact = readFields("redact", document, findings) ?? [];
@@ -45,6 +47,8 @@ export function readDescriptor(document: YamlDocument, findings: Findings): Desc
     revision: createHash("sha256").update(document.text).digest("hex").slice(0, REVISION_LENGTH),
     tenants: checked.tenants === "assigned" ? [] : checked.tenants,
     key,
+    format: checked.format,
+    headers,
     body: { bytesMax: checked.body.limit, types: checked.body.types },
     keep,
     redact,

@@ -65,7 +65,7 @@ export function checkDestinations(value: unknown, context: CheckContext): readon
     }
     const { common, options } = checkEntry(entry, destinationCommonSchema, driver.options, path, context);
     if (common === undefined || options === undefined) continue;
-    const { spool, deadLetters, inFlightMax, enabled } = common;
+    const { spool, deadLetters, inFlightMax, maxRate, enabled } = common;
     settings.push({
       name,
       type: entry.type,
@@ -73,21 +73,23 @@ export function checkDestinations(value: unknown, context: CheckContext): readon
       spool,
       deadLetters: { keepMs: deadLetters.keep, bytesMax: deadLetters.bytesMax },
       inFlightMax,
+      maxRate,
       dormant: enabled ? null : "switched off by `enabled: false`",
     });
   }
   return settings;
 }
 
-/** Paths among a driver's options, made absolute from the folder that they are relative to. */
+/** Paths among a driver's options, made absolute from the folder that they are relative to; `tls.ca` is a key inside. */
 function withPaths(options: unknown, names: readonly string[], folder: string): unknown {
-  if (names.length === 0) return options;
-  const resolved: Record<string, unknown> = { ...(options as Record<string, unknown>) };
-  for (const name of names) {
-    const path = resolved[name];
-    if (typeof path === "string") resolved[name] = resolve(folder, path);
-  }
-  return resolved;
+  return names.reduce((resolved, name) => withPath(resolved, name.split("."), folder), options);
+}
+
+/** The value with one path in it made absolute; what has no such key, or no text there, stays as it is. */
+function withPath(value: unknown, [step, ...below]: readonly string[], folder: string): unknown {
+  if (step === undefined) return typeof value === "string" ? resolve(folder, value) : value;
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return value;
+  return { ...value, [step]: withPath((value as Record<string, unknown>)[step], below, folder) };
 }
 
 type Entry = Readonly<Record<string, unknown>> & { readonly type: string };

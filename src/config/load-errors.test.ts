@@ -29,7 +29,8 @@ sources:
   4th: { type: gateway, upstream: http://x }
 destinations:
   all: { type: stdout }
-  files: { type: file, path: out, spool: { bytesMax: 1PiB, whenFull: drop-newst }, deadLetters: { keep: 30 }, inFlightMax: 0 }
+  files: { type: file, path: out, spool: { bytesMax: 1PiB, whenFull: drop-newst }, deadLetters: { keep: 30 }, inFlightMax: 0, maxRate: 5k }
+  fast: { type: stdout, maxRate: 0 }
 health: { listen: "9131" }
 limits: { topicsMax: -1, messageBytesMax: 1KiB }
 streams: [ a.yaml, b.yaml, missing.yaml ]
@@ -55,10 +56,12 @@ streams: [ a.yaml, b.yaml, missing.yaml ]
     'sidestream.yaml:18:70 destinations.files.spool.whenFull: expected "drop-newest", "drop-oldest" or "refuse"; did you mean drop-newest?',
     "sidestream.yaml:18:105 destinations.files.deadLetters.keep: expected a duration such as 30d, 12h, 5m, 30s or 200ms",
     "sidestream.yaml:18:124 destinations.files.inFlightMax: expected at least 1",
-    "sidestream.yaml:19:19 health.listen: expected an address to listen on, such as :9130, 127.0.0.1:9130 or [::1]:9130",
-    "sidestream.yaml:20:22 limits.topicsMax: expected at least 1",
-    "sidestream.yaml:20:43 limits.messageBytesMax: expected a size from 16KiB to 64MiB",
-    "sidestream.yaml:21:28 streams[2]: no such file: missing.yaml",
+    "sidestream.yaml:18:136 destinations.files.maxRate: expected messages per second, such as 5000 or 5000/s",
+    "sidestream.yaml:19:34 destinations.fast.maxRate: expected 1/s to 10000000/s",
+    "sidestream.yaml:20:19 health.listen: expected an address to listen on, such as :9130, 127.0.0.1:9130 or [::1]:9130",
+    "sidestream.yaml:21:22 limits.topicsMax: expected at least 1",
+    "sidestream.yaml:21:43 limits.messageBytesMax: expected a size from 16KiB to 64MiB",
+    "sidestream.yaml:22:28 streams[2]: no such file: missing.yaml",
     "a.yaml:1:9 stream: expected 1 to 63 small letters, digits or -, beginning with a letter or digit",
     "a.yaml:2:1 rules: expected at least 1 item",
     "b.yaml:1:1 stream: missing: expected text",
@@ -128,7 +131,7 @@ sources:
     platform: { type: okapi, url: "http://okapi:9131", token: x }
   clock: { type: clock, every: 5m }
 destinations:
-  kafka1: { type: kafka, brokers: [ "k1:9093" ], tls: true }
+  rabbit: { type: rabbitmq, url: "amqps://r1", tls: true }
   files: { type: file, path: out, spool: { whenFull: drop-oldest } }
 targetSets: { oncall: [ "kafka1:oncall" ] }
 policies: [ policy.yaml ]
@@ -152,7 +155,7 @@ rules:
     "sidestream.yaml:7:36 sources.front.routes[0].capture: capture write-ahead: not available yet",
     "sidestream.yaml:8:23 sources.front.platform.type: platform okapi: not available yet",
     "sidestream.yaml:9:18 sources.clock.type: source type clock: not available yet",
-    "sidestream.yaml:11:19 destinations.kafka1.type: destination type kafka: not available yet",
+    "sidestream.yaml:11:19 destinations.rabbit.type: destination type rabbitmq: not available yet",
     "sidestream.yaml:12:54 destinations.files.spool.whenFull: whenFull drop-oldest: not available yet",
     "sidestream.yaml:13:1 targetSets: target sets: not available yet",
     "sidestream.yaml:14:1 policies: policies: not available yet",

@@ -49,6 +49,7 @@ test("defaults are those of the design", async (context) => {
       spool: { bytesMax: 10 * 2 ** 30, whenFull: "drop-newest" },
       deadLetters: { keepMs: 30 * 86_400_000, bytesMax: 2 ** 30 },
       inFlightMax: 1_000,
+      maxRate: null,
       dormant: null,
     },
   ]);
@@ -63,6 +64,8 @@ test("defaults are those of the design", async (context) => {
       revision: "",
       tenants: "all",
       key: null,
+      format: "cloudevents",
+      headers: [],
       body: { bytesMax: 900 * 1024, types: ["json", "text", "form", "multipart", "binary"] },
       keep: null,
       redact: [],
@@ -223,6 +226,33 @@ streams: [ ./stream.yaml ]
   assert.deepEqual(linesOf(warnings, folder), [
     "sidestream.yaml:5:54 destinations.files.spool.bytesMax: warning: fewer than 8 events of the largest size fit: durable requests and webhooks may find no room",
   ]);
+});
+
+test("a rate is a number, or a number per second, or null", async (context) => {
+  const folder = configFolder(context, {
+    "sidestream.yaml":
+      "version: 1\ndestinations:\n  a: { type: stdout, maxRate: 5000 }\n  b: { type: stdout, maxRate: 200/s }\n  c: { type: stdout, maxRate: null }\n",
+  });
+  assert.deepEqual(
+    (await loadFolder(folder)).settings.destinations.map(({ maxRate }) => maxRate),
+    [5_000, 200, null],
+  );
+});
+
+test("a driver's paths start at the configuration's folder, those inside its options too", async (context) => {
+  const folder = configFolder(context, {
+    "sidestream.yaml": `version: 1
+destinations:
+  inside: { type: kafka, brokers: [ "k1:9093" ], tls: { ca: certs/ca.pem } }
+  absolute: { type: kafka, brokers: [ "k1:9093" ], tls: { ca: /etc/ca.pem } }
+  none: { type: kafka, brokers: [ "k1:9093" ], tls: {} }
+  other: { type: kafka, brokers: [ "k1:9093" ], tls: true }
+`,
+  });
+  assert.deepEqual(
+    (await loadFolder(folder)).settings.destinations.map(({ options }) => (options as { readonly tls: unknown }).tls),
+    [{ ca: join(folder, "certs/ca.pem"), verify: true }, { ca: "/etc/ca.pem", verify: true }, { verify: true }, true],
+  );
 });
 
 test("a configuration that does nothing is warned of", async (context) => {

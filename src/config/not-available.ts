@@ -20,7 +20,6 @@ export const LATER_SOURCE_TYPES: readonly string[] = [
 export const LATER_DESTINATION_TYPES: readonly string[] = [
   "amqp",
   "http",
-  "kafka",
   "mqtt",
   "nats",
   "postgres",
@@ -34,7 +33,7 @@ export const LATER_DESTINATION_TYPES: readonly string[] = [
 
 const LATER_WHEN_FULL: readonly string[] = ["drop-oldest"];
 const LATER_PLATFORMS: readonly string[] = ["okapi", "eureka"];
-const LATER_FORMATS: readonly string[] = ["cloudevents-binary", "protobuf", "folio-domain-event", "acapy", "raw"];
+const LATER_FORMATS: readonly string[] = ["protobuf", "folio-domain-event", "acapy", "raw"];
 export const LATER_DELIVERIES: readonly string[] = ["at-most-once", "exactly-once"];
 export const LATER_CAPTURES: readonly string[] = ["write-ahead"];
 
@@ -111,7 +110,7 @@ export function laterInDescriptor(value: unknown, context: CheckContext): Readon
     const member = valueAt(value, path);
     if (typeof member === "string" && later.includes(member)) told.add(tellNotAvailable(context, path, `${what} ${member}`, hint));
   };
-  refuse(["format"], LATER_FORMATS, "format", "Use `cloudevents`.");
+  refuse(["format"], LATER_FORMATS, "format", "Use `cloudevents` or `cloudevents-binary`.");
   refuse(["delivery"], LATER_DELIVERIES, "delivery", "Use `at-least-once`.");
   const rules = valueAt(value, ["rules"]);
   if (!Array.isArray(rules)) return told;

@@ -73,6 +73,82 @@ test("with several destinations each gets every message", () => {
   ]);
 });
 
+test("kafka:// names brokers, and the topic of messages whose rule names none", () => {
+  const { settings } = quickConfiguration({
+    ...FLAGS,
+    to: ["kafka://k1:9092,[::1]:9093,kafka_3.internal:9094/dev.{tenant}.all", "stdout:"],
+    rule: ["METHOD=POST", "STATUS>=500 , publish , out:errors", "PATH=/x , publish , out"],
+  });
+  assert.deepEqual(settings.destinations[0]?.options, { brokers: ["k1:9092", "[::1]:9093", "kafka_3.internal:9094"], tls: false });
+  const kafka = ["dev.", { name: "tenant" }, ".all"];
+  assert.deepEqual(
+    settings.streams[0]?.rules.map(({ targets }) => targets.map(({ topic }) => topic)),
+    [
+      [kafka, ["events"]],
+      [["errors"], ["errors"]],
+      [kafka, ["events"]],
+    ],
+  );
+  assert.equal(quickConfiguration({ ...FLAGS, to: ["kafka://k1:9092/a"] }).settings.streams[0]?.rules[0]?.targets[0]?.topic[0], "a");
+});
+
+test("what is wrong with a kafka:// is told where it stands", () => {
+  const cases: readonly (readonly [string, ...string[]])[] = [
+    ["kafka:k1:9092", "1:6: expected kafka://HOST:PORT/TOPIC"],
+    ["kafka://k1:9092", "1:16: the topic is missing: expected kafka://HOST:PORT/TOPIC"],
+    ["kafka://k1:9092/", "1:17: the topic is missing: expected kafka://HOST:PORT/TOPIC"],
+    [
+      "kafka://k1,:9092,k3:0/a b",
+      "1:9: expected HOST:PORT, such as localhost:9092 or [::1]:9092",
+      "1:12: expected HOST:PORT, such as localhost:9092 or [::1]:9092",
+      "1:18: expected HOST:PORT, such as localhost:9092 or [::1]:9092",
+      "1:24:   can't stand in a topic",
+    ],
+    ["kafka://::1:9092/a", "1:9: expected HOST:PORT, such as localhost:9092 or [::1]:9092"],
+    ["kafka://k1:99999/a", "1:9: expected HOST:PORT, such as localhost:9092 or [::1]:9092"],
+    ["kafka://k1:9092/a?acks=1", "1:18: ? can't stand in a topic"],
+    ["kafka://k1:9092/a/b", "1:18: / can't stand in a topic"],
+    ["kafka://k1:9092/..", '1:17: "." and ".." can\'t be topics'],
+    ["kafka://k1:9092/{tenent}", "1:18: {tenent} is not a name for templates; did you mean tenant?"],
+  ];
+  for (const [to, ...problems] of cases)
+    assert.deepEqual(
+      errorsOf({ to: [to] }),
+      problems.map((problem) => `SST_CONFIG_INVALID --to:${problem}`),
+      to,
+    );
+});
+
+test("the usual slips in a broker's address are named", () => {
+  const hintOf = (to: string) => {
+    try {
+      quickConfiguration({ ...FLAGS, to: [to] });
+    } catch (error) {
+      assert.ok(error instanceof ConfigurationError);
+      return error.findings[0]?.hint;
+    }
+    return undefined;
+  };
+  assert.equal(hintOf("kafka://k1/a"), "The port is missing; Kafka's own is 9092: k1:9092");
+  assert.equal(hintOf("kafka://::1:9092/a"), "An IPv6 address stands in brackets: [::1]:9092");
+  assert.equal(hintOf("kafka://k1:99999/a"), "A port is at most 65535.");
+});
+
+test("a user with a password is refused in a flag and never repeated", () => {
+  for (const to of ["kafka://ada:se,c/ret@k1:9092/a", "kafka://ada@k1:9092/a"]) {
+    assert.throws(
+      () => quickConfiguration({ ...FLAGS, to: [to] }),
+      (error) => {
+        assert.ok(error instanceof ConfigurationError);
+        assert.equal(error.findings.length, 1);
+        assert.match(error.message, /^--to:1:9: user and password can't be given here[^]*configuration file/);
+        assert.doesNotMatch(error.message, /ada|se,c|ret/);
+        return true;
+      },
+    );
+  }
+});
+
 test("health can be moved and switched off, the data folder and capture chosen", () => {
   assert.equal(quickConfiguration({ ...FLAGS, health: "off" }).health, null);
   const { health, settings } = quickConfiguration({ ...FLAGS, health: ":9000", spool: "/tmp/spool", capture: "durable" });
@@ -92,7 +168,7 @@ test("all flags that are wrong are told at once, the flag being the place", () =
       spool: "",
     }),
     [
-      "SST_CONFIG_INVALID --to:1:1: expected file:DIR or stdout:; did you mean file?",
+      "SST_CONFIG_INVALID --to:1:1: expected file:DIR, stdout: or kafka://HOST:PORT/TOPIC; did you mean file?",
       "SST_CONFIG_INVALID --to:1:6: expected a folder after file:",
       "SST_CONFIG_INVALID --to:1:8: nothing may follow stdout:",
       "SST_CONFIG_INVALID --upstream:1:1: expected a URL, found nowhere",
@@ -107,9 +183,9 @@ test("all flags that are wrong are told at once, the flag being the place", () =
 
 test("what is planned but not there yet is told as such", () => {
   assert.deepEqual(
-    errorsOf({ to: ["kafka:localhost:9092"], capture: "write-ahead", delivery: "exactly-once", rule: ["METHOD=GET , broadcast , all"] }),
+    errorsOf({ to: ["amqp://localhost"], capture: "write-ahead", delivery: "exactly-once", rule: ["METHOD=GET , broadcast , all"] }),
     [
-      "SST_NOT_AVAILABLE --to:1:1: destination type kafka: not available yet",
+      "SST_NOT_AVAILABLE --to:1:1: destination type amqp: not available yet",
       "SST_NOT_AVAILABLE --capture:1:1: capture write-ahead: not available yet",
       'SST_NOT_AVAILABLE --rule:1:14: the action "broadcast" is not available yet',
       "SST_NOT_AVAILABLE --delivery:1:1: delivery exactly-once: not available yet",

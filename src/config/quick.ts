@@ -6,23 +6,24 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import type { z } from "zod";
 import { type ListenAddress, readListenAddress } from "../driver/listen-address.ts";
-import { destinationDriver, sourceDriver } from "../driver/registry.ts";
+import { sourceDriver } from "../driver/registry.ts";
 import { parseCriteria, parseRule, RuleSyntaxError, type RuleWarning } from "../flow/match/parse.ts";
-import type { Rule, Template } from "../flow/match/rule.ts";
+import type { Rule, Target } from "../flow/match/rule.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
-import type { DestinationSettings, RuleSettings, SourceSettings, StreamSettings } from "../flow/settings.ts";
+import type { RuleSettings, SourceSettings, StreamSettings } from "../flow/settings.ts";
 import { Findings } from "./finding.ts";
+import { checkFlagOptions, tellFlag } from "./flag-findings.ts";
 import { hostInstance, type Loaded } from "./load.ts";
-import { LATER_CAPTURES, LATER_DELIVERIES, LATER_DESTINATION_TYPES } from "./not-available.ts";
-import { configurationSchema, destinationCommonSchema } from "./schema.ts";
+import { LATER_CAPTURES, LATER_DELIVERIES } from "./not-available.ts";
+import { QUICK_DESTINATION, type QuickDestination, readDestinations } from "./quick-destinations.ts";
+import { configurationSchema } from "./schema.ts";
 import { streamSchema } from "./stream-schema.ts";
 
 export interface QuickFlags {
   readonly listen: string;
   readonly upstream: string;
-  /** `file:DIR` or `stdout:`; several get every message. Default: `stdout:`. */
+  /** `file:DIR`, `stdout:` or `kafka://HOST:PORT/TOPIC`; several get every message. Default: `stdout:`. */
   readonly to?: readonly string[] | undefined;
   /** Criteria alone, or whole rules. Default: everything. */
   readonly rule?: readonly string[] | undefined;
@@ -37,11 +38,12 @@ export interface QuickFlags {
 /** The header that is believed when it names a tenant. Whoever starts the program this way is told so. */
 export const QUICK_TENANT_HEADER = "x-okapi-tenant";
 export const QUICK_DATA_FOLDER = "./sidestream-data";
-/** Id of the one stream, and the topic of messages whose rule names none. */
+/** Id of the one stream. */
 export const QUICK_STREAM = "events";
 
 const QUICK_SOURCE = "gateway";
-const QUICK_DESTINATION = "out";
+/** Stands for a topic that a rule doesn't name: nobody can write it, since it is no topic. */
+const NO_TOPIC = ".";
 const HEALTH_OFF = ["off", "false"];
 
 /**
@@ -53,18 +55,14 @@ export function quickConfiguration(flags: QuickFlags): Loaded {
   const findings = new Findings();
   const destinations = readDestinations(flags.to ?? ["stdout:"], findings);
   const source = readSource(flags, findings);
-  const rules = readRules(
-    flags.rule ?? [],
-    destinations.map(({ name }) => name),
-    findings,
-  );
+  const rules = readRules(flags.rule ?? [], destinations, findings);
   const health = readHealth(flags.health, findings);
   const { delivery = "at-least-once" } = flags;
   if (LATER_DELIVERIES.includes(delivery))
-    tell(findings, "--delivery", `delivery ${delivery}: not available yet`, { hint: "Use at-least-once.", later: true });
+    tellFlag(findings, "--delivery", `delivery ${delivery}: not available yet`, { hint: "Use at-least-once.", later: true });
   else if (delivery !== "at-least-once")
-    tell(findings, "--delivery", `expected at-least-once${didYouMean(delivery, ["at-least-once", ...LATER_DELIVERIES])}`);
-  if (flags.spool === "") tell(findings, "--spool", "expected the path of a folder");
+    tellFlag(findings, "--delivery", `expected at-least-once${didYouMean(delivery, ["at-least-once", ...LATER_DELIVERIES])}`);
+  if (flags.spool === "") tellFlag(findings, "--spool", "expected the path of a folder");
   findings.throwErrors();
 
   const defaults = configurationSchema.parse({ version: 1 });
@@ -76,7 +74,7 @@ export function quickConfiguration(flags: QuickFlags): Loaded {
       // Without an error there is a source: what has none is told.
       sources: [source as SourceSettings],
       streams: [streamOf(rules, flags.rule ?? [])],
-      destinations,
+      destinations: destinations.map((destination) => destination.settings),
       limits: defaults.limits,
     },
     enabled: true,
@@ -87,32 +85,12 @@ export function quickConfiguration(flags: QuickFlags): Loaded {
   };
 }
 
-interface Telling {
-  readonly hint?: string;
-  readonly offset?: number;
-  readonly later?: boolean;
-}
-
-function tell(findings: Findings, flag: string, problem: string, { hint, offset = 0, later = false }: Telling = {}): void {
-  const code = later ? "SST_NOT_AVAILABLE" : "SST_CONFIG_INVALID";
-  findings.add({
-    severity: "error",
-    code,
-    file: flag,
-    line: 1,
-    column: offset + 1,
-    path: "",
-    problem,
-    ...(hint === undefined ? {} : { hint }),
-  });
-}
-
 function readSource({ listen, upstream, capture }: QuickFlags, findings: Findings): SourceSettings | undefined {
   if (capture !== undefined && LATER_CAPTURES.includes(capture)) {
-    tell(findings, "--capture", `capture ${capture}: not available yet`, { hint: "Use durable or best-effort.", later: true });
+    tellFlag(findings, "--capture", `capture ${capture}: not available yet`, { hint: "Use durable or best-effort.", later: true });
   }
   const later = capture !== undefined && LATER_CAPTURES.includes(capture);
-  const options = checkOptions(
+  const options = checkFlagOptions(
     sourceDriver("gateway")?.options,
     { listen, upstream, ...(capture === undefined || later ? {} : { capture }) },
     (path) => `--${path}`,
@@ -128,61 +106,14 @@ function readSource({ listen, upstream, capture }: QuickFlags, findings: Finding
   };
 }
 
-function checkOptions(
-  schema: z.ZodType | undefined,
-  value: Readonly<Record<string, unknown>>,
-  flagOf: (path: string) => string,
-  findings: Findings,
-): { value: unknown } | undefined {
-  if (schema === undefined) throw new Error("the built-in drivers are not registered");
-  const result = schema.safeParse(value);
-  if (result.success) return { value: result.data };
-  for (const { path, message } of result.error.issues) tell(findings, flagOf(String(path[0] ?? "")), message);
-  return undefined;
-}
-
-function readDestinations(targets: readonly string[], findings: Findings): readonly DestinationSettings[] {
-  return targets.flatMap((target, index) =>
-    readDestination(target, index === 0 ? QUICK_DESTINATION : `${QUICK_DESTINATION}${index + 1}`, findings),
-  );
-}
-
-function readDestination(target: string, name: string, findings: Findings): readonly DestinationSettings[] {
-  const colon = target.indexOf(":");
-  const type = colon === -1 ? target : target.slice(0, colon);
-  const rest = colon === -1 ? "" : target.slice(colon + 1);
-  if (type !== "file" && type !== "stdout") {
-    if (LATER_DESTINATION_TYPES.includes(type))
-      tell(findings, "--to", `destination type ${type}: not available yet`, { hint: "Use file:DIR or stdout:.", later: true });
-    else tell(findings, "--to", `expected file:DIR or stdout:${didYouMean(type, ["file", "stdout"])}`);
-    return [];
-  }
-  if (type === "stdout" && rest !== "") tell(findings, "--to", "nothing may follow stdout:", { offset: "stdout:".length });
-  if (type === "file" && rest === "") tell(findings, "--to", "expected a folder after file:", { offset: "file:".length });
-  if ((type === "stdout") !== (rest === "")) return [];
-  const options = checkOptions(destinationDriver(type)?.options, type === "file" ? { path: rest } : {}, () => "--to", findings);
-  if (options === undefined) return [];
-  const { spool, deadLetters, inFlightMax } = destinationCommonSchema.parse({ type });
-  return [
-    {
-      name,
-      type,
-      options: options.value,
-      spool,
-      deadLetters: { keepMs: deadLetters.keep, bytesMax: deadLetters.bytesMax },
-      inFlightMax,
-      dormant: null,
-    },
-  ];
-}
-
 /** The rules with their targets turned to every destination there is. */
-function readRules(texts: readonly string[], names: readonly string[], findings: Findings): readonly RuleSettings[] {
-  const toAll = (topic: Template) => names.map((destination) => ({ destination, topic }));
+function readRules(texts: readonly string[], destinations: readonly QuickDestination[], findings: Findings): readonly RuleSettings[] {
+  const toAll = (named: Target["topic"]): readonly Target[] =>
+    destinations.map(({ settings, topic }) => ({ destination: settings.name, topic: named[0] === NO_TOPIC ? topic : named }));
   if (texts.length === 0) {
     // Every event has a type, so this holds for all of them.
     const everything = { kind: "present", attribute: { kind: "word", word: "EVENTTYPE" } } as const;
-    return [{ number: 1, criteria: everything, action: "publish", targets: toAll([QUICK_STREAM]) }];
+    return [{ number: 1, criteria: everything, action: "publish", targets: toAll([NO_TOPIC]) }];
   }
   return texts.flatMap((text, index): RuleSettings[] => {
     const parsed = readRule(text, findings);
@@ -197,9 +128,9 @@ function readRule(text: string, findings: Findings): Rule | undefined {
   const alone = attempt(() => parseCriteria(text));
   if (!(alone instanceof RuleSyntaxError)) {
     warn(alone.warnings, findings);
-    return { criteria: alone.criteria, action: "publish", targets: [{ destination: QUICK_DESTINATION, topic: [QUICK_STREAM] }] };
+    return { criteria: alone.criteria, action: "publish", targets: [{ destination: QUICK_DESTINATION, topic: [NO_TOPIC] }] };
   }
-  const whole = attempt(() => parseRule(text, { topicDefault: QUICK_STREAM }));
+  const whole = attempt(() => parseRule(text, { topicDefault: NO_TOPIC }));
   if (!(whole instanceof RuleSyntaxError)) {
     warn(whole.warnings, findings);
     return whole.rule;
@@ -232,6 +163,8 @@ function streamOf(rules: readonly RuleSettings[], texts: readonly string[]): Str
     revision: createHash("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, 12),
     tenants: "all",
     key: null,
+    format: "cloudevents",
+    headers: [],
     body: { bytesMax: body.limit, types: body.types },
     keep: null,
     redact: [],
@@ -244,6 +177,6 @@ function readHealth(text: string | undefined, findings: Findings): ListenAddress
   if (text === undefined) return defaults === false ? null : defaults.listen;
   if (HEALTH_OFF.includes(text)) return null;
   const address = readListenAddress(text);
-  if (address === undefined) tell(findings, "--health", "expected an address such as 127.0.0.1:9464, or off");
+  if (address === undefined) tellFlag(findings, "--health", "expected an address such as 127.0.0.1:9464, or off");
   return address ?? null;
 }

@@ -45,7 +45,13 @@ function innerRows(schema: JsonSchema, key: string): readonly Row[] {
   const choice = forms.length > 1 && !keys.some((name) => forms.every((rows) => rows.some((row) => row.key === name)));
   return keys.map((name) => {
     const same = forms.map((rows) => rows.find((row) => row.key === name)).filter((row) => row !== undefined);
-    return { key: name, schema: merged(same.map((row) => row.schema)), required: !choice && same.every((row) => row.required) };
+    // A key that only some forms have is not required of all; what stands deeper is required where its parent is there.
+    const everywhere = same.length === forms.length || /[.[]/.test(name.slice(key.length + 1));
+    return {
+      key: name,
+      schema: merged(same.map((row) => row.schema)),
+      required: !choice && everywhere && same.every((row) => row.required),
+    };
   });
 }
 
@@ -79,6 +85,7 @@ function typeOf(schema: JsonSchema): string {
   const forms = schema.anyOf ?? schema.oneOf;
   if (forms !== undefined) {
     if (forms.some((form) => form.pattern?.includes("KiB") === true)) return "size";
+    if (forms.some((form) => form.pattern?.endsWith("\\/s$") === true)) return "rate";
     return [...new Set(forms.map(typeOf))].join(" or ");
   }
   if (schema.pattern?.includes("ms|s|m|h|d") === true) return "duration";

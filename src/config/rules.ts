@@ -1,15 +1,20 @@
 /** The rules of a descriptor, short and long form. */
 import { parseAction, parseCriteria, parseRule, parseTargets } from "../flow/match/parse.ts";
 import type { Action, Criteria, Target } from "../flow/match/rule.ts";
-import type { RuleSettings } from "../flow/settings.ts";
+import type { HeaderSettings, RuleSettings } from "../flow/settings.ts";
 import { valueAt } from "./check.ts";
+import { mergeHeaders, readHeaders } from "./descriptor-headers.ts";
 import { type Findings, formatPath } from "./finding.ts";
 import { tellRuleError, tellRuleReadAsKeys, tellRuleWarnings } from "./rule-finding.ts";
 import { longRuleSchema, RULES_MAX } from "./stream-schema.ts";
 import type { Path, YamlDocument } from "./yaml-document.ts";
 
-/** Reads every rule; what is wrong is told, and such a rule left out. The shape of the list is the schema's business. */
-export function readRules(document: YamlDocument, findings: Findings): readonly RuleSettings[] {
+/**
+ * Reads every rule; what is wrong is told, and such a rule left out. The shape of the list is the schema's business.
+ *
+ * @param headers - Those of the stream.
+ */
+export function readRules(document: YamlDocument, headers: readonly HeaderSettings[], findings: Findings): readonly RuleSettings[] {
   const rules = valueAt(document.value, ["rules"]);
   if (!Array.isArray(rules)) return [];
   const settings: RuleSettings[] = [];
@@ -22,7 +27,10 @@ export function readRules(document: YamlDocument, findings: Findings): readonly 
       settings.push({ ...parsed.rule, number: index + 1 });
     } else if (typeof rule === "object" && rule !== null) {
       const long = readLongRule(document, path, findings);
-      if (long !== undefined) settings.push({ ...long, number: index + 1 });
+      const at = [...path, "headers"];
+      const own = readHeaders(at, document, findings);
+      const merged = own === undefined ? {} : { headers: mergeHeaders(headers, own, at, document, findings) };
+      if (long !== undefined) settings.push({ ...long, ...merged, number: index + 1 });
     }
   }
   return settings;

@@ -25,6 +25,19 @@ const name = z
 
 /** A value that may stand in a topic. */
 export const TOPIC_VALUE = /^[A-Za-z0-9_-]{1,80}$/;
+const RATE_EXPECTED = "expected messages per second, such as 5000 or 5000/s";
+const RATE = /^(\d{1,9})\/s$/;
+/** Beyond what any destination takes over one connection. */
+const RATE_MAX = 10_000_000;
+
+/** Messages per second, as a number or as `5000/s`. */
+const rate = z.union([z.int(), z.string().regex(RATE, { error: RATE_EXPECTED })], { error: RATE_EXPECTED }).transform((value, context) => {
+  const perSecond = typeof value === "number" ? value : Number(RATE.exec(value)?.[1]);
+  if (perSecond >= 1 && perSecond <= RATE_MAX) return perSecond;
+  context.addIssue({ code: "custom", message: `expected 1/s to ${RATE_MAX}/s` });
+  return z.NEVER;
+});
+
 const topicValue = z
   .string()
   .regex(TOPIC_VALUE, { error: "expected 1 to 80 letters, digits, - or _, because it may become part of a topic" });
@@ -150,6 +163,12 @@ export const destinationCommonSchema = z.strictObject({
     .max(1_000_000)
     .default(1_000)
     .describe("Messages sent and not yet confirmed on disk: what a crash can double."),
+  maxRate: rate
+    .nullable()
+    .prefault(null)
+    .describe(
+      "Messages sent per second at most, such as `5000/s`, so that catching up after an outage doesn't drown the destination; `null`: as fast as it takes them.",
+    ),
 });
 
 const limits = z.strictObject({

@@ -17,12 +17,31 @@ export const tenantName = z.string({ error: "expected the name of a tenant; quot
 
 const ruleText = z.string().min(1);
 
+/** Headers that a message may get beside those of its format. */
+export const HEADERS_MAX = 32;
+/** A token of RFC 9110, so that every protocol takes it. */
+export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+
+const headerName = z
+  .string()
+  .regex(HEADER_NAME, { error: "expected the name of a header: 1 to 128 letters, digits or any of !#$%&'*+.^_`|~-" })
+  .refine((name) => !/^content-type$/i.test(name), { error: "this header tells readers what the value is: the format sets it" })
+  .refine((name) => !/^ce[_-]/i.test(name), { error: "names that begin with ce_ or ce- are kept for the attributes of CloudEvents" });
+
+const headers = z
+  .record(
+    headerName,
+    z.string({ error: "expected a template; quote it if it is a number, true or false" }).min(1, { error: "this template is empty" }),
+  )
+  .refine((all) => Object.keys(all).length <= HEADERS_MAX, { error: `expected at most ${HEADERS_MAX} headers` });
+
 const longRule = z.strictObject({
   select: ruleText.describe("Selection criteria."),
   action: ruleText.describe("`publish` (or its alias `capture`) or `ignore`."),
   target: ruleText.optional().describe("`destination:topic`, where the action is `publish`."),
   mode: z.enum(["live"]).default("live").describe("`live`: the rule acts."),
   delivery: z.enum(["at-least-once"]).optional().describe("Promise of this rule's messages; else that of the stream."),
+  headers: headers.optional().describe("Headers of this rule's messages, beside or in place of those of the stream."),
 });
 
 const test = z.strictObject({
@@ -45,12 +64,18 @@ export const streamSchema = z
       .default("assigned")
       .describe("Tenants whose events it takes: those assigned to it, all, or a list."),
     delivery: z.enum(["at-least-once"]).default("at-least-once").describe("Promise to the destination."),
-    format: z.enum(["cloudevents"]).default("cloudevents").describe("Form of the message: a CloudEvent in structured JSON."),
+    format: z
+      .enum(["cloudevents", "cloudevents-binary"])
+      .default("cloudevents")
+      .describe(
+        "Form of the message. `cloudevents`: one JSON text with attributes and data; `cloudevents-binary`: attributes as protocol headers, the data alone as value.",
+      ),
     key: z
       .string()
       .min(1)
       .optional()
       .describe("Template of the message key. Default: `{tenant}/{entityId}` where there is an entity, else `{tenant}`."),
+    headers: headers.default({}).describe("Protocol headers that messages get: name and template of the value."),
     body: z
       .strictObject({
         limit: size(0, 64 * MIB)

@@ -19,9 +19,23 @@ export type FieldPath =
   | { readonly kind: "content"; readonly part: "request.body" | "response.body" | "payload"; readonly pointer: readonly string[] }
   | { readonly kind: "pattern"; readonly name: string };
 
+/**
+ * How a message is written: as one JSON text with attributes and data, or with the attributes as protocol headers and
+ * the data alone as value.
+ */
+export type MessageFormat = "cloudevents" | "cloudevents-binary";
+
+/** A protocol header that messages get beside those of their format. */
+export interface HeaderSettings {
+  readonly name: string;
+  readonly value: Template;
+}
+
 export interface RuleSettings extends Rule {
   /** Place in its descriptor, from 1. */
   readonly number: number;
+  /** Headers of this rule's messages, those of its stream included; absent: the stream's and no others. */
+  readonly headers?: readonly HeaderSettings[];
 }
 
 export interface StreamSettings {
@@ -33,6 +47,8 @@ export interface StreamSettings {
   readonly tenants: "all" | readonly string[];
   /** Null: `{tenant}/{entityId}` where there is an entity, else `{tenant}`. */
   readonly key: Template | null;
+  readonly format: MessageFormat;
+  readonly headers: readonly HeaderSettings[];
   readonly body: BodySettings;
   /** Null: everything leaves that is not redacted. */
   readonly keep: readonly FieldPath[] | null;
@@ -51,6 +67,8 @@ export interface DestinationSettings {
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
   /** Messages sent or acknowledged beyond the stored cursor: what a kill can double. */
   readonly inFlightMax: number;
+  /** Messages per second that are sent at most, so that a backlog doesn't drown the destination; null: as fast as it takes them. */
+  readonly maxRate: number | null;
   /** Null: the client for this type isn't installed or the destination is switched off; its rules are dormant. */
   readonly dormant: string | null;
 }

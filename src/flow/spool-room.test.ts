@@ -1,7 +1,9 @@
-import { equal } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { parseRule } from "./match/parse.ts";
 import type { FlowSettings, StreamSettings } from "./settings.ts";
+import { makeMessage, template, transactionEvent } from "./message/testing/messages.ts";
+import { messagePayloadBytesMax } from "./spool/message-codec.ts";
 import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
 
 const limits = { messageBytesMax: 100_000 } as FlowSettings["limits"];
@@ -14,6 +16,8 @@ function stream(id: string, ...rules: string[]): StreamSettings {
     revision: "1",
     tenants: "all",
     key: null,
+    format: "cloudevents",
+    headers: [],
     body: { bytesMax: 1, types: [] },
     keep: null,
     redact: [],
@@ -31,4 +35,22 @@ test("an event may take, in one log, one message for each stream and target that
 
 test("without rules an event takes nothing", () => {
   equal(eventBytesMax({ limits, streams: [] }), 0);
+});
+
+test("a message with as many and as long headers as can be takes no more than is kept for it", () => {
+  const wide = "\u9375".repeat(400);
+  let mostBytes = 0;
+  for (const text of [wide, "a".repeat(1_000)]) {
+    for (const format of ["cloudevents", "cloudevents-binary"] as const) {
+      const headers = Array.from({ length: 32 }, (_, index) => ({ name: `h${index}`, value: [text] }));
+      const identity = { tenant: text.slice(0, 128), entityId: text };
+      const bodies = { requestBody: { bytes: Buffer.alloc(200_000, "x"), sizeBytes: 200_000, truncated: false } };
+      const event = { ...transactionEvent({ target: `/${text}`, ...bodies }, identity), id: text };
+      const message = makeMessage(event, { format, headers, key: template(`${text}{entityId}`) }, limits.messageBytesMax);
+      const payloadBytes = messagePayloadBytesMax({ ...message, topic: "t".repeat(249) });
+      ok(payloadBytes <= messagesBytesMax({ limits }, 1), String(payloadBytes));
+      mostBytes = Math.max(mostBytes, payloadBytes);
+    }
+  }
+  ok(mostBytes > limits.messageBytesMax + 16 * 1024, "there is a message that needs it");
 });

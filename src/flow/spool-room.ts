@@ -5,10 +5,14 @@
  * after it was forwarded.
  */
 import { printTarget } from "./match/print.ts";
+import { HEADERS_BYTES_MAX } from "./message/attribute-text.ts";
 import type { FlowSettings } from "./settings.ts";
 
-/** Topic, key, headers and the frame around a message's bytes. */
-const AROUND_MESSAGE_BYTES = 16 * 1024;
+/**
+ * What the log reserves beyond a message's own limit: topic, key and the frame, and for headers, which count within the
+ * limit by their bytes, three bytes a character.
+ */
+const AROUND_MESSAGE_BYTES = 16 * 1024 + 2 * HEADERS_BYTES_MAX;
 
 /** Bytes that so many messages may take in one log. */
 export function messagesBytesMax({ limits }: Pick<FlowSettings, "limits">, messageCount: number): number {

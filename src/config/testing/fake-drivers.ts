@@ -10,7 +10,7 @@ function neverOpened(): never {
   throw new Error("the configuration opens nothing");
 }
 
-/** Registers `gateway`, `agent` (acknowledges, so takes no platform), `file` and `stdout`. */
+/** Registers `gateway`, `agent` (acknowledges, so takes no platform), `file`, `stdout` and `kafka` (with paths inside). */
 export function registerFakeDrivers(): void {
   registerSource(
     defineSource({
@@ -47,6 +47,19 @@ export function registerFakeDrivers(): void {
       summary: "Writes nothing",
       options: z.strictObject({ path: z.string() }),
       promises: { ordered: true, deduplicates: false, lanes: 1 },
+      open: neverOpened,
+    }),
+  );
+  registerDestination(
+    defineDestination({
+      type: "kafka",
+      summary: "Sends nothing",
+      options: z.strictObject({
+        brokers: z.array(z.string()).min(1),
+        tls: z.union([z.boolean(), z.strictObject({ ca: z.string().optional(), verify: z.boolean().default(true) })]).default(false),
+      }),
+      paths: ["tls.ca", "tls.cert"],
+      promises: { ordered: true, deduplicates: true, lanes: 1 },
       open: neverOpened,
     }),
   );

@@ -14,6 +14,8 @@ function stream(id: string, rules: readonly string[], tenants: StreamSettings["t
     revision: "0",
     tenants,
     key: null,
+    format: "cloudevents",
+    headers: [],
     body: { bytesMax: 0, types: [] },
     keep: null,
     redact: [],

@@ -4,32 +4,28 @@
  * Promise: one line of valid JSON in UTF-8, never longer than the limit. Where an event is too large, bodies are cut
  * first, the larger one more; then the heads; every cut is marked.
  */
-import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { headerOf } from "../content/media-type.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { BodySettings } from "../settings.ts";
+import { attributeText, KEY_CHARS_MAX, sequenceText, subjectText, timeOf } from "./attribute-text.ts";
 import { encodeBody, type BodyJson } from "./body-json.ts";
 import type { DataParts } from "./data-parts.ts";
-import type { Evidence } from "./message.ts";
+import type { Evidence, Message } from "./message.ts";
 
 /** Names the schema of `data`; schemas/data.schema.json has it as its `$id`. */
 export const DATA_SCHEMA_ID = "urn:sidestream:schema:data:1";
 /** The case matters to readers built on the `cloudevents` package: it knows this spelling only. */
-export const CONTENT_TYPE = "application/cloudevents+json; charset=utf-8";
-/** Bytes that the attributes of a message may take; each of them is bounded so that they do. */
+const CONTENT_TYPE = "application/cloudevents+json; charset=utf-8";
+/** Protocol headers of a message in structured form. */
+export const STRUCTURED_HEADERS: Message["headers"] = [["content-type", CONTENT_TYPE]];
+export const STRUCTURED_HEADERS_BYTES = "content-type".length + CONTENT_TYPE.length;
+/** Bytes that the attributes of a message may take, with the content type, in either form; each is bounded so that they do. */
 export const ATTRIBUTES_BYTES_MAX = 8 * 1024;
 /** The least limit under which every message can be written. */
 export const MESSAGE_BYTES_MIN = 16 * 1024;
 
-/** Characters of an attribute, so that all together stay within their bound at three bytes each. */
-const ATTRIBUTE_CHARS_MAX = 128;
-const SUBJECT_CHARS_MAX = 512;
-export const KEY_CHARS_MAX = 512;
-const SEQUENCE_DIGITS = 16;
 /** Marks that a cut adds to a body. */
 const MARKS_BYTES = 256;
-const LAST_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** Encodes `data` within a number of bytes. */
 export function encodeData(parts: DataParts, settings: BodySettings, bytesMax: number): string {
@@ -82,63 +78,30 @@ export interface MessageHead {
   readonly subject: string;
   readonly key: string;
   readonly evidence: Evidence;
-  /** `"source":"/instance/source"`, as {@link sourceOf} makes it. */
+  /** As `sourceOf` makes it. */
   readonly source: string;
   /** The request's, when it has a valid one. */
   readonly traceparent: string | null;
 }
 
-/** Puts attributes and data together: the message's bytes. */
-export function encodeMessage(head: MessageHead, data: string, bytesMax: number): Buffer {
+/** Puts attributes and data together: the bytes of a message in structured form. */
+export function encodeMessage(head: MessageHead, data: string): Buffer {
   const { event, subject, key, evidence } = head;
-  let json = `{"specversion":"1.0","id":${attribute(shortened(event.id, ATTRIBUTE_CHARS_MAX))},"source":${head.source},"type":"dev.sidestream.${event.kind}","time":"${timeOf(event.timeMs)}"`;
-  if (subject !== "") json += `,"subject":${attribute(subject.slice(0, SUBJECT_CHARS_MAX))}`;
+  let json = `{"specversion":"1.0","id":${attribute(event.id)},"source":"${head.source}","type":"dev.sidestream.${event.kind}","time":"${timeOf(event.timeMs)}"`;
+  if (subject !== "") json += `,"subject":${JSON.stringify(subjectText(subject))}`;
   json += `,"datacontenttype":"application/json","dataschema":"${DATA_SCHEMA_ID}"`;
   if (head.traceparent !== null) json += `,"traceparent":"${head.traceparent}"`;
-  if (key !== "") json += `,"partitionkey":${attribute(shortened(key, KEY_CHARS_MAX))}`;
-  if (event.identity.tenant !== "") json += `,"sidestreamtenant":${attribute(shortened(event.identity.tenant, ATTRIBUTE_CHARS_MAX))}`;
+  if (key !== "") json += `,"partitionkey":${JSON.stringify(attributeText(key, KEY_CHARS_MAX))}`;
+  if (event.identity.tenant !== "") json += `,"sidestreamtenant":${attribute(event.identity.tenant)}`;
   json +=
-    `,"sidestreamstream":${attribute(shortened(evidence.stream, ATTRIBUTE_CHARS_MAX))},"sidestreamrule":"${evidence.rule}","sidestreamrevision":${attribute(shortened(evidence.revision, ATTRIBUTE_CHARS_MAX))}` +
-    `,"sidestreaminstance":${attribute(shortened(evidence.instance, ATTRIBUTE_CHARS_MAX))},"sidestreamlog":${attribute(shortened(evidence.logId, ATTRIBUTE_CHARS_MAX))}` +
-    `,"sequence":"${String(evidence.sequence).padStart(SEQUENCE_DIGITS, "0")}","data":${data}}`;
-  const value = Buffer.from(json);
-  assert(value.length <= bytesMax, "a message stays within its limit");
-  return value;
+    `,"sidestreamstream":${attribute(evidence.stream)},"sidestreamrule":"${evidence.rule}","sidestreamrevision":${attribute(evidence.revision)}` +
+    `,"sidestreaminstance":${attribute(evidence.instance)},"sidestreamlog":${attribute(evidence.logId)}` +
+    `,"sequence":"${sequenceText(evidence.sequence)}","data":${data}}`;
+  return Buffer.from(json);
 }
 
-/** The `source` attribute as JSON: instance and source name, percent-encoded. */
-export function sourceOf(instance: string, source: string): string {
-  const segment = (text: string): string => encodeURIComponent(shortened(text, ATTRIBUTE_CHARS_MAX / 2).toWellFormed());
-  return JSON.stringify(`/${segment(instance)}/${segment(source)}`);
-}
-
-/** RFC 3339 in UTC with milliseconds. A time that a clock can't show becomes 1970. */
-function timeOf(timeMs: number): string {
-  return new Date(timeMs >= 0 && timeMs <= LAST_TIME_MS ? timeMs : 0).toISOString();
-}
-
-/**
- * An attribute as JSON. CloudEvents forbids control characters, lone surrogates and non-characters in attributes: each
- * becomes U+FFFD.
- */
 function attribute(text: string): string {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code >= 0xd800) {
-      return JSON.stringify(text.toWellFormed().replace(FORBIDDEN, "\ufffd"));
-    }
-  }
-  return JSON.stringify(text);
-}
-
-// oxlint-disable-next-line no-control-regex -- control characters are what it is for
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]/g;
-
-/** A text that is too long keeps its begin and gets a hash of the whole, so that different texts stay different. */
-export function shortened(text: string, charsMax: number): string {
-  if (text.length <= charsMax) return text;
-  const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
-  return `${text.slice(0, charsMax - hash.length - 1)}~${hash}`;
+  return JSON.stringify(attributeText(text));
 }
 
 /** The request's `traceparent` (W3C Trace Context, version 00), when it is a valid one. */

@@ -9,15 +9,35 @@ import { SidestreamError } from "../../errors.ts";
 import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { Attributes, Template } from "../match/rule.ts";
-import type { BodySettings, StreamSettings } from "../settings.ts";
+import type { BodySettings, RuleSettings, StreamSettings } from "../settings.ts";
 import { makeParts, type DataParts } from "./data-parts.ts";
-import { ATTRIBUTES_BYTES_MAX, CONTENT_TYPE, encodeData, encodeMessage, MESSAGE_BYTES_MIN, sourceOf, traceparentOf } from "./encode.ts";
+import { HEADERS_BYTES_MAX, sourceOf } from "./attribute-text.ts";
+import { binaryHeaders, eventHeaders, type EventHeaders } from "./binary-form.ts";
+import {
+  ATTRIBUTES_BYTES_MAX,
+  encodeData,
+  encodeMessage,
+  MESSAGE_BYTES_MIN,
+  STRUCTURED_HEADERS,
+  STRUCTURED_HEADERS_BYTES,
+  traceparentOf,
+  type MessageHead,
+} from "./encode.ts";
 import type { Evidence, Message } from "./message.ts";
 import { compilePlan, type RedactionPlan } from "./plan.ts";
-import { renderKey, renderTopic, type RenderedTopic } from "./templates.ts";
+import {
+  NO_HEADERS,
+  renderHeaders,
+  renderKey,
+  renderTopic,
+  type RenderedHeaders,
+  type RenderedTopic,
+  type TemplateContext,
+} from "./templates.ts";
 
 const REDACTION_KEY_BYTES = 32;
-const HEADERS: Message["headers"] = [["content-type", CONTENT_TYPE]];
+/** Bytes that are kept for data under the least limit: what the barest heads of an event need. */
+const DATA_BYTES_MIN = 6 * 1024;
 
 export interface MessageMakerOptions {
   readonly instance: string;
@@ -37,6 +57,28 @@ interface Shape {
   readonly body: BodySettings;
 }
 
+/** A message as its format writes it. */
+interface Form extends Pick<Message, "headers" | "value"> {
+  /** Bytes that the headers take at most. */
+  readonly headersBytes: number;
+}
+
+/** The data of messages, and its bytes once a message in binary form needs them. */
+class Data {
+  readonly json: string;
+  private bytes: Buffer | null = null;
+
+  constructor(json: string) {
+    this.json = json;
+  }
+
+  /** Shared by messages: nothing after this stage changes a message. */
+  value(): Buffer {
+    this.bytes ??= Buffer.from(this.json);
+    return this.bytes;
+  }
+}
+
 /** An event with the work that its messages share. */
 export class Prepared {
   readonly event: IdentifiedEvent;
@@ -45,8 +87,10 @@ export class Prepared {
   readonly acceptedMs: number;
   /** Undefined: not looked for yet. */
   traceparent: string | null | undefined = undefined;
+  /** Null: no message in binary form was made yet. */
+  headers: EventHeaders | null = null;
   readonly parts = new Map<RedactionPlan, DataParts>();
-  readonly data = new Map<Shape, string>();
+  readonly data = new Map<Shape, Data>();
 
   constructor(event: IdentifiedEvent, content: ContentValues, acceptedMs: number) {
     this.event = event;
@@ -81,39 +125,49 @@ export class MessageMaker {
 
   /** Topic of a target for this event, or the reason why there is none. */
   topic(prepared: Prepared, stream: StreamSettings, template: Template, attributes: Pick<Attributes, "word">): RenderedTopic {
-    return renderTopic(template, {
-      event: prepared.event,
-      env: this.options.env,
-      attributes,
-      content: prepared.content,
-      plan: this.shape(stream).plan,
-    });
+    return renderTopic(template, this.context(prepared, stream, attributes));
   }
 
   /** Key of the stream's messages for this event. */
   key(prepared: Prepared, stream: StreamSettings, attributes: Pick<Attributes, "word">): string {
-    return renderKey(stream.key, {
-      event: prepared.event,
-      env: this.options.env,
-      attributes,
-      content: prepared.content,
-      plan: this.shape(stream).plan,
-    });
+    return renderKey(stream.key, this.context(prepared, stream, attributes));
   }
 
-  /** Makes a stream's message: redacted, encoded, within the limit. */
-  make(prepared: Prepared, stream: StreamSettings, ruleNumber: number, topic: string, key: string, evidence: Evidence): Message {
+  /** Headers that the stream, or the rule where it has its own, gives a message beside those of its format. */
+  headers(
+    prepared: Prepared,
+    stream: StreamSettings,
+    rule: Pick<RuleSettings, "headers">,
+    attributes: Pick<Attributes, "word">,
+  ): RenderedHeaders {
+    const settings = rule.headers ?? stream.headers;
+    if (settings.length === 0) return NO_HEADERS;
+    const bytesMax = Math.min(HEADERS_BYTES_MAX, this.options.limits.messageBytesMax - ATTRIBUTES_BYTES_MAX - DATA_BYTES_MIN);
+    return renderHeaders(settings, this.context(prepared, stream, attributes), bytesMax);
+  }
+
+  /**
+   * Makes a stream's message: redacted, encoded, within the limit.
+   *
+   * @param own - As {@link headers} makes them.
+   */
+  make(
+    prepared: Prepared,
+    stream: StreamSettings,
+    ruleNumber: number,
+    topic: string,
+    key: string,
+    evidence: Evidence,
+    own: RenderedHeaders = NO_HEADERS,
+  ): Message {
     const { event } = prepared;
     const shape = this.shape(stream);
-    const parts = this.parts(prepared, shape.plan);
-    const { messageBytesMax } = this.options.limits;
-    let data = prepared.data.get(shape);
-    if (data === undefined) {
-      data = encodeData(parts, shape.body, messageBytesMax - ATTRIBUTES_BYTES_MAX);
-      prepared.data.set(shape, data);
-    }
+    const { subject } = this.parts(prepared, shape.plan);
+    const data = this.data(prepared, shape, own.bytes);
     if (prepared.traceparent === undefined) prepared.traceparent = traceparentOf(event);
-    const head = { event, subject: parts.subject, key, evidence, source: this.source(event.source), traceparent: prepared.traceparent };
+    const head = { event, subject, key, evidence, source: this.source(event.source), traceparent: prepared.traceparent };
+    const { headers, value, headersBytes } = stream.format === "cloudevents" ? structured(head, data) : this.binary(prepared, head, data);
+    assert(value.length + headersBytes + own.bytes <= this.options.limits.messageBytesMax, "a message stays within its limit");
     return {
       stream: stream.id,
       rule: ruleNumber,
@@ -124,10 +178,31 @@ export class MessageMaker {
       eventId: event.id,
       topic,
       key,
-      headers: HEADERS,
-      value: encodeMessage(head, data, messageBytesMax),
+      headers: own.bytes === 0 ? headers : [...headers, ...own.headers],
+      value,
       acceptedMs: prepared.acceptedMs,
     };
+  }
+
+  private context(prepared: Prepared, stream: StreamSettings, attributes: Pick<Attributes, "word">): TemplateContext {
+    const { event, content } = prepared;
+    return { event, env: this.options.env, attributes, content, plan: this.shape(stream).plan };
+  }
+
+  /** The data of a shape; made anew for a message whose own headers leave too little room for that of the others. */
+  private data(prepared: Prepared, shape: Shape, headersBytes: number): Data {
+    const bytesMax = this.options.limits.messageBytesMax - ATTRIBUTES_BYTES_MAX;
+    const parts = this.parts(prepared, shape.plan);
+    let data = prepared.data.get(shape);
+    if (data === undefined) prepared.data.set(shape, (data = new Data(encodeData(parts, shape.body, bytesMax))));
+    const room = bytesMax - headersBytes;
+    if (headersBytes === 0 || data.json.length * 3 <= room || Buffer.byteLength(data.json) <= room) return data;
+    return new Data(encodeData(parts, shape.body, room));
+  }
+
+  private binary(prepared: Prepared, head: MessageHead, data: Data): Form {
+    prepared.headers ??= eventHeaders(head.event, head.source, head.traceparent);
+    return { headers: binaryHeaders(head, prepared.headers), value: data.value(), headersBytes: ATTRIBUTES_BYTES_MAX };
   }
 
   private parts(prepared: Prepared, plan: RedactionPlan): DataParts {
@@ -161,4 +236,8 @@ export class MessageMaker {
     if (shape === undefined) this.shapes.set(shapeKey, (shape = { plan, body: stream.body }));
     return shape;
   }
+}
+
+function structured(head: MessageHead, data: Data): Form {
+  return { headers: STRUCTURED_HEADERS, value: encodeMessage(head, data.json), headersBytes: STRUCTURED_HEADERS_BYTES };
 }

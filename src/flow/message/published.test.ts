@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { transactionData, agentData, dataJsonSchema } from "./data-schema.ts";
 import { BODY_MARKS, SECRET_TEXTS } from "./testing/documented.ts";
-import { agentEvent, body, field, JSON_TYPE, makeMessage, readBack, transactionEvent } from "./testing/messages.ts";
+import { agentEvent, body, field, JSON_TYPE, makeMessage, makeMessages, readBack, transactionEvent } from "./testing/messages.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 
@@ -17,7 +17,8 @@ function examples(page: string): readonly unknown[] {
 }
 
 test("the examples of docs/messages.md are messages as they are made", () => {
-  const transaction = makeMessage(
+  const redact = [field("request.body", "personal", "email")];
+  const [transaction, binary] = makeMessages(
     transactionEvent(
       {
         method: "PUT",
@@ -45,16 +46,27 @@ test("the examples of docs/messages.md are messages as they are made", () => {
         entityId: "7",
       },
     ),
-    { redact: [field("request.body", "personal", "email")] },
+    [{ redact }, { redact, format: "cloudevents-binary" }],
   );
+  assert.ok(transaction !== undefined && binary !== undefined);
   const agent = makeMessage(agentEvent({ payload: body('{"state":"active","connection_id":"54527a37","their_label":"Bob"}') }));
-  const [first, second] = examples("docs/messages.md");
+  const [first, second, headers] = examples("docs/messages.md");
+  assert.deepEqual(headers, Object.fromEntries(binary.headers), JSON.stringify(binary.headers));
   for (const [message, example] of [
     [transaction, first],
     [agent, second],
   ] as const) {
     readBack(message);
     assert.deepEqual(example, JSON.parse(message.value.toString()), message.value.toString());
+  }
+});
+
+test("docs/messages.md names every attribute", () => {
+  const [example] = examples("docs/messages.md");
+  assert.ok(typeof example === "object" && example !== null);
+  const page = read("docs/messages.md");
+  for (const name of Object.keys(example)) {
+    if (name !== "specversion" && name !== "data") assert.ok(page.includes(`\n| \`${name}\` |`), name);
   }
 });
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
-import type { ReservedWord, Template } from "../match/rule.ts";
+import type { ReservedWord } from "../match/rule.ts";
 import type { FieldPath } from "../settings.ts";
 import { compilePlan } from "./plan.ts";
-import { agentEvent, body, field, JSON_TYPE, transactionEvent } from "./testing/messages.ts";
+import { agentEvent, body, field, JSON_TYPE, template, transactionEvent } from "./testing/messages.ts";
 import { renderKey, renderTopic, type TemplateContext } from "./templates.ts";
 
 function context(
@@ -21,13 +21,6 @@ function context(
     content: new ContentValues(event, { decodedBytesMax: 1024 * 1024 }),
     plan: compilePlan(redact, keep),
   };
-}
-/** `a.{b}` as a template. */
-function template(text: string): Template {
-  return text
-    .split(/(\{[^}]*\})/)
-    .filter((piece) => piece !== "")
-    .map((piece) => (piece.startsWith("{") ? { name: piece.slice(1, -1) } : piece));
 }
 const users = transactionEvent({ target: "/users/7?x=1" }, { moduleName: "mod-users", route: "/users/{id}", entityId: "7" });
 const topicOf = (text: string, of: TemplateContext): string => {

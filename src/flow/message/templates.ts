@@ -1,25 +1,32 @@
 /**
- * Fills in topic and key templates.
+ * Fills in the templates of topics, keys and headers.
  *
  * Promise: no value forges a namespace. Each value in a topic is checked alone, each value in a key is
  * percent-encoded, so neither can add a separator. Values that a source itself defines, such as the topics of agents,
- * are normalised first.
+ * are normalised first. A value in a header is one line of text, and all headers of a message stay within their bound.
  */
 import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import { TOPIC_CHARACTERS_MAX } from "../match/bounds.ts";
 import { RESERVED_WORDS, type Attributes, type ReservedWord, type Template } from "../match/rule.ts";
+import type { HeaderSettings } from "../settings.ts";
+import { cleaned, KEY_CHARS_MAX, shortened } from "./attribute-text.ts";
 import { redactTarget } from "./data-parts.ts";
-import { KEY_CHARS_MAX, shortened } from "./encode.ts";
 import { entityId, entityKind } from "./entity.ts";
+import type { Message } from "./message.ts";
 import { BASE_PLAN, type RedactionPlan } from "./plan.ts";
 import { withoutPatterns } from "./redact-text.ts";
 import { Removals } from "./removals.ts";
+import { hidesSecret } from "./secret-text.ts";
 
 const VALUE = /^[A-Za-z0-9_-]{1,80}$/;
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/;
 /** Values that the source defines, not its callers. */
 const NORMALISED: ReadonlySet<string> = new Set(["topic", "category", "state", "eventtype"]);
+/** Words whose values callers choose as they like, in headers. */
+const FREE_WORDS: ReadonlySet<string> = new Set(["userid", "requestid"]);
+/** Characters of a header's value: three KiB at most in UTF-8, of the eight that all have together. */
+const HEADER_CHARS_MAX = 1_024;
 const words = new Map<string, ReservedWord>(RESERVED_WORDS.map((word) => [word.toLowerCase(), word]));
 
 export interface TemplateContext {
@@ -87,6 +94,46 @@ export function renderKey(template: Template | null, context: TemplateContext): 
   return shortened(key, KEY_CHARS_MAX);
 }
 
+/** Headers as a message carries them. */
+export interface RenderedHeaders {
+  readonly headers: Message["headers"];
+  /** Bytes of all names and values in UTF-8. */
+  readonly bytes: number;
+}
+
+export const NO_HEADERS: RenderedHeaders = { headers: [], bytes: 0 };
+
+/**
+ * Makes a message's own headers, values as they are. One is left out when a value of its template is missing or empty,
+ * and when it finds no room. Control characters become U+FFFD; a value beyond 1,024 characters ends in a hash of the
+ * whole.
+ *
+ * @param bytesMax - Bytes that names and values may take together.
+ */
+export function renderHeaders(settings: readonly HeaderSettings[], context: TemplateContext, bytesMax: number): RenderedHeaders {
+  const headers: (readonly [string, string])[] = [];
+  let bytes = 0;
+  for (const { name, value: template } of settings) {
+    const value = headerValue(template, context);
+    if (value === undefined) continue;
+    const headerBytes = name.length + Buffer.byteLength(value);
+    if (bytes + headerBytes > bytesMax) continue;
+    bytes += headerBytes;
+    headers.push([name, value]);
+  }
+  return { headers, bytes };
+}
+
+function headerValue(template: Template, context: TemplateContext): string | undefined {
+  let text = "";
+  for (const piece of template) {
+    const value = typeof piece === "string" ? piece : valueOf(piece.name, context);
+    if (value === undefined || value === "") return undefined;
+    text += value;
+  }
+  return cleaned(shortened(text, HEADER_CHARS_MAX));
+}
+
 function encodeValue(value: string | undefined): string {
   return value === undefined ? "" : encodeURIComponent(value.toWellFormed());
 }
@@ -114,7 +161,8 @@ function valueOf(name: string, context: TemplateContext): string | undefined {
     default: {
       const word = words.get(name);
       const value = word === undefined ? undefined : attributes.word(word);
-      return typeof value === "string" ? withoutPatterns(value, plan.patterns) : undefined;
+      if (typeof value !== "string" || (FREE_WORDS.has(name) && hidesSecret(value))) return undefined;
+      return withoutPatterns(value, plan.patterns);
     }
   }
 }

@@ -1,12 +1,14 @@
 /** Events, streams and readings of messages for the tests of this stage. */
 import assert from "node:assert/strict";
-import { CloudEvent, HTTP } from "cloudevents";
+import { CloudEvent, HTTP, Kafka, type KafkaMessage } from "cloudevents";
 import type { z } from "zod";
 import { ContentValues } from "../../content/pointers.ts";
 import type { AgentEvent, CapturedBody, IdentifiedEvent, Identity, Transaction } from "../../event.ts";
+import { attributesOf } from "../../match/attributes.ts";
 import type { FieldPath, StreamSettings } from "../../settings.ts";
 import { agentData, transactionData } from "../data-schema.ts";
 import { MessageMaker } from "../maker.ts";
+import type { Template } from "../../match/rule.ts";
 import type { Evidence, Message } from "../message.ts";
 
 export const REDACTION_KEY = Buffer.alloc(32, 7);
@@ -65,6 +67,8 @@ export function stream(settings: Partial<StreamSettings> = {}): StreamSettings {
     revision: "0123456789ab",
     tenants: "all",
     key: null,
+    format: "cloudevents",
+    headers: [],
     body: { bytesMax: 64 * 1024 * 1024, types: ["json", "text", "form", "multipart", "binary"] },
     keep: null,
     redact: [],
@@ -85,17 +89,41 @@ export const EVIDENCE: Evidence = {
   logId: "log-1",
   sequence: 42,
 };
-export const NO_WORDS = { word: (): undefined => undefined };
 
 export function maker(messageBytesMax = 900 * 1024): MessageMaker {
   return new MessageMaker({ instance: "okapi-front-1", env: "prod", limits: { messageBytesMax }, redactionKey: REDACTION_KEY });
 }
 
 export function makeMessage(event: IdentifiedEvent, settings: Partial<StreamSettings> = {}, messageBytesMax?: number): Message {
+  const [message] = makeMessages(event, [settings], messageBytesMax);
+  assert.ok(message !== undefined);
+  return message;
+}
+
+/** The messages that several streams make of one event. */
+export function makeMessages(
+  event: IdentifiedEvent,
+  streams: readonly Partial<StreamSettings>[],
+  messageBytesMax?: number,
+): readonly Message[] {
   const making = maker(messageBytesMax);
-  const prepared = making.prepare(event, new ContentValues(event, LIMITS));
-  const forStream = stream(settings);
-  return making.make(prepared, forStream, EVIDENCE.rule, "topic", making.key(prepared, forStream, NO_WORDS), EVIDENCE);
+  const content = new ContentValues(event, LIMITS);
+  const prepared = making.prepare(event, content);
+  const attributes = attributesOf(event, content);
+  return streams.map((settings) => {
+    const forStream = stream(settings);
+    const key = making.key(prepared, forStream, attributes);
+    const headers = making.headers(prepared, forStream, {}, attributes);
+    return making.make(prepared, forStream, EVIDENCE.rule, "topic", key, EVIDENCE, headers);
+  });
+}
+
+/** `a.{b}` as a template. */
+export function template(text: string): Template {
+  return text
+    .split(/(\{[^}]*\})/)
+    .filter((piece) => piece !== "")
+    .map((piece) => (piece.startsWith("{") ? { name: piece.slice(1, -1) } : piece));
 }
 
 /** What a test reads of `data`: members of both types, each test knowing which it made. */
@@ -112,6 +140,25 @@ export function readBack(message: Message): { readonly event: CloudEvent<unknown
   const data = (JSON.parse(text) as { readonly data: Data }).data;
   (event.type === "dev.sidestream.agent" ? agentData : transactionData).parse(data);
   return { event, data };
+}
+
+/** Bytes of a message that count against its limit: value and headers. */
+export function countedBytes({ headers, value }: Pick<Message, "headers" | "value">): number {
+  return headers.reduce((bytes, [name, text]) => bytes + Buffer.byteLength(name) + Buffer.byteLength(text), value.length);
+}
+
+/** Reads a message in binary form as a reader of Kafka does: headers and value as bytes that must be UTF-8. */
+export function readBinary(message: Message): CloudEvent<unknown> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const headers = Object.fromEntries(message.headers.map(([name, value]) => [name, decoder.decode(Buffer.from(value))]));
+  assert.deepEqual(Object.entries(headers), message.headers, "each header once, nothing lost on the way");
+  const value = decoder.decode(message.value);
+  // The package takes the record's key for the partition key, and has no word for a record without one.
+  const key = headers["ce_partitionkey"] as string;
+  const record: KafkaMessage<string> = { headers, key, value, body: value };
+  const event = Kafka.toEvent(record) as CloudEvent<unknown>;
+  assert.equal(event.validate(), true);
+  return event;
 }
 
 /** The data of the message that the stream makes of an event. */
