@@ -6,8 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test install lint format types build clean
 
-# Debian packages that the tests call: a compiler for a library that refuses writes, Python for a second reader of the spool.
-APT_FOR_TESTS := gcc python3
+# Debian packages that the tests call: a compiler for a library that refuses writes, Python for a second reader of the
+# spool; for Kafka brokers (tools/kafka) Java, Maven, which gets them, and openssl for their certificates.
+APT_FOR_TESTS := gcc python3 java:default-jre-headless mvn:maven openssl
 
 # Node 24 before the machine's own.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -15,8 +16,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 help: ## Lists these commands.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-demo: install ## Runs the demo: a sample library, traffic, and what Sidestream makes of it. DEMO_SECONDS=30 ends it by itself.
-	@exec node src/cli/main.ts demo
+demo: install ## Runs the demo: a sample library, traffic, and what Sidestream makes of it. DEMO_SECONDS=30 ends it by itself, KAFKA=host:port publishes there too.
+	@exec node src/cli/main.ts demo $(if $(KAFKA),--kafka "$(KAFKA)")
 
 test: install ## Lint, format, types, then every test.
 	@tools/apt-need.sh $(APT_FOR_TESTS)

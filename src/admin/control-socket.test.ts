@@ -27,6 +27,24 @@ test("a command is answered, and only this user can reach the socket", async (t)
   equal(statSync(controlSocketPath(data)).mode & 0o777, 0o600);
 });
 
+test("nobody else can reach the socket at any moment, whatever the mask of the process is", async (t) => {
+  const data = folder(t);
+  const setMask = process.umask.bind(process) as (mask?: number) => number;
+  const mask = setMask(0);
+  t.after(() => setMask(mask));
+  const modes: number[] = [];
+  // The mask is put back as soon as the file is there, before anything else can run.
+  t.mock.method(process, "umask", (wanted?: number) => {
+    if (wanted === 0) modes.push(statSync(controlSocketPath(data)).mode & 0o777);
+    return setMask(wanted);
+  });
+  const listener = await openControlSocket(data, () => Promise.resolve("fine"));
+  t.after(() => listener.close());
+  deepEqual(modes, [0o700]);
+  equal(statSync(controlSocketPath(data)).mode & 0o777, 0o600);
+  equal(setMask(0), 0);
+});
+
 test("a command that fails tells why", async (t) => {
   const data = folder(t);
   const listener = await openControlSocket(data, () => Promise.reject(new Error("no such command")));

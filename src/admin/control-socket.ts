@@ -12,10 +12,14 @@ import { ERRORS, isSidestreamError, SidestreamError, type ErrorCode } from "../e
 const SOCKET_FILE = "control.sock";
 /** The kernel's bound on the path of a Unix socket, less its final zero. */
 const SOCKET_PATH_BYTES_MAX = 107;
+/** Takes every right from group and others. */
+const OTHERS_MASK = 0o077;
 const REQUEST_BYTES_MAX = 64 * 1024;
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const CONNECTIONS_MAX = 16;
 const WAIT_MS_MAX = 10_000;
+/** Time for the slowest command; who asks may give up earlier. */
+const ANSWER_MS_MAX = 120_000;
 
 export type ControlHandler = (command: string, payload: unknown) => Promise<unknown>;
 
@@ -59,7 +63,14 @@ export async function openControlSocket(dataFolder: string, handler: ControlHand
     server.once("error", (cause) =>
       fail(new SidestreamError("SST_LISTEN_FAILED", `could not listen on ${path}: ${cause.message}`, { cause })),
     );
-    server.listen(path, () => done());
+    // The file is made within the call, and nobody else may reach it at any moment. The mask is the whole process's, so
+    // it keeps the owner's bits: a folder that another thread makes meanwhile stays one that can be entered.
+    const mask = process.umask(OTHERS_MASK);
+    try {
+      server.listen(path, () => done());
+    } finally {
+      process.umask(mask);
+    }
   });
   await chmod(path, 0o600);
   return {
@@ -74,14 +85,15 @@ export async function openControlSocket(dataFolder: string, handler: ControlHand
 /**
  * Asks the program that runs on a data folder.
  *
+ * @param waitMsMax - Milliseconds for the answer.
  * @throws SidestreamError `SST_STATUS_UNREACHABLE` when none answers; else what the program answered.
  */
-export function askControlSocket(dataFolder: string, command: string, payload: unknown): Promise<unknown> {
+export function askControlSocket(dataFolder: string, command: string, payload: unknown, waitMsMax = WAIT_MS_MAX): Promise<unknown> {
   return new Promise((done, fail) => {
     const unreachable = (why: string, cause?: unknown) =>
       fail(new SidestreamError("SST_STATUS_UNREACHABLE", `no running sidestream answers in ${dataFolder}: ${why}`, { cause }));
     const socket = connect(controlSocketPath(dataFolder));
-    socket.setTimeout(WAIT_MS_MAX, () => socket.destroy(new Error(`no answer in ${WAIT_MS_MAX} ms`)));
+    socket.setTimeout(waitMsMax, () => socket.destroy(new Error(`no answer in ${waitMsMax} ms`)));
     socket.once("error", (cause) => unreachable((cause as NodeJS.ErrnoException).code ?? cause.message, cause));
     socket.end(JSON.stringify({ command, payload }) + "\n");
     readLine(socket, ANSWER_BYTES_MAX, (line) => {
@@ -109,7 +121,7 @@ function parsed(line: string): Answer | null {
 
 function serve(socket: Socket, handler: ControlHandler): void {
   // Over all, not between two bytes: a client that sends one now and then must not stay.
-  const cut = setTimeout(() => socket.destroy(), WAIT_MS_MAX);
+  let cut = setTimeout(() => socket.destroy(), WAIT_MS_MAX);
   socket.once("close", () => clearTimeout(cut));
   socket.on("error", () => socket.destroy());
   readLine(socket, REQUEST_BYTES_MAX, (line) => {
@@ -117,6 +129,8 @@ function serve(socket: Socket, handler: ControlHandler): void {
       socket.destroy();
       return;
     }
+    clearTimeout(cut);
+    cut = setTimeout(() => socket.destroy(), ANSWER_MS_MAX);
     void answer(line, handler).then((result) => socket.end(JSON.stringify(result) + "\n"));
   });
 }

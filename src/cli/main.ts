@@ -1,22 +1,27 @@
 /** The command line: what there is, what it takes, and how it ends. Exit statuses are listed in docs/cli.md. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { resolve } from "node:path";
 import { loadConfiguration } from "../config/load.ts";
 import { QUICK_DATA_FOLDER } from "../config/quick.ts";
 import { registerBuiltInDrivers } from "../drivers.ts";
-import { isSidestreamError } from "../errors.ts";
+import { isSidestreamError, SidestreamError } from "../errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/log.ts";
 import { VERSION } from "../version.ts";
+import { IDENTITY_ACTIONS, type IdentityAction } from "../flow/identity-act.ts";
+import { runCheck } from "./check.ts";
 import { runDemo } from "./demo/demo.ts";
 import { processOutput as out } from "./output.ts";
 import { run } from "./run.ts";
 import { runSchema, type SchemaKind } from "./schema.ts";
 import { runSpoolFsck, runSpoolInspect } from "./spool.ts";
+import { runSpoolIdentity } from "./spool-identity.ts";
 import { runStatus } from "./status.ts";
 import { runValidate } from "./validate.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_OUR_FAULT = 70;
+/** Time that a command whose answer is printed may take to end by itself. */
+const LINGER_MS = 1_000;
 
 interface RunFlags {
   readonly config?: string;
@@ -52,6 +57,7 @@ function program(end: (status: number) => void): Command {
     .action(async (files: string[], flags: { json?: boolean }) =>
       end(await runValidate(files, { json: flags.json === true, environment: process.env }, out)),
     );
+  addCheck(command, end);
   command
     .command("schema")
     .description("print a JSON Schema; without a kind, the list of kinds")
@@ -67,11 +73,49 @@ function program(end: (status: number) => void): Command {
   withPlace(spool.command("fsck").description("read every byte and report what is damaged; the program must not run")).action(
     async (flags: PlaceFlags) => end(await runSpoolFsck({ data: await dataFolder(flags), json: flags.json === true }, out)),
   );
+  addIdentity(spool, end);
   command
     .command("demo")
     .description("run a sample library with traffic, Sidestream before it, and show the messages")
-    .action(async () => end(await runDemo({ seconds: process.env["DEMO_SECONDS"] }, out)));
+    .option("--kafka <host:port>", "publish to this Kafka cluster too (may also be given as DEMO_KAFKA)")
+    .action(async ({ kafka = process.env["DEMO_KAFKA"] }: { kafka?: string }) =>
+      end(await runDemo({ seconds: process.env["DEMO_SECONDS"], kafka: kafka === "" ? undefined : kafka }, out)),
+    );
   return command;
+}
+
+function addCheck(command: Command, end: (status: number) => void): void {
+  command
+    .command("check")
+    .description("as validate; with --connect each destination is opened and looked at, and nothing is sent")
+    .argument("<file...>", "configurations, descriptors and assignments files")
+    .option("--connect", "open the destinations and say what is wrong with them")
+    .option("--json", "print as JSON")
+    .action(async (files: string[], flags: { connect?: boolean; json?: boolean }) => {
+      const options = { connect: flags.connect === true, json: flags.json === true, environment: process.env };
+      end(await runCheck(files, options, out));
+      // A driver that was given up on may hold a socket; all that matters was said.
+      setTimeout(() => process.exit(), LINGER_MS).unref();
+    });
+}
+
+const IDENTITY_ABOUT: Readonly<Record<IdentityAction, string>> = {
+  show: "what the destination is known by",
+  accept: "go on with a cluster or topic that is another one than before",
+  reset: "forget who this log was there and begin anew",
+};
+
+function addIdentity(spool: Command, end: (status: number) => void): void {
+  const identity = spool.command("identity").description("look at a destination's identity, and decide when it changed");
+  for (const action of IDENTITY_ACTIONS) {
+    withPlace(
+      identity.command(action).description(IDENTITY_ABOUT[action]).argument("<destination>", "its name in the configuration"),
+    ).action(async (destination: string, { config, data, json }: PlaceFlags) => {
+      if (config !== undefined && data !== undefined) throw notBoth();
+      const place = { config: config ?? null, data: resolve(data ?? QUICK_DATA_FOLDER) };
+      end(await runSpoolIdentity({ action, destination, ...place, json: json === true, environment: process.env }, out));
+    });
+  }
 }
 
 function addRun(command: Command, end: (status: number) => void): void {
@@ -82,7 +126,7 @@ function addRun(command: Command, end: (status: number) => void): void {
     .option("--config <file>", "the configuration")
     .option("--listen <host:port>", "address of the gateway")
     .option("--upstream <url>", "where requests are forwarded to")
-    .option("--to <destination>", "file:DIR or stdout: (may be repeated)", several)
+    .option("--to <destination>", "file:DIR, stdout: or kafka://HOST:PORT,HOST:PORT/TOPIC (may be repeated)", several)
     .option("--rule <rule>", "selection criteria, or a whole rule; without one everything is published (may be repeated)", several)
     .option("--spool <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`)
     .option("--capture <value>", "best-effort, durable or write-ahead (default: best-effort)")
@@ -112,9 +156,13 @@ function withPlace(command: Command): Command {
 }
 
 async function dataFolder({ config, data }: PlaceFlags): Promise<string> {
-  if (config !== undefined && data !== undefined) throw new InvalidArgumentError("--config and --data can't be used together");
+  if (config !== undefined && data !== undefined) throw notBoth();
   if (config === undefined) return resolve(data ?? QUICK_DATA_FOLDER);
   return (await loadConfiguration(config, { environment: process.env })).settings.dataFolder;
+}
+
+function notBoth(): SidestreamError {
+  return new SidestreamError("SST_COMMAND_INVALID", "--config and --data can't be used together: a configuration names its data folder");
 }
 
 function exitStatusOf(error: unknown): number {

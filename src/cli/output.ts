@@ -1,7 +1,10 @@
 /** Where commands write: data to standard output, talk to standard error. Tests put something else in its place. */
-export interface Output {
+export interface TextOutput {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
+}
+
+export interface Output extends TextOutput {
   /** A person watches standard error: progress may be shown there. */
   readonly isTerminal: boolean;
 }

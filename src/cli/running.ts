@@ -12,7 +12,7 @@ import { Edge } from "../flow/edge.ts";
 import type { Log, LogLevel } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { VERSION } from "../version.ts";
-import { statusOf } from "./status-report.ts";
+import { answerCommand } from "./control-commands.ts";
 
 export interface RunningOptions {
   readonly loaded: Loaded;
@@ -106,10 +106,7 @@ async function startControl({ loaded, log }: RunningOptions, edge: Edge): Promis
     log.warn({ err: error }, "`sidestream status` will not work: choose a data folder with a shorter path");
     return null;
   }
-  return openControlSocket(dataFolder, async (command) => {
-    if (command === "status") return statusOf(loaded, await edge.status());
-    throw new Error(`there is no command "${command}"`);
-  });
+  return openControlSocket(dataFolder, (command, payload) => answerCommand({ loaded, edge, log }, command, payload));
 }
 
 function tellStart({ loaded, log }: RunningOptions, { edge, health }: Running): void {

@@ -1,7 +1,7 @@
 /** `sidestream schema KIND`: prints a JSON Schema, for editors and for whoever reads the messages. */
 import { configurationEditorSchema, streamJsonSchema } from "../config/json-schema.ts";
 import { dataJsonSchema } from "../flow/message/data-schema.ts";
-import type { Output } from "./validate.ts";
+import type { TextOutput } from "./output.ts";
 
 export type SchemaKind = "configuration" | "stream" | "data";
 
@@ -18,7 +18,7 @@ const KINDS: Readonly<Record<SchemaKind, { readonly about: string; readonly make
  *
  * @returns Exit status: 0, or 2 for a kind that there isn't.
  */
-export async function runSchema(kind: SchemaKind | undefined, out: Output): Promise<number> {
+export async function runSchema(kind: SchemaKind | undefined, out: TextOutput): Promise<number> {
   if (kind === undefined) {
     for (const [name, { about }] of Object.entries(KINDS)) out.stdout(`${name.padEnd(14)} ${about}\n`);
     out.stderr("Print one with `sidestream schema KIND`.\n");

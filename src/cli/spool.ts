@@ -92,6 +92,9 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
     log.pending ?? "",
     log.kind === "messages" ? log.nextSequence : "",
   ]);
+  const kept = logs
+    .filter(({ records, skips }) => records + skips > 0)
+    .map(({ name, records, skips }) => `${name}: ${records} control records in force, ${skips} messages skipped and not confirmed\n`);
   const lines = findings
     .slice(0, FINDINGS_MAX)
     .map((finding) => `${isProblem(finding) ? "PROBLEM" : "note"}: ${place(finding)}: ${finding.text}\n`);
@@ -99,6 +102,7 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
   return [
     table(["log", "holds", "segments", "bytes", "messages", "pending", "next number"], rows),
     "\n",
+    ...kept,
     ...lines,
     problemCount === 0
       ? "No problem found. "

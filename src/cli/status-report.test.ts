@@ -12,6 +12,7 @@ const TRANSMIT = {
   lastError: null,
   inFlight: 3,
   lanesBlocked: 0,
+  blocked: [],
   oldestUnsentMs: 0,
   sent: 5,
   retried: 0,
@@ -32,6 +33,7 @@ const destination = (over: Partial<Destination> = {}): Destination => ({
   deadLetters: { messages: 0, bytes: 0, removed: 0, lastReason: null },
   trouble: null,
   stopped: null,
+  notices: [],
   transmit: TRANSMIT,
   ...over,
 });
@@ -109,6 +111,33 @@ test("losses, dead letters, orphans and dormant parts are named with their reaso
   match(text, /2 events had no tenant/);
   match(text, /orphaned log old/);
   match(text, /dormant stream b: no tenant is assigned to it/);
+});
+
+const blocked = (code: string, count: number) =>
+  Array.from({ length: count }, (_, index) => ({ lane: `users-${index}`, code, message: "it waits" }));
+
+test("lanes that don't get on are named with their errors, the first five, and the others counted", () => {
+  const transmit = { ...TRANSMIT, lanesBlocked: 12, blocked: blocked("SST_LANE_UNAVAILABLE", 10) };
+  const text = printStatus(report({ destinations: [destination({ transmit })] }));
+  match(text, /^kafka1 +up +.* 12 lanes blocked, see below$/m);
+  equal(text.match(/^kafka1: lane users-\d is blocked: SST_LANE_UNAVAILABLE: it waits$/gm)?.length, 5);
+  match(text, /^kafka1: 7 lanes more blocked$/m);
+  ok(!needsAttention(report({ destinations: [destination({ transmit })] })), "that passes by itself");
+});
+
+test("a lane that waits for a person needs attention while the others get on", () => {
+  for (const code of ["SST_TOPIC_MISSING", "SST_DESTINATION_FORBIDDEN", "SST_IDENTITY_CHANGED"]) {
+    const over = { destinations: [destination({ transmit: { ...TRANSMIT, lanesBlocked: 1, blocked: blocked(code, 1) } })] };
+    match(printStatus(report(over)), /^kafka1 +up +.* 1 lane blocked, see below$/m);
+    ok(needsAttention(report(over)), code);
+  }
+});
+
+test("what a driver had to say is shown", () => {
+  match(
+    printStatus(report({ destinations: [destination({ notices: ["min.insync.replicas is 1"] })] })),
+    /^kafka1: note: min\.insync\.replicas is 1$/m,
+  );
 });
 
 test("the version is the package's", () => {

@@ -1,5 +1,6 @@
 /** What `sidestream status` shows: made in the running program, printed by the command. */
 import type { Loaded } from "../config/load.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { EdgeStatus } from "../flow/edge.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
 import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
@@ -64,19 +65,37 @@ function totalsOf(messages: readonly MessageCounts[]): StatusReport["totals"] {
   return totals;
 }
 
+type Destination = FlowSnapshot["destinations"][number];
+
+/** Lanes named for each destination; `--json` has up to ten. */
+const LANES_MAX = 5;
+/** What a lane waits for that doesn't pass by itself: a topic, a right, a decision. */
+const WAITS_FOR_PERSON: ReadonlySet<string> = new Set<ErrorCode>([
+  "SST_DESTINATION_FORBIDDEN",
+  "SST_DESTINATION_LOGIN",
+  "SST_DESTINATION_TLS",
+  "SST_IDENTITY_CHANGED",
+  "SST_TOPIC_MISSING",
+]);
+
 /** What an operator should know of a destination first; empty when all is well. */
-function problemOf({ stopped, trouble, transmit, deadLetters }: FlowSnapshot["destinations"][number]): string {
+function problemOf({ stopped, trouble, transmit, deadLetters }: Destination): string {
   if (stopped !== null) return stopped;
   if (trouble !== null) return `${trouble.code}: ${trouble.message}`;
   if (transmit !== null && transmit.state !== "up" && transmit.lastError !== null)
     return `${transmit.lastError.code}: ${transmit.lastError.message}`;
+  if (transmit !== null && transmit.lanesBlocked > 0) return `${lanesText(transmit.lanesBlocked)} blocked, see below`;
   return deadLetters.lastReason === null ? "" : `last dead letter: ${deadLetters.lastReason}`;
 }
 
 /** True when something needs a person now. */
 export function needsAttention(report: StatusReport): boolean {
-  const isIll = ({ stopped, trouble, transmit }: FlowSnapshot["destinations"][number]) =>
-    stopped !== null || trouble !== null || transmit?.state === "down" || transmit?.state === "paused";
+  const isIll = ({ stopped, trouble, transmit }: Destination) =>
+    stopped !== null ||
+    trouble !== null ||
+    transmit?.state === "down" ||
+    transmit?.state === "paused" ||
+    transmit?.blocked.some(({ code }) => WAITS_FOR_PERSON.has(code)) === true;
   return report.breaches.length > 0 || !report.engineUp || report.destinations.some(isIll);
 }
 
@@ -102,6 +121,8 @@ export function printStatus(report: StatusReport): string {
         problemOf(destination),
       ]),
     ),
+    ...report.destinations.flatMap(lanesOf),
+    ...report.destinations.flatMap(({ destination, notices }) => notices.map((notice) => `${destination}: note: ${notice}\n`)),
     "\n",
     table(
       ["stream", "tenant", "destination", "accepted", "delivered", "dead", "dropped", "pending"],
@@ -131,6 +152,19 @@ export function printStatus(report: StatusReport): string {
     parts.push(`NOT CONSERVED: ${stream}, ${tenant}, ${destination}: ${difference} messages unaccounted for\n`);
   }
   return parts.join("");
+}
+
+/** The lanes that don't get on, and why; the others do. */
+function lanesOf({ destination, transmit }: Destination): readonly string[] {
+  if (transmit === null) return [];
+  const named = transmit.blocked.slice(0, LANES_MAX);
+  const lines = named.map(({ lane, code, message }) => `${destination}: lane ${lane} is blocked: ${code}: ${message}\n`);
+  const more = transmit.lanesBlocked - named.length;
+  return more > 0 ? [...lines, `${destination}: ${lanesText(more)} more blocked\n`] : lines;
+}
+
+function lanesText(count: number): string {
+  return `${count} ${count === 1 ? "lane" : "lanes"}`;
 }
 
 function bytesText(bytes: number): string {

@@ -1,11 +1,22 @@
 /** The public entry for those who write drivers: `import { defineDestination } from "sidestream/driver"`. */
 export {
   defineDestination,
+  isNumbered,
+  MEMORY_VALUE_BYTES_MAX,
   type DestinationConnection,
   type DestinationContext,
   type DestinationDriver,
+  type DestinationIdentity,
+  type DestinationMemory,
   type DestinationPromises,
+  type LanePosition,
+  type LaneRecovery,
+  type MemoryChanges,
+  type NumberedBatch,
+  type NumberedConnection,
+  type NumberedReceipt,
   type OutgoingMessage,
+  type PlainConnection,
   type SendOutcome,
 } from "./destination.ts";
 export {

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { sourceDriver } from "../driver/registry.ts";
 import type { CapturePort, SourceConnection } from "../driver/source.ts";
+import { SidestreamError } from "../errors.ts";
 import { openLoopDelayMeter } from "../observe/loop-delay.ts";
 import type { Log, LogLevel } from "../observe/log.ts";
 import type { EdgeCounts, Snapshot } from "../observe/snapshot.ts";
@@ -16,6 +17,7 @@ import type { EngineEvent } from "./capture/engine-report.ts";
 import { workerUrl } from "./capture/worker-url.ts";
 import type { EngineData } from "./engine.ts";
 import type { FlowSnapshot } from "./flow.ts";
+import type { IdentityCall, IdentityRows } from "./identity-act.ts";
 import type { FlowSettings, SourceSettings } from "./settings.ts";
 import { eventBytesMax } from "./spool-room.ts";
 import { lockDataFolder, type DataFolderLock } from "./spool/lock.ts";
@@ -31,6 +33,8 @@ export interface EdgeOptions {
 /** Share of the grace period for each step of the stop. */
 const SOURCES_SHARE = 0.5;
 const SENDS_MS_MAX = 2_000;
+/** Before a decision over an identity is taken sending ends, for which a driver that hangs has 30 seconds. */
+const IDENTITY_MS_MAX = 40_000;
 
 export interface EdgeStatus extends Snapshot {
   readonly engineUp: boolean;
@@ -100,6 +104,16 @@ export class Edge {
       unidentified: flow?.unidentified ?? 0,
       sources: this.sources.map(({ name, connection }) => ({ source: name, address: connection.address, samples: connection.counters() })),
     };
+  }
+
+  /**
+   * As `Flow.identity`, asked of the engine.
+   *
+   * @throws SidestreamError what the flow says; `SST_ENGINE_LOST` or `SST_ENGINE_SILENT` when the engine doesn't answer.
+   */
+  async identity(call: IdentityCall): Promise<IdentityRows> {
+    if (this.#host === null) throw new SidestreamError("SST_COMMAND_INVALID", "`enabled` is not true: nothing is sent to any destination");
+    return (await this.#host.call("identity", call, IDENTITY_MS_MAX)) as IdentityRows;
   }
 
   /** Ends the sources, hands over and settles what was captured, closes the spool. Again is harmless. */

@@ -12,6 +12,7 @@ import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import type { Decoded } from "./capture/decode.ts";
 import { serveEngine, type EngineHandlers, type EnginePort } from "./capture/engine-port.ts";
 import { Flow, type Accepted } from "./flow.ts";
+import type { IdentityCall } from "./identity-act.ts";
 import type { FlowSettings } from "./settings.ts";
 
 export interface EngineData {
@@ -55,8 +56,12 @@ class EngineHandling implements EngineHandlers {
     void this.#settle(waiting, batchBytes); // Every failure inside becomes a settlement.
   }
 
-  onCall(name: string): unknown {
+  onCall(name: string, payload: unknown): unknown {
     if (name === "snapshot") return this.#flow.snapshot();
+    if (name === "identity") {
+      const { destination, action } = payload as IdentityCall;
+      return this.#flow.identity(destination, action);
+    }
     throw new Error(`the engine knows no call "${name}"`);
   }
 

@@ -4,15 +4,19 @@
  * Promise: `accept` passes one event through in memory, in order; after `flush` everything it made is on disk. A
  * message counts as accepted once it was matched, and from then on it is delivered, dead, dropped or pending.
  */
+import { destinationDriver } from "../driver/registry.ts";
+import { SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MessageCounts } from "../observe/conservation.ts";
 import type { DestinationState } from "../observe/snapshot.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
 import { createIdentify } from "./identify/identify.ts";
+import type { IdentityAction, IdentityRows } from "./identity-act.ts";
 import { attributesOf } from "./match/attributes.ts";
 import type { Attributes } from "./match/rule.ts";
 import { select } from "./match/select.ts";
+import { didYouMean } from "./match/suggest.ts";
 import { MessageMaker } from "./message/maker.ts";
 import { messageCounts } from "./message-counts.ts";
 import { Outlet, type DestinationDetail, type Write } from "./outlet.ts";
@@ -77,7 +81,12 @@ export class Flow {
     const spool = await Spool.open({
       disk,
       dataFolder: settings.dataFolder,
-      destinations: settings.destinations.map(({ name, spool: { bytesMax }, deadLetters }) => ({ name, bytesMax, deadLetters })),
+      destinations: settings.destinations.map(({ name, type, spool: { bytesMax }, deadLetters }) => ({
+        name,
+        bytesMax,
+        numbered: destinationDriver(type)?.promises.deduplicates === true,
+        deadLetters,
+      })),
       topicsMax: settings.limits.topicsMax,
       onFinding: (destination, finding) => {
         const code = isProblem(finding) ? "SST_SPOOL_DAMAGED" : undefined;
@@ -152,6 +161,19 @@ export class Flow {
       unidentified: this.#unidentified,
       orphaned: this.#spool.orphaned,
     };
+  }
+
+  /**
+   * Shows what a destination is known by, or carries out an operator's decision over it.
+   *
+   * @returns Rows for people, as they are after the act.
+   * @throws SidestreamError `SST_COMMAND_INVALID` when there is no such destination, or it has no identity.
+   */
+  identity(destination: string, action: IdentityAction): Promise<IdentityRows> {
+    const outlet = this.#outlets.get(destination);
+    if (outlet !== undefined) return outlet.identity(action);
+    const near = didYouMean(destination, [...this.#outlets.keys()]);
+    return Promise.reject(new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${destination}"${near}`));
   }
 
   /** Writes what waits, delivers what can be within the grace period, closes the spool. */

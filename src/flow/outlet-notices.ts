@@ -7,6 +7,8 @@ import { ERRORS, isSidestreamError, type SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 
 const REPEAT_MS = 60_000;
+/** What a driver said last is kept for the status: the same is said at each connection, so that few are different. */
+const SAID_MAX = 5;
 
 /** Why messages can't be kept at the moment. */
 export interface SpoolTrouble {
@@ -20,6 +22,8 @@ export class OutletNotices {
   /** Null while messages are kept. */
   trouble: SpoolTrouble | null = null;
   lastDeadReason: string | null = null;
+  /** The last different things that the driver had to say, such as a setting of the brokers that weakens a promise. */
+  readonly said: string[] = [];
   readonly #name: string;
   readonly #log: Log;
   #troubleTold = { code: "", atMs: Number.NEGATIVE_INFINITY };
@@ -30,6 +34,15 @@ export class OutletNotices {
   constructor(name: string, log: Log) {
     this.#name = name;
     this.#log = log;
+  }
+
+  /** The driver tells what an operator should know once. */
+  driverSays(text: string): void {
+    this.#log.warn({ destination: this.#name }, text);
+    const known = this.said.indexOf(text);
+    if (known !== -1) this.said.splice(known, 1);
+    this.said.push(text);
+    if (this.said.length > SAID_MAX) this.said.shift();
   }
 
   /** Messages could not be kept. */

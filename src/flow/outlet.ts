@@ -5,10 +5,12 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
+import type { DestinationDriver } from "../driver/destination.ts";
 import { destinationDriver } from "../driver/registry.ts";
 import { isSidestreamError, SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { DestinationState } from "../observe/snapshot.ts";
+import { actOnIdentity, type IdentityAction, type IdentityRows } from "./identity-act.ts";
 import type { Attributes } from "./match/rule.ts";
 import type { Selection } from "./match/select.ts";
 import type { MessageMaker, Prepared } from "./message/maker.ts";
@@ -44,6 +46,8 @@ export interface DestinationDetail {
   readonly trouble: SpoolTrouble | null;
   /** Why the log takes nothing more, or null. */
   readonly stopped: string | null;
+  /** What the driver had to say last, such as a setting at the destination that weakens a promise. */
+  readonly notices: readonly string[];
   readonly transmit: DispatcherStatus | null;
 }
 
@@ -64,27 +68,36 @@ export class Outlet {
   readonly dormant: boolean;
   readonly log: DestinationLog;
   readonly #deadLetters: DeadLetterLog;
-  readonly #dispatcher: Dispatcher | null;
+  readonly #driver: DestinationDriver;
+  /** Null: the destination is dormant, or its log stopped. */
+  readonly #begin: (() => Dispatcher) | null;
+  #dispatcher: Dispatcher | null;
   readonly #notices: OutletNotices;
+  /** Decisions over the identity, one after the other; never rejects. */
+  #acting: Promise<unknown> = Promise.resolve();
+  #stopping = false;
 
   private constructor(
     settings: DestinationSettings,
     log: DestinationLog,
     deadLetters: DeadLetterLog,
-    dispatcher: Dispatcher | null,
+    driver: DestinationDriver,
+    begin: (() => Dispatcher) | null,
     notices: OutletNotices,
   ) {
     this.name = settings.name;
     this.dormant = settings.dormant !== null;
     this.log = log;
     this.#deadLetters = deadLetters;
-    this.#dispatcher = dispatcher;
+    this.#driver = driver;
+    this.#begin = begin;
+    this.#dispatcher = begin?.() ?? null;
     this.#notices = notices;
   }
 
   /** Takes the destination's logs and begins to send what they hold. */
   static open(settings: DestinationSettings, spool: Spool, log: Log): Outlet {
-    const { name, type, options, inFlightMax } = settings;
+    const { name, type, options, inFlightMax, maxRate } = settings;
     const messages = spool.logs.get(name);
     const deadLetters = spool.deadLetters.get(name);
     const driver = destinationDriver(type);
@@ -95,18 +108,21 @@ export class Outlet {
     const notices = new OutletNotices(name, log);
     if (messages.stopped !== null) notices.spoolFailed(messages.stopped);
     const runs = settings.dormant === null && messages.stopped === null;
-    const notice = (text: string) => log.warn({ destination: name }, text);
+    const notice = (text: string) => notices.driverSays(text);
     const toldDeadLetters = {
       add: async (...[message, code, reason]: Parameters<DeadLetterLog["add"]>) => {
         await deadLetters.add(message, code, reason);
         notices.dead(message.stream, code, reason);
       },
     };
-    const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, notice };
-    const dispatcher = runs ? new Dispatcher(parts) : null;
-    dispatcher?.onState((state, lastError) => notices.destinationIs(state, lastError));
-    dispatcher?.start();
-    return new Outlet(settings, messages, deadLetters, dispatcher, notices);
+    const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, maxRate, notice };
+    const begin = (): Dispatcher => {
+      const dispatcher = new Dispatcher(parts);
+      dispatcher.onState((state, lastError) => notices.destinationIs(state, lastError));
+      dispatcher.start();
+      return dispatcher;
+    };
+    return new Outlet(settings, messages, deadLetters, driver, runs ? begin : null, notices);
   }
 
   hasRoom(bytes: number): boolean {
@@ -183,13 +199,39 @@ export class Outlet {
       },
       trouble: this.#notices.trouble,
       stopped: status.stopped,
+      notices: [...this.#notices.said],
       transmit,
     };
+  }
+
+  /**
+   * Shows what the destination is known by, or carries out an operator's decision over it: sending ends, the decision is
+   * put on disk, sending begins anew by it.
+   */
+  identity(action: IdentityAction): Promise<IdentityRows> {
+    const act = this.#acting.then(() => this.#identity(action));
+    this.#acting = act.catch(() => undefined);
+    return act;
+  }
+
+  async #identity(action: IdentityAction): Promise<IdentityRows> {
+    const { identity } = this.#driver;
+    const decide = () => actOnIdentity(identity, this.log.memory, action, this.name);
+    // What a lane holds in memory follows from the identity too: all of it is made anew.
+    if (action === "show" || identity === undefined || this.#dispatcher === null || this.#stopping) return decide();
+    await this.#dispatcher.stop(0);
+    try {
+      return await decide();
+    } finally {
+      if (!this.#stopping) this.#dispatcher = this.#begin?.() ?? null;
+    }
   }
 
   /** Lets a destination that is up have what waits, then ends sending. What it does not get in time stays in the spool. */
   async stop(graceMs: number): Promise<void> {
     const endMs = performance.now() + graceMs;
+    this.#stopping = true;
+    await this.#acting;
     const isBehind = () => this.#dispatcher?.status().state === "up" && this.log.confirmedSequence < this.log.durableSequence;
     while (isBehind() && performance.now() < endMs) await pause(DRAIN_LOOK_MS);
     await this.#dispatcher?.stop(Math.max(0, endMs - performance.now()));
@@ -197,7 +239,8 @@ export class Outlet {
 
   #message({ maker, prepared, selection: { stream, rule }, attributes, instance }: Put, topic: string, sequence: number): Message {
     const evidence = { stream: stream.id, rule: rule.number, revision: stream.revision, instance, logId: this.log.logId, sequence };
-    return maker.make(prepared, stream, rule.number, topic, maker.key(prepared, stream, attributes), evidence);
+    const headers = maker.headers(prepared, stream, rule, attributes);
+    return maker.make(prepared, stream, rule.number, topic, maker.key(prepared, stream, attributes), evidence, headers);
   }
 
   /** The message has no topic to be sent to: it is dead from the start. */

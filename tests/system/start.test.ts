@@ -127,7 +127,7 @@ for (const [flag, value] of [
   ["--capture", "write-ahead"],
   ["--delivery", "exactly-once"],
   ["--delivery", "at-most-once"],
-  ["--to", "kafka://127.0.0.1:9092/t"],
+  ["--to", "amqp://127.0.0.1:5672/t"],
 ] as const) {
   test(`${flag} ${value} is refused as not available yet`, (t) => {
     const folder = temporaryFolder(t);

@@ -13,20 +13,43 @@ export interface DemoPlaces {
   readonly healthListen: string;
   /** Absolute path of the folder for the files of messages. */
   readonly eventsFolder: string;
+  /** Addresses of Kafka brokers, `host:port` with commas between; null: files alone. */
+  readonly kafka: string | null;
 }
+
+/** Name of the Kafka destination, where there is one. */
+export const DEMO_KAFKA_DESTINATION = "kafka1";
 
 /** File names, relative to the demo's folder, and their texts. */
 export function demoFiles(places: DemoPlaces): Readonly<Record<string, string>> {
   return {
     "sidestream.yaml": configuration(places),
-    "streams/users-audit.yaml": USERS_AUDIT,
-    "streams/circulation-analytics.yaml": CIRCULATION_ANALYTICS,
-    "streams/errors-monitoring.yaml": ERRORS_MONITORING,
+    "streams/users-audit.yaml": toKafkaToo(USERS_AUDIT, places),
+    "streams/circulation-analytics.yaml": toKafkaToo(CIRCULATION_ANALYTICS, places),
+    "streams/errors-monitoring.yaml": toKafkaToo(ERRORS_MONITORING, places),
   };
 }
 
-function configuration({ gatewayListen, upstreamUrl, healthListen, eventsFolder }: DemoPlaces): string {
-  return `# The demo: a library's APIs behind Sidestream, its events in files.
+/** Gives each rule that publishes to files a second one that publishes to Kafka, and each test what it then expects. */
+function toKafkaToo(descriptor: string, { kafka }: DemoPlaces): string {
+  if (kafka === null) return descriptor;
+  return descriptor
+    .replaceAll(/^( *- .* , publish , )events:(\S+)$/gm, `$&\n$1${DEMO_KAFKA_DESTINATION}:$2`)
+    .replaceAll(/(expect: \[ )events:(\S+) \]/g, `$1events:$2, ${DEMO_KAFKA_DESTINATION}:$2 ]`);
+}
+
+function kafkaDestination(brokers: string): string {
+  const list = brokers.split(",").map((broker) => JSON.stringify(broker.trim()));
+  return `  ${DEMO_KAFKA_DESTINATION}:
+    type: kafka
+    brokers: [ ${list.join(", ")} ]
+    createTopics: {}                    # topics that don't exist are made, with the brokers' defaults
+    spool: { bytesMax: 64MiB }
+`;
+}
+
+function configuration({ gatewayListen, upstreamUrl, healthListen, eventsFolder, kafka }: DemoPlaces): string {
+  return `# The demo: a library's APIs behind Sidestream, its events in files${kafka === null ? "" : " and in Kafka"}.
 version: 1
 enabled: true
 instance: demo-1
@@ -55,7 +78,7 @@ sources:
         - { path: "/authn/login", methods: [POST], moduleName: mod-login, moduleVersion: "7.12.0", interface: login }
 destinations:
   events: { type: file, path: ${JSON.stringify(eventsFolder)}, spool: { bytesMax: 64MiB } }
-streams: [ ./streams/*.yaml ]
+${kafka === null ? "" : kafkaDestination(kafka)}streams: [ ./streams/*.yaml ]
 health: { listen: ${JSON.stringify(healthListen)} }
 `;
 }

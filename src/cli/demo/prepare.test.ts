@@ -1,10 +1,12 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { loadConfiguration } from "../../config/load.ts";
 import { file } from "../../destinations/file/file.ts";
+import { kafkaOptions } from "../../destinations/kafka/options.ts";
+import { defineDestination } from "../../driver/destination.ts";
 import { registerDestination, registerSource } from "../../driver/registry.ts";
 import { gateway } from "../../sources/gateway/gateway.ts";
 import { prepareDemo } from "./prepare.ts";
@@ -13,6 +15,15 @@ import type { PreparedDemo } from "./prepare.ts";
 before(() => {
   registerSource(gateway);
   registerDestination(file);
+  registerDestination(
+    defineDestination({
+      type: "kafka",
+      summary: "Kafka's options, without Kafka",
+      options: kafkaOptions,
+      promises: { ordered: true, deduplicates: true, lanes: 1 },
+      open: () => Promise.reject(new Error("nothing is opened here")),
+    }),
+  );
 });
 
 async function withDemo(use: (demo: PreparedDemo, folder: string) => Promise<void>): Promise<void> {
@@ -38,6 +49,29 @@ test("the demo's configuration is in order: no warning, nothing dormant", async 
       [{ name: "events", type: "file" }],
     );
   });
+});
+
+test("with Kafka each message of the files goes there too, topics being made, and the configuration is in order", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sidestream-demo-"));
+  const demo = await prepareDemo(folder, { kafka: "127.0.0.1:9092, [::1]:9093" });
+  try {
+    const { settings, warnings, dormant } = await loadConfiguration(demo.configurationFile, { environment: {} });
+    deepEqual([warnings, dormant], [[], []]);
+    const kafka = settings.destinations.find(({ name }) => name === "kafka1");
+    deepEqual(kafka?.type, "kafka");
+    const { brokers, createTopics } = kafka.options as { readonly brokers: unknown; readonly createTopics: unknown };
+    deepEqual(brokers, ["127.0.0.1:9092", "[::1]:9093"]);
+    deepEqual(createTopics, {});
+    const targets = settings.streams.flatMap(({ rules }) => rules.flatMap((rule) => rule.targets));
+    const topicsOf = (destination: string) => targets.filter((target) => target.destination === destination).map(({ topic }) => topic);
+    equal(topicsOf("events").length, 4);
+    deepEqual(topicsOf("kafka1"), topicsOf("events"));
+    for (const text of readdirSync(join(folder, "streams")).map((name) => readFileSync(join(folder, "streams", name), "utf8")))
+      match(text, /expect: \[ events:(\S+), kafka1:\1 \]/);
+  } finally {
+    await demo.upstream.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the configuration leads to the sample library and to the events folder", async () => {

@@ -17,6 +17,8 @@ export interface DemoOptions {
   /** Default `127.0.0.1:0`. */
   readonly healthListen?: string;
   readonly seed?: number;
+  /** Brokers of a Kafka cluster that gets the messages too. */
+  readonly kafka?: string | null;
 }
 
 export interface PreparedDemo {
@@ -36,9 +38,9 @@ export interface PreparedDemo {
 export async function prepareDemo(folder: string, options: DemoOptions = {}): Promise<PreparedDemo> {
   const root = resolve(folder);
   const eventsFolder = join(root, "events");
-  const { gatewayListen = "127.0.0.1:0", healthListen = "127.0.0.1:0", seed = 1 } = options;
+  const { gatewayListen = "127.0.0.1:0", healthListen = "127.0.0.1:0", seed = 1, kafka = null } = options;
   const upstream = await openSampleLibrary();
-  const files = demoFiles({ gatewayListen, healthListen, upstreamUrl: upstream.address, eventsFolder });
+  const files = demoFiles({ gatewayListen, healthListen, upstreamUrl: upstream.address, eventsFolder, kafka });
   try {
     for (const [name, text] of Object.entries(files)) {
       await mkdir(dirname(join(root, name)), { recursive: true });

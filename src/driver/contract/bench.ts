@@ -1,26 +1,46 @@
-/** What each contract test works with: messages that can be told apart, connections that are ended, checks on outcomes. */
+/**
+ * What each contract test works with: messages that can be told apart, connections that are ended, sends to both kinds
+ * of connection, checks on what arrived. What a test stopped or paused goes on at its end.
+ */
 import assert from "node:assert/strict";
-import { isSidestreamError, ERRORS } from "../../errors.ts";
-import type { DestinationConnection, DestinationDriver, OutgoingMessage, SendOutcome } from "../destination.ts";
+import { setTimeout } from "node:timers/promises";
+import { ERRORS, isSidestreamError } from "../../errors.ts";
+import {
+  isNumbered,
+  type DestinationConnection,
+  type DestinationDriver,
+  type NumberedConnection,
+  type OutgoingMessage,
+  type SendOutcome,
+} from "../destination.ts";
+import { ATTEMPT_WAIT_MS, RECOVERY_MS_MAX, SEND_MS_MAX, settles } from "./bounds.ts";
+import { ContractMemory } from "./contract-memory.ts";
 import type { DestinationHarness, ReceivedMessage } from "./harness.ts";
+import { assertOutcomes, NumberedLanes } from "./numbered-lanes.ts";
 
-/** Far longer than a destination that works needs; a test that takes longer fails by it. */
-export const SEND_MS_MAX = 30_000;
+const never = new AbortController().signal;
 
-export class ContractBench<Options> {
-  readonly driver: DestinationDriver<Options>;
+/** One test of the contract, given its bench. */
+export type Body = (bench: ContractBench) => Promise<void>;
+
+export class ContractBench {
+  readonly driver: DestinationDriver;
   readonly harness: DestinationHarness;
   readonly topics: readonly [string, string];
-  readonly #opened: DestinationConnection[] = [];
+  readonly memory = new ContractMemory();
+  readonly lanes = new NumberedLanes();
+  readonly #opened = new Set<DestinationConnection>();
   /** The options as the harness gave them. */
   given: unknown;
-  #options: Options | undefined;
+  #options: unknown;
   #number = 0;
+  #down = false;
+  #paused = false;
 
-  constructor(driver: DestinationDriver<Options>, harness: DestinationHarness) {
+  constructor(driver: DestinationDriver, harness: DestinationHarness, caseNumber: number) {
     this.driver = driver;
     this.harness = harness;
-    this.topics = harness.topics ?? ["contract-a", "contract-b"];
+    this.topics = harness.topicsFor?.(caseNumber) ?? harness.topics ?? ["contract-a", "contract-b"];
   }
 
   async begin(): Promise<void> {
@@ -29,40 +49,68 @@ export class ContractBench<Options> {
   }
 
   async end(): Promise<void> {
-    for (const connection of this.#opened) await connection[Symbol.asyncDispose]();
+    this.memory.release();
+    if (this.#paused) await this.resume();
+    if (this.#down) await this.start();
+    for (const connection of this.#opened) await this.dispose(connection);
     await this.harness.cleanup();
   }
 
-  async open(): Promise<DestinationConnection> {
-    assert(this.#options !== undefined);
-    const connection = await this.driver.open(this.#options, { name: "contract", signal: new AbortController().signal });
-    this.#opened.push(connection);
+  /**
+   * Opens the one connection, as the flow does: an earlier one was ended.
+   *
+   * @param given - Options in place of the harness's first ones.
+   */
+  async open(signal: AbortSignal = never, given?: unknown): Promise<DestinationConnection> {
+    assert.equal(this.#opened.size, 0, "the connection before was not ended");
+    const options = given === undefined ? this.#options : this.driver.options.parse(given);
+    const { deduplicates } = this.driver.promises;
+    const context = { name: "contract", signal, ...(deduplicates ? { memory: this.memory } : {}) };
+    const connection = await settles(this.driver.open(options, context), signal, "open");
+    this.#opened.add(connection);
     return connection;
   }
 
-  /** A message with a number of its own in its value, which is one line of JSON. */
+  async openNumbered(): Promise<NumberedConnection> {
+    const connection = await this.open();
+    assert(isNumbered(connection));
+    return connection;
+  }
+
+  /** Ends a connection as the flow does, in time. */
+  async dispose(connection: DestinationConnection): Promise<void> {
+    this.#opened.delete(connection);
+    await settles(connection[Symbol.asyncDispose](), AbortSignal.abort(), "the connection's end");
+  }
+
+  /** A message with a number of its own in its value, which is one line of JSON. It is in the log from here on. */
   message(parts: Partial<OutgoingMessage> & { readonly valueBytes?: number } = {}): OutgoingMessage {
     const { valueBytes, ...given } = parts;
     this.#number += 1;
     const bare = JSON.stringify({ number: this.#number, padding: "" });
     const padding = "x".repeat(Math.max(0, (valueBytes ?? 0) - bare.length));
     const value = Buffer.from(JSON.stringify({ number: this.#number, padding }));
-    return { topic: this.topics[0], key: "key", headers: [], value, sequence: this.#number, ...given };
+    const sequence = this.memory.nextSequence++;
+    return { topic: this.topics[0], key: "key", headers: [], value, sequence, ...given };
   }
 
-  messages(count: number, parts: (index: number) => Partial<OutgoingMessage> = () => ({})): OutgoingMessage[] {
+  messages(
+    count: number,
+    parts: (index: number) => Partial<OutgoingMessage> & { readonly valueBytes?: number } = () => ({}),
+  ): OutgoingMessage[] {
     return Array.from({ length: count }, (_, index) => this.message(parts(index)));
   }
 
-  /** Sends and checks that there is one proper outcome per message. */
+  /** Sends and checks that there is one proper outcome per message, in time. */
   async send(
     connection: DestinationConnection,
     batch: readonly OutgoingMessage[],
     signal: AbortSignal = AbortSignal.timeout(SEND_MS_MAX),
   ): Promise<readonly SendOutcome[]> {
-    const outcomes = await connection.send(batch, signal);
-    assert.equal(outcomes.length, batch.length, "one outcome per message");
-    for (const outcome of outcomes) assert(outcome === null || isSidestreamError(outcome), "an outcome is null or a SidestreamError");
+    const outcomes = isNumbered(connection)
+      ? await this.lanes.send(connection, batch, signal)
+      : await settles(connection.send(batch, signal), signal, "send");
+    assertOutcomes(outcomes, batch.length);
     return outcomes;
   }
 
@@ -71,18 +119,98 @@ export class ContractBench<Options> {
     for (const outcome of await this.send(connection, batch)) if (outcome !== null) throw outcome;
   }
 
-  /** The values that arrived, topic by topic, in order. */
-  async receivedValues(topic?: string): Promise<readonly string[]> {
-    const received = await this.harness.received();
-    return received
-      .filter((message) => topic === undefined || message.topic === null || message.topic === topic)
-      .map(({ value }) => value.toString());
+  /**
+   * Delivers to a destination that may not be ready yet: repeats as the flow does, over new connections where told so.
+   * The last connection is ended.
+   */
+  async deliverAtLast(batch: readonly OutgoingMessage[], opened: DestinationConnection | null = null): Promise<void> {
+    const deadline = AbortSignal.timeout(RECOVERY_MS_MAX);
+    let waiting = batch;
+    let connection = opened;
+    for (;;) {
+      const failures: SendOutcome[] = [];
+      try {
+        connection ??= await this.open(deadline);
+        const outcomes = await this.send(connection, waiting);
+        waiting = waiting.filter((_, index) => outcomes[index] !== null);
+        failures.push(...outcomes.filter((outcome) => outcome !== null));
+      } catch (error) {
+        if (!isSidestreamError(error)) throw error;
+        failures.push(error);
+      }
+      if (failures.length === 0 && connection !== null) return this.dispose(connection);
+      for (const failure of failures) if (isRefusal(failure) || deadline.aborted) throw failure as Error;
+      if (connection !== null && failures.some(isLoss)) {
+        await this.dispose(connection);
+        connection = null;
+      }
+      await setTimeout(ATTEMPT_WAIT_MS);
+    }
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  async stop(): Promise<void> {
+    this.#down = true;
+    await this.harness.stop?.();
+  }
+
+  async kill(): Promise<void> {
+    this.#down = true;
+    await this.harness.kill?.();
+  }
+
+  async start(): Promise<void> {
+    await this.harness.start?.();
+    this.#down = false;
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.harness.pause?.();
+  }
+
+  async resume(): Promise<void> {
+    await this.harness.resume?.();
+    this.#paused = false;
+  }
+
+  /** The values that arrived, in order for each lane. */
+  async receivedValues(): Promise<readonly string[]> {
+    return (await this.harness.received()).map(({ value }) => value.toString());
   }
 
   async receivedOf(message: OutgoingMessage): Promise<ReceivedMessage> {
     const found = (await this.harness.received()).filter(({ value }) => value.equals(message.value));
     assert.equal(found.length, 1, `the message ${message.sequence} arrived ${found.length} times`);
     return found[0] as ReceivedMessage;
+  }
+
+  /**
+   * Checks that exactly these messages arrived, in order per topic and key where the driver promises order.
+   *
+   * @param doubles - `"allowed"` after a failure that left a driver unsure which can't refuse what it has already.
+   */
+  async assertArrived(sent: readonly OutgoingMessage[], doubles: "none" | "allowed" = "none"): Promise<void> {
+    const received = await this.receivedValues();
+    const values = doubles === "none" ? received : firsts(received);
+    const groupOf = new Map(sent.map((message) => [message.value.toString(), JSON.stringify([message.topic, message.key])]));
+    const foreign = values.find((value) => !groupOf.has(value));
+    assert.equal(foreign, undefined, "a message arrived that is none of those sent");
+    assert.equal(new Set(values).size, sent.length, `of ${sent.length} messages ${new Set(values).size} arrived`);
+    assert.equal(values.length, sent.length, `${values.length - sent.length} messages arrived once more`);
+    if (!this.driver.promises.ordered) return;
+    const groups = (list: readonly string[]): Map<string, string[]> => Map.groupBy(list, (value) => groupOf.get(value) ?? "");
+    const expected = groups(valuesOf(sent));
+    for (const [group, found] of groups(values))
+      assert.deepEqual(found, expected.get(group), `messages of ${group} arrived in another order`);
+  }
+
+  /** Whether a repetition may bring messages twice. */
+  get doublesAfterDoubt(): "none" | "allowed" {
+    return this.driver.promises.deduplicates ? "none" : "allowed";
   }
 }
 
@@ -97,6 +225,18 @@ export function mayPass(outcome: SendOutcome): boolean {
 
 export function isRefusal(outcome: SendOutcome): boolean {
   return outcome !== null && ERRORS[outcome.code].retry === "never";
+}
+
+/** True where the flow opens the connection anew. */
+export function isLoss(outcome: SendOutcome): boolean {
+  return outcome !== null && ERRORS[outcome.code].retry === "reconnect";
+}
+
+/** Fails unless it is an error after which messages wait. */
+export function assertMayPass(error: unknown): true {
+  assert(isSidestreamError(error), `${String(error)} is no SidestreamError`);
+  assert(mayPass(error), `after ${error.code} the message would be given up`);
+  return true;
 }
 
 /** Without repeats, each at its first place. */

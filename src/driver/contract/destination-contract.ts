@@ -7,8 +7,8 @@ import type { DestinationDriver } from "../destination.ts";
 import { destinationCases } from "./cases.ts";
 import type { DestinationHarness } from "./harness.ts";
 
-/** A test that takes longer hangs. */
-const TEST_MS_MAX = 60_000;
+/** A test that takes longer hangs: above all bounds within, for a broker may take a minute to come back. */
+const TEST_MS_MAX = 180_000;
 
 /**
  * Registers the contract's tests with `node:test`.

@@ -128,13 +128,14 @@ export class EngineHost {
    * Asks the engine a question, such as its status.
    *
    * @param payload - Plain data.
+   * @param waitMsMax - Milliseconds for the answer, where it may take longer than that of a question.
    * @throws {@link SidestreamError} `SST_ENGINE_SILENT` without an answer in time, `SST_ENGINE_LOST` when the engine is
    * down or dies meanwhile; else what the engine's handler threw.
    */
-  async call(name: string, payload: unknown): Promise<unknown> {
+  async call(name: string, payload: unknown, waitMsMax = this.#options.callMsMax): Promise<unknown> {
     const life = this.#life;
     if (life === null || !this.#line.accepting) throw new SidestreamError("SST_ENGINE_LOST", `"${name}" was not asked: the engine is down`);
-    return this.#calls.ask((message) => life.post(message), name, payload, this.#options.callMsMax);
+    return this.#calls.ask((message) => life.post(message), name, payload, waitMsMax);
   }
 
   counters(): EngineCounters {
