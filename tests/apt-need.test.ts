@@ -47,6 +47,15 @@ test("only what is missing is installed", () => {
   deepEqual(called, ["install missing-one"]);
 });
 
+test("a package whose command has another name is missing only without the command", () => {
+  const { status, called } = need(["grep:missing-one", "no-such-command:present-one", "no-such-command:missing-two"], {
+    user: 0,
+    sudo: false,
+  });
+  equal(status, 0);
+  deepEqual(called, ["install missing-two"]);
+});
+
 test("old package lists are refreshed, once", () => {
   const { status, called } = need(["missing-one"], { user: 0, sudo: false, listsAreOld: true });
   equal(status, 0);

@@ -1,13 +1,16 @@
 #!/bin/bash
 # Installs those of the named Debian packages that are missing. Without names, or with all present, it does nothing.
+# A package whose command has another name is named COMMAND:PACKAGE.
 #
-#   tools/apt-need.sh nginx wrk gcc
+#   tools/apt-need.sh nginx wrk mvn:maven
 set -eu
 
 missing=()
-for package in "$@"; do
-  # A command of the same name counts too: it may have been installed another way.
-  if ! command -v "$package" >/dev/null && ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
+for need in "$@"; do
+  command="${need%%:*}"
+  package="${need#*:}"
+  # The command counts too: it may have been installed another way.
+  if ! command -v "$command" >/dev/null && ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
     missing+=("$package")
   fi
 done

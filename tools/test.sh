@@ -24,7 +24,7 @@ if [ "${#failed[@]}" -gt 0 ]; then echo "== failed before the tests: ${failed[*]
 
 echo "== tests ($(node --version))"
 node --test --test-concurrency=2 --test-timeout="$test_timeout_ms" --test-reporter=spec \
-  'src/**/*.test.ts' 'tests/**/*.test.ts'
+  'src/**/*.test.ts' 'tests/**/*.test.ts' 'tools/**/*.test.ts'
 status=$?
 if [ "$status" -eq 0 ] && [ "${#failed[@]}" -gt 0 ]; then status=1; fi
 exit "$status"
