@@ -131,7 +131,8 @@ export interface DestinationMemory {
   /** Names of all that is kept. */
   names(): readonly string[];
   /**
-   * Keeps a value under a name, in place of an earlier one; null forgets it. Settles once it is on disk.
+   * Keeps a value under a name, in place of an earlier one; null forgets it. Settles once it is on disk. A message that is
+   * appended after the call is never on disk before the value.
    *
    * @param name - Up to 512 bytes.
    * @param value - Anything that JSON can hold, up to `MEMORY_VALUE_BYTES_MAX`.
