@@ -1,4 +1,4 @@
-/** The program under test: a gateway that publishes every transaction into files. */
+/** The program under test: a gateway that publishes every transaction to one destination, files unless told otherwise. */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -6,24 +6,72 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { askControlSocket } from "../src/admin/control-socket.ts";
 import type { StatusReport } from "../src/cli/status-report.ts";
+import { bound } from "./children.ts";
 
 const MAIN = resolve(import.meta.dirname, "../src/cli/main.ts");
 const DRAIN_TRIES_MAX = 1200;
 const DRAIN_PAUSE_MS = 100;
 
+/** Name of the destination, and of its log in the data folder. */
+export const DESTINATION = "out";
+
+export interface GatewaySettings {
+  /** Made when it isn't there. The data folder is `data` in it. */
+  readonly folder: string;
+  readonly port: number;
+  readonly upstreamUrl: string;
+  readonly capture: "best-effort" | "durable";
+  /** Options of the destination, as the configuration has them. */
+  readonly destination?: Readonly<Record<string, unknown>>;
+  readonly topic?: string;
+}
+
 export interface Gateway {
   readonly url: string;
   readonly pid: number;
+  status(): Promise<StatusReport>;
+  /** Waits until all is written, but two minutes at most. */
+  drained(): Promise<StatusReport>;
   /** Waits until all is written, then ends the program. */
   stop(): Promise<{ readonly delivered: number; readonly lost: number }>;
+  /** Ends the program as it is. */
+  end(): Promise<void>;
 }
 
-export async function startGateway(
-  folder: string,
-  port: number,
-  upstreamUrl: string,
-  capture: "best-effort" | "durable",
-): Promise<Gateway> {
+export async function startGateway(settings: GatewaySettings): Promise<Gateway> {
+  const { folder, port } = settings;
+  const data = join(folder, "data");
+  const child = spawn(...bound(process.execPath, [MAIN, "run", "--config", configure(settings)]), { stdio: ["ignore", "ignore", "pipe"] });
+  const { promise: runs, resolve: ready, reject } = Promise.withResolvers<void>();
+  let log = "";
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    log += `${line}\n`;
+    if (line.includes("sidestream runs")) ready();
+  });
+  const ended = new Promise((done) => child.once("exit", done));
+  void ended.then(() => reject(new Error(`the program ended:\n${log}`)));
+  await runs;
+  const status = async (): Promise<StatusReport> => (await askControlSocket(data, "status", null)) as StatusReport;
+  const end = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    pid: child.pid as number,
+    status,
+    drained: () => drained(status),
+    stop: async () => {
+      const { edge, totals } = await drained(status);
+      await end();
+      return { delivered: totals.delivered, lost: edge.lost.reduce((sum, { count }) => sum + count, 0) };
+    },
+    end,
+  };
+}
+
+/** @returns The path of the configuration. */
+function configure({ folder, port, upstreamUrl, capture, destination, topic = "everything" }: GatewaySettings): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "sidestream.yaml");
   writeFileSync(
@@ -40,42 +88,21 @@ sources:
     capture: ${capture}
     platform: { type: static, tenant: [ { header: x-okapi-tenant } ], routes: [ { path: "/*", moduleName: mod-bench } ] }
 destinations:
-  out: { type: file, path: ./events }
+  ${DESTINATION}: ${JSON.stringify(destination ?? { type: "file", path: "./events" })}
 streams: [ ./stream.yaml ]
 health: false
 `,
   );
   writeFileSync(
     join(folder, "stream.yaml"),
-    'stream: everything\ntenants: all\nrules: [ "x-okapi-tenant=diku AND MODULENAME=mod-bench , publish , out:everything" ]\n',
+    `stream: everything\ntenants: all\nrules: [ "x-okapi-tenant=diku AND MODULENAME=mod-bench , publish , ${DESTINATION}:${topic}" ]\n`,
   );
-  const child = spawn(process.execPath, [MAIN, "run", "--config", file], { stdio: ["ignore", "ignore", "pipe"] });
-  process.once("exit", () => child.kill("SIGKILL"));
-  const { promise: runs, resolve: ready, reject } = Promise.withResolvers<void>();
-  let log = "";
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    log += `${line}\n`;
-    if (line.includes("sidestream runs")) ready();
-  });
-  const ended = new Promise((done) => child.once("exit", done));
-  void ended.then(() => reject(new Error(`the program ended:\n${log}`)));
-  await runs;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    pid: child.pid as number,
-    stop: async () => {
-      const status = await drained(join(folder, "data"));
-      child.kill("SIGTERM");
-      await ended;
-      const lost = status.edge.lost.reduce((sum, { count }) => sum + count, 0);
-      return { delivered: status.totals.delivered, lost };
-    },
-  };
+  return file;
 }
 
-async function drained(data: string): Promise<StatusReport> {
+async function drained(look: () => Promise<StatusReport>): Promise<StatusReport> {
   for (let tries = 0; ; tries++) {
-    const status = (await askControlSocket(data, "status", null)) as StatusReport;
+    const status = await look();
     if (status.totals.pending === 0 || tries >= DRAIN_TRIES_MAX) return status;
     await pause(DRAIN_PAUSE_MS);
   }

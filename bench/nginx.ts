@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { bound } from "./children.ts";
 
 const TRIES_MAX = 100;
 const PAUSE_MS = 50;
@@ -40,8 +41,10 @@ http { access_log off; keepalive_requests 100000000; ${temporary} ${upstream}
   server { listen 127.0.0.1:${port} backlog=1024; ${location} } }
 `,
   );
-  const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], { stdio: ["ignore", "ignore", "inherit"] });
-  process.once("exit", () => child.kill("SIGKILL"));
+  // A master that is killed would leave its worker behind; one that is told to end takes it along.
+  const child = spawn(...bound("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], "TERM"), {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   await reachable(port, child);
   return {
     url: `http://127.0.0.1:${port}`,

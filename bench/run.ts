@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: runs one bench. Figures are ratios between things run side by side; see docs/performance.md. */
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => Promise<void> }>>> = {
   flow: () => import("./flow.ts"),
+  kafka: () => import("./kafka.ts"),
 };
 
 const [name = "", ...args] = process.argv.slice(2);

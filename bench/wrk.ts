@@ -1,5 +1,6 @@
 /** wrk: a closed loop of connections against one address. */
 import { spawn } from "node:child_process";
+import { bound } from "./children.ts";
 
 export interface Load {
   readonly requestsPerSecond: number;
@@ -19,10 +20,9 @@ const HEADERS = [
 /** Runs wrk with one thread. */
 export async function load(url: string, seconds: number, connections: number): Promise<Load> {
   const flags = HEADERS.flatMap((header) => ["-H", header]);
-  const child = spawn("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", ...flags, url], {
+  const child = spawn(...bound("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", ...flags, url]), {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   const status = await new Promise((done) => child.once("close", done));

@@ -1,0 +1,83 @@
+/** What the parts of this bench share: sizes, the broker, a folder. */
+import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
+import { createTopic, deleteTopic, offsets } from "../../tools/kafka/topics.ts";
+
+export const PARTITIONS = 6;
+const MIB = 1024 * 1024;
+
+/** How much is done in one pass. */
+export interface Extent {
+  readonly passes: number;
+  /** Messages that are sent from a filled spool. */
+  readonly messages: number;
+  /** Of the load on the gateway. */
+  readonly loadSeconds: number;
+  readonly pacedSeconds: number;
+  readonly backlogBytes: number;
+  /** Disk that must be free: the largest spool and topic at once, twice over. */
+  readonly diskBytes: number;
+}
+
+export const FULL: Extent = {
+  passes: 5,
+  messages: 600_000,
+  loadSeconds: 4,
+  pacedSeconds: 10,
+  backlogBytes: 2048 * MIB,
+  diskBytes: 8192 * MIB,
+};
+
+/** For trying: its figures say little. */
+export const SHORT: Extent = {
+  passes: 1,
+  messages: 60_000,
+  loadSeconds: 1,
+  pacedSeconds: 2,
+  backlogBytes: 128 * MIB,
+  diskBytes: 2048 * MIB,
+};
+
+export interface Site {
+  readonly extent: Extent;
+  readonly cluster: KafkaCluster;
+  /** Removed with the bench, however that ends. */
+  readonly folder: string;
+  /** A file of lines of 1 KiB. */
+  readonly payloadFile: string;
+  /** For people who wait. */
+  readonly tell: (text: string) => void;
+}
+
+/** Makes a topic for one run and deletes it after, so that the disk doesn't fill. */
+export async function withTopic<Result>(site: Site, topic: string, work: () => Promise<Result>): Promise<Result> {
+  await createTopic(site.cluster, topic, { partitions: PARTITIONS });
+  try {
+    return await work();
+  } finally {
+    await deleteTopic(site.cluster, topic);
+  }
+}
+
+/** Makes a folder's name for one run and removes what is there after. */
+export async function withFolder<Result>(site: Site, name: string, work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = join(site.folder, name);
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes what the kernel still holds back, so that the run before doesn't slow the next. */
+export function settleDisk(site: Site): void {
+  execFileSync("sync", ["-f", site.folder]);
+}
+
+/** @throws Error when the broker doesn't have exactly so many messages: the figures would mean nothing. */
+export async function expectMessages(site: Site, topic: string, expected: number): Promise<void> {
+  const found = (await offsets(site.cluster, topic)).reduce((sum, { begin, end }) => sum + end - begin, 0);
+  if (found !== expected) throw new Error(`topic ${topic} has ${found} messages, not ${expected}`);
+}
