@@ -265,3 +265,17 @@ test("numbers in doubt are kept, since a lane may be asked about long after", as
   deepEqual(third.doubtful, [2, 4]);
   await third.close();
 });
+
+test("up to where messages may have been sent is kept, and known as saved once it is on disk", async () => {
+  const disk = memory();
+  const first = await Cursor.open(disk, FOLDER);
+  equal(first.savedSentBelow, 0);
+  first.sentBelow = 7;
+  equal(first.savedSentBelow, 0);
+  await first.save();
+  equal(first.savedSentBelow, 7);
+  await first.close();
+  const second = await Cursor.open(disk, FOLDER);
+  equal(second.sentBelow, 7);
+  await second.close();
+});

@@ -31,6 +31,8 @@ export interface CursorRecord {
   /** Done above it: from (inclusive), to (exclusive). */
   readonly ranges: readonly (readonly [number, number])[];
   readonly lanes: Record<string, LaneEntry>;
+  /** Every message that was ever handed to a send has a lower number. Absent: none was, or lanes aren't numbered. */
+  readonly sentBelow?: number;
   /** Absent: no number is in doubt. */
   readonly doubtful?: DoubtfulNumbers;
   readonly outcomes: OutcomeTable;
@@ -57,6 +59,9 @@ export class Cursor {
   readonly outcomes: OutcomeCounts;
   readonly turnedAway: OutcomeCounts;
   doubtful: DoubtfulNumbers | null;
+  /** As the next slot will have it. */
+  sentBelow: number;
+  #savedSentBelow: number;
   /** The slots as they were found. */
   readonly found: readonly SlotState[];
   readonly #files: readonly DiskFile[];
@@ -79,6 +84,7 @@ export class Cursor {
     this.#generation = slot.generation;
     this.#lanes = new Map(Object.entries(slot.record.lanes));
     this.doubtful = slot.record.doubtful ?? null;
+    this.sentBelow = this.#savedSentBelow = slot.record.sentBelow ?? 0;
     this.#savedLowWater = slot.record.lowWater;
     this.ranges = new ConfirmedRanges(slot.record.lowWater, slot.record.ranges);
     this.outcomes = new OutcomeCounts(slot.record.outcomes);
@@ -110,6 +116,11 @@ export class Cursor {
   /** Low-water mark of the slot that is on disk: only what is below it may be removed. */
   get savedLowWater(): number {
     return this.#savedLowWater;
+  }
+
+  /** As the slot on disk has it. */
+  get savedSentBelow(): number {
+    return this.#savedSentBelow;
   }
 
   /** Marks one message as done; `save` makes it last. False when it was marked before. */
@@ -170,6 +181,7 @@ export class Cursor {
     this.#dirty = false;
     const generation = this.#generation + 1;
     const { lowWater } = this.ranges;
+    const { sentBelow } = this;
     const slot = encodeSlot({ generation, record: this.#record() });
     const file = this.#files[this.#nextSlot] as DiskFile;
     try {
@@ -182,6 +194,7 @@ export class Cursor {
     this.#generation = generation;
     this.#nextSlot = 1 - this.#nextSlot;
     this.#savedLowWater = lowWater;
+    this.#savedSentBelow = sentBelow;
   }
 
   #record(): CursorRecord {
@@ -190,6 +203,7 @@ export class Cursor {
       lowWater: this.ranges.lowWater,
       ranges: this.ranges.above(),
       lanes: Object.fromEntries(this.#lanes),
+      ...(this.sentBelow === 0 ? {} : { sentBelow: this.sentBelow }),
       ...(this.doubtful === null ? {} : { doubtful: this.doubtful }),
       outcomes: this.outcomes.table(),
       turnedAway: this.turnedAway.table(),

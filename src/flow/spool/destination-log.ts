@@ -29,7 +29,7 @@ export type { DestinationLogStatus } from "./log-status.ts";
 export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
   readonly logId: string;
-  readonly startSequence: number;
+  readonly sentBelow: number;
   readonly memory: LogMemory;
   readonly #settings: DestinationLogSettings;
   readonly #numbers: TopicNumbers;
@@ -66,8 +66,8 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const parts = { destination, segments: this.#segments, numbered: settings.numbered === true, stopped: () => this.stopped };
     this.memory = new LogMemory(parts, found.state.control);
     this.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
-    this.startSequence = found.nextSequence;
-    const doubt = (this.#doubt = new Doubt(cursor, this.startSequence));
+    this.sentBelow = cursor.sentBelow;
+    const doubt = (this.#doubt = new Doubt(cursor, found.nextSequence));
     this.#lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, doubt, onFinding });
     this.#reading = new LogReading({ disk, segments: this.#segments, cursor, room: this.#room, doubt, lost: this.#lost });
   }
@@ -120,6 +120,13 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   get doubtfulFrom(): number | null {
     return this.#doubt.from;
+  }
+
+  maySend(logSequence: number): Promise<void> | null {
+    if (logSequence < this.#cursor.savedSentBelow) return null;
+    // All that is in the log by now: while much is sent, most need not wait.
+    this.#cursor.sentBelow = this.durableSequence;
+    return this.#cursor.save();
   }
 
   isDoubtful(lane: string, logSequence: number): boolean {

@@ -5,6 +5,7 @@
  * so that neither an earlier use of the file nor the bytes of a body can pass for a frame.
  */
 import { crc32 } from "node:zlib";
+import { shortCrc32 } from "./short-crc.ts";
 
 export const FORMAT_VERSION = 1;
 /** Where batches begin: after the two copies of the header, each in a block of its own. */
@@ -172,7 +173,7 @@ export function encodeFrameHeader(
   target.writeUInt32LE(FRAME_TYPES[type], offset + 4);
   writeU64(target, sequence, offset + 8);
   target.writeUInt32LE(crc32(target.subarray(payloadAt, payloadAt + payloadBytes), salt), offset + 16);
-  target.writeUInt32LE(crc32(target.subarray(offset, offset + 20), salt), offset + 20);
+  target.writeUInt32LE(shortCrc32(target, offset, offset + 20, salt), offset + 20);
 }
 
 /** The frame header at an offset, or null when there is none that is whole. */
@@ -180,7 +181,7 @@ export function decodeFrameHeader(bytes: Buffer, offset: number, salt: number): 
   if (offset + FRAME_HEADER_BYTES > bytes.length) return null;
   const payloadBytes = bytes.readUInt32LE(offset);
   if (payloadBytes > FRAME_PAYLOAD_BYTES_MAX) return null;
-  if (bytes.readUInt32LE(offset + 20) !== crc32(bytes.subarray(offset, offset + 20), salt)) return null;
+  if (bytes.readUInt32LE(offset + 20) !== shortCrc32(bytes, offset, offset + 20, salt)) return null;
   return {
     payloadBytes,
     type: bytes.readUInt8(offset + 4),

@@ -2,6 +2,7 @@
 import type { Message } from "../message/message.ts";
 import { align, FRAME_HEADER_BYTES, readU64, writeU64 } from "./format.ts";
 import type { SpooledMessage } from "./spooled.ts";
+import { TextCache } from "./text-cache.ts";
 
 /** Lane of a message whose lane is chosen when it is sent. */
 export const LANE_UNASSIGNED = 0xffff_ffff;
@@ -63,15 +64,15 @@ function writeText(target: Buffer, at: number, text: string): number {
 /** Reads a message's payload. The checksum was checked before, so a length that doesn't fit is a fault of ours. */
 export function decodeMessage(payload: Buffer, logSequence: number): DecodedMessage {
   const reader = new TextReader(payload, FIXED_BYTES);
-  const stream = reader.next();
-  const revision = reader.next();
-  const tenant = reader.next();
-  const source = reader.next();
+  const stream = reader.known();
+  const revision = reader.known();
+  const tenant = reader.known();
+  const source = reader.known();
   const eventId = reader.next();
-  const topic = reader.next();
+  const topic = reader.known();
   const key = reader.next();
   const headers: [string, string][] = [];
-  for (let left = payload.readUInt32LE(36); left > 0; left--) headers.push([reader.next(), reader.next()]);
+  for (let left = payload.readUInt32LE(36); left > 0; left--) headers.push([reader.known(), reader.known()]);
   return {
     stream,
     revision,
@@ -91,6 +92,8 @@ export function decodeMessage(payload: Buffer, logSequence: number): DecodedMess
   };
 }
 
+const knownTexts = new TextCache();
+
 class TextReader {
   readonly #bytes: Buffer;
   at: number;
@@ -101,9 +104,21 @@ class TextReader {
   }
 
   next(): string {
-    const from = this.at + 4;
-    this.at = from + this.#bytes.readUInt32LE(this.at);
+    const from = this.#step();
     return this.#bytes.toString("utf8", from, this.at);
+  }
+
+  /** A text that many messages have. */
+  known(): string {
+    const from = this.#step();
+    return knownTexts.read(this.#bytes, from, this.at);
+  }
+
+  #step(): number {
+    const from = this.at + 4;
+    const length = this.#bytes.readUInt32LE(this.at);
+    this.at = from + length;
+    return from;
   }
 }
 

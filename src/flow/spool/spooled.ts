@@ -25,7 +25,7 @@ export interface Confirmation {
   readonly tenant: string;
   /** Null: it was dead before it had one. */
   readonly lane: string | null;
-  /** Where its lane stands with it done; absent where lanes aren't numbered. */
+  /** Where its lane stands with it done; absent where lanes aren't numbered, or a later one of the same call tells it. */
   readonly position?: LanePosition;
   readonly outcome: "delivered" | "dead" | "dropped";
   /** Why, for `dead` and `dropped`: an error code or a policy's name. */
@@ -59,8 +59,15 @@ export interface MessageLog {
   confirm(confirmations: readonly Confirmation[]): Promise<void>;
   /** What the destination's driver keeps here. */
   readonly memory: DestinationMemory;
-  /** The log's end when it was opened: what is at or above it was never sent by an earlier process. */
-  readonly startSequence: number;
+  /** No message at or above it was handed to a send by an earlier process. */
+  readonly sentBelow: number;
+  /**
+   * To be awaited before a message is handed to a send, so that the next process knows that it may have been. Null: all
+   * is on disk.
+   *
+   * @throws SidestreamError when it could not be written; the message must not be sent then.
+   */
+  maySend(logSequence: number): Promise<void> | null;
   /**
    * True where messages of the lane may be missing before this one that an earlier process sent, so that numbers can't
    * be told from the log. It may come true while the log is read, always before messages behind the damage are returned.

@@ -78,8 +78,9 @@ export function confirmation(
   position: LanePosition | null = lane?.position ?? null,
 ): Confirmation {
   const outcome = deadCode === null ? "delivered" : "dead";
-  const at = position === null ? {} : { position };
-  return { logSequence, stream, tenant, lane: lane?.name ?? null, ...at, outcome, reason: deadCode };
+  const name = lane?.name ?? null;
+  if (position === null) return { logSequence, stream, tenant, lane: name, outcome, reason: deadCode };
+  return { logSequence, stream, tenant, lane: name, position, outcome, reason: deadCode };
 }
 
 function asFailure(reason: unknown): Error {

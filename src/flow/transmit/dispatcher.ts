@@ -63,6 +63,8 @@ export class Dispatcher {
   readonly #counters: TransmitCounters = { sent: 0, retried: 0, dead: 0, misbehaved: 0, sends: 0, sendMs: 0 };
   #lastError: LastError | null = null;
   #announced: "up" | "down" | "paused" = "up";
+  /** Lanes found no connection to send over, since confirmations could not be written. */
+  #waitsForDisk = false;
   /** Dead letters that the disk refused and that are being tried again. */
   #setAsideFailing = 0;
   #reading: Promise<void> | null = null;
@@ -81,7 +83,10 @@ export class Dispatcher {
       ...shared,
       log: parts.log,
       confirmed: (confirmations) => this.#confirmed(confirmations),
-      failed: (error) => this.#diskFailed(error),
+      failed: (error) => {
+        this.#waitsForDisk = true;
+        this.#diskFailed(error);
+      },
     });
     this.#reader = new LogReader({
       ...shared,
@@ -90,6 +95,7 @@ export class Dispatcher {
       behind: this.#lanes.behind,
       admit: (message) => this.#lanes.admit(message),
       admitLeft: (message) => this.#lanes.admitLeft(message),
+      pump: () => this.#lanes.pump(),
       failed: (error) => this.#diskFailed(error),
       recovered: () => this.#announce(),
     });
@@ -217,14 +223,15 @@ export class Dispatcher {
   #confirmed(confirmations: readonly Confirmation[]): void {
     for (const { logSequence } of confirmations) this.#window.release(logSequence);
     this.#reader.wake();
-    this.#lanes.pump();
+    if (this.#waitsForDisk) this.#lanes.resume();
+    this.#waitsForDisk = false;
     this.#announce();
   }
 
   #connectionChanged(): void {
     const { openError } = this.#keeper;
     if (openError !== null) this.#remember(openError);
-    if (this.#keeper.current !== null) this.#lanes.connected();
+    if (this.#keeper.current !== null) this.#lanes.resume();
     this.#reader.wake();
     this.#announce();
   }

@@ -1,7 +1,7 @@
 /** What lanes need of their dispatcher, and what they count for it. */
 import type { LanePosition } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
-import type { SpooledMessage } from "../spool/spooled.ts";
+import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import type { Clock } from "./clock.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
 import type { Delivered } from "./lane-sender.ts";
@@ -31,6 +31,7 @@ export interface LaneHandle {
 
 /** What a lane needs of its dispatcher. */
 export interface LaneHost {
+  readonly log: MessageLog;
   readonly clock: Clock;
   readonly random: () => number;
   readonly counters: TransmitCounters;

@@ -59,7 +59,8 @@ export class Lane implements LaneHandle {
     this.name = name;
     this.#host = host;
     const call: CallDriver = (opened, run) => this.#call(opened, run);
-    this.#sender = numbering === null ? new PlainSender(call) : new NumberedSender(name, numbering, call, (text) => host.notice(text));
+    this.#sender =
+      numbering === null ? new PlainSender(call) : new NumberedSender(name, numbering, host.log, call, (text) => host.notice(text));
   }
 
   /** Where it stands; null where it isn't numbered. */

@@ -171,15 +171,18 @@ test("numbers at the destination that this log never sent stop the lane instead 
   at.log.append(message(1, "topic1"), message(2, "topic1"));
   at.dispatcher.start();
   await at.drained();
-  // The data folder is put back from a copy that is older.
-  const earlier = new MemoryLog([message(1, "topic1")]);
-  await earlier.memory.set("topic/topic1", true);
+  // The data folder is put back from an older copy, and the program restarts before it meets the destination.
+  const restored = new MemoryLog([message(1, "topic1")]);
+  await restored.memory.set("topic/topic1", true);
+  await restored.maySend(1);
+  restored.append(message(7, "topic1"));
+  const earlier = restored.crash();
   at.destination.cut();
   at.log = earlier;
   const parts = { log: earlier, deadLetters: at.deadLetters, driver: at.destination.driver, options: {}, inFlightMax: 10, clock: at.clock };
   const dispatcher = new Dispatcher(parts);
   dispatcher.start();
-  earlier.append(message(7, "topic1"));
+  earlier.append(message(9, "topic1"));
   await at.clock.advance(60_000);
   assert.equal(dispatcher.status().blocked[0]?.code, "SST_IDENTITY_CHANGED");
   assert.deepEqual(

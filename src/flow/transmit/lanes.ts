@@ -6,7 +6,7 @@
  */
 import { isNumbered, type DestinationPromises, type NumberedConnection } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
-import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
+import type { SpooledMessage } from "../spool/spooled.ts";
 import { Behind } from "./behind.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
 import { laneOfKey } from "./lane-of-key.ts";
@@ -31,7 +31,6 @@ export const SCATTERED_MAX = 16_384;
 
 /** What the lanes need of their dispatcher. */
 export interface LanesHost extends LaneHost {
-  readonly log: MessageLog;
   readonly window: Window;
   /** It never had a lane. */
   unplaceable(message: SpooledMessage, error: SidestreamError): void;
@@ -54,6 +53,8 @@ export class Lanes {
   readonly #settings: LanesSettings;
   readonly #laneMessagesMax: number;
   readonly #lanes = new Map<string, Lane>();
+  /** Lanes that got messages which nobody told them to send. */
+  readonly #filled = new Set<Lane>();
   readonly #placements: Placements;
   readonly #rate: Rate;
   #cancelRate: (() => void) | null = null;
@@ -97,13 +98,16 @@ export class Lanes {
     return this.#placements.refused;
   }
 
+  /** Sends what was handed over since the last call. */
   pump(): void {
-    for (const lane of this.#lanes.values()) lane.pump();
+    for (const lane of this.#filled) lane.pump();
+    this.#filled.clear();
   }
 
-  connected(): void {
+  /** Sending is possible again. */
+  resume(): void {
     this.#placements.connected();
-    this.pump();
+    for (const lane of this.#lanes.values()) lane.pump();
   }
 
   stop(): void {
@@ -187,7 +191,7 @@ export class Lanes {
     if (code !== null || lane.messageCount >= this.#laneMessagesMax || !window.hasRoom(bytes) || !this.#isDue()) return "wait";
     window.take(message.logSequence, bytes);
     lane.push(message);
-    lane.pump();
+    this.#filled.add(lane);
     return "taken";
   }
 

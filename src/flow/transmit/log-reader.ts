@@ -24,6 +24,8 @@ export interface ReaderParts {
   readonly admit: (message: SpooledMessage) => Verdict;
   /** Takes a message that was passed before, if it is due now. */
   readonly admitLeft: (message: SpooledMessage) => Verdict;
+  /** Sends what was handed over. */
+  pump(): void;
   failed(error: unknown): void;
   /** A read succeeded after one or more that failed. */
   recovered(): void;
@@ -92,7 +94,8 @@ export class LogReader {
     const { messages, nextSequence } = await log.read(from, READ_BYTES_MAX, "ahead");
     if (nextSequence <= from) throw new Error(`the log did not read on from ${from}`);
     this.#succeeded();
-    for (const message of messages) await this.#handOver(message, admit);
+    for (const message of messages) if (!this.#tryHandOver(message, admit)) await this.#handOver(message, admit);
+    this.#parts.pump();
     this.#position = nextSequence;
   }
 
@@ -105,8 +108,9 @@ export class LogReader {
     this.#succeeded();
     for (const message of messages) {
       if (message.logSequence >= this.#position) break;
-      await this.#handOver(message, admitLeft);
+      if (!this.#tryHandOver(message, admitLeft)) await this.#handOver(message, admitLeft);
     }
+    this.#parts.pump();
     if (!signal.aborted) behind.readUpTo(Math.min(nextSequence, this.#position), this.#position);
   }
 
@@ -122,13 +126,20 @@ export class LogReader {
     this.#parts.recovered();
   }
 
-  async #handOver(message: SpooledMessage, take: (message: SpooledMessage) => Verdict): Promise<void> {
+  /** False when it must wait for room. */
+  #tryHandOver(message: SpooledMessage, take: (message: SpooledMessage) => Verdict): boolean {
     const { log, signal } = this.#parts;
-    while (!signal.aborted) {
-      if (message.logSequence < log.confirmedSequence || log.isConfirmed(message.logSequence) || take(message) !== "wait") break;
+    if (signal.aborted || message.logSequence < log.confirmedSequence || log.isConfirmed(message.logSequence)) return true;
+    return take(message) !== "wait";
+  }
+
+  async #handOver(message: SpooledMessage, take: (message: SpooledMessage) => Verdict): Promise<void> {
+    do {
+      // What was handed over so far goes out as one batch for each lane, not message by message.
+      this.#parts.pump();
       this.#waitingMessage = message;
       await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
+    } while (!this.#tryHandOver(message, take));
     this.#waitingMessage = null;
   }
 }

@@ -4,22 +4,24 @@
  */
 import { isNumbered, type LanePosition, type NumberedConnection } from "../../driver/destination.ts";
 import { isSidestreamError, SidestreamError } from "../../errors.ts";
-import type { SpooledMessage } from "../spool/spooled.ts";
+import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
 import { outgoing, type CallDriver, type Delivered, type LaneSender, type Prepared } from "./lane-sender.ts";
 import type { Numbering } from "./numbering.ts";
-import { callError, numberedResult, recoveryResult, type SendResult } from "./sending.ts";
+import { callError, notSent, numberedResult, recoveryResult, type SendResult } from "./sending.ts";
 
 const READY: Prepared = { delivered: [], failure: null };
 
 export class NumberedSender implements LaneSender {
   readonly #lane: string;
   readonly #numbering: Numbering;
+  readonly #log: Pick<MessageLog, "maySend">;
   readonly #call: CallDriver;
   readonly #notice: (text: string) => void;
 
-  constructor(lane: string, numbering: Numbering, call: CallDriver, notice: (text: string) => void) {
+  constructor(lane: string, numbering: Numbering, log: Pick<MessageLog, "maySend">, call: CallDriver, notice: (text: string) => void) {
     this.#lane = lane;
+    this.#log = log;
     this.#numbering = numbering;
     this.#call = call;
     this.#notice = notice;
@@ -37,15 +39,21 @@ export class NumberedSender implements LaneSender {
 
   async send(opened: OpenConnection, batch: readonly SpooledMessage[]): Promise<SendResult> {
     const connection = opened.connection as NumberedConnection;
-    this.#numbering.attempt(batch.at(-1)?.logSequence ?? 0);
+    const last = batch.at(-1)?.logSequence ?? 0;
+    try {
+      await this.#log.maySend(last);
+    } catch (error) {
+      return notSent(error, batch.length);
+    }
+    this.#numbering.attempt(last);
     const numbered = { lane: this.#lane, firstNumber: this.#numbering.last.number, messages: batch.map(outgoing) };
     return numberedResult(await this.#call(opened, (signal) => connection.send(numbered, signal)), batch.length);
   }
 
   delivered(messages: readonly SpooledMessage[], position: string | null): readonly Delivered[] {
-    const last = messages.length - 1;
-    // What the destination gave is the last one's place.
-    return messages.map((message, at) => ({ message, position: this.#numbering.delivered(at === last ? position : null) }));
+    const last = this.#numbering.deliveredMany(messages.length, position);
+    // They are confirmed together: where the lane stands is told with the last one.
+    return messages.map((message, at) => ({ message, position: at === messages.length - 1 ? last : null }));
   }
 
   doubt(): void {
@@ -92,7 +100,7 @@ export class NumberedSender implements LaneSender {
 
   #foreign(): SidestreamError {
     this.#numbering.inDoubt = true;
-    const text = `the destination has messages of lane ${this.#lane} that this spool never sent: one of them is not what it was`;
+    const text = `the destination has messages of lane ${this.#lane} that this spool never sent: the spool is an older copy, or two programs use copies of it. \`sidestream spool identity reset\` numbers anew`;
     return new SidestreamError("SST_IDENTITY_CHANGED", text);
   }
 

@@ -19,7 +19,7 @@ export type Step =
 
 export class Numbering {
   readonly #lane: string;
-  readonly #log: Pick<MessageLog, "startSequence" | "isDoubtful" | "lanePosition">;
+  readonly #log: Pick<MessageLog, "sentBelow" | "isDoubtful" | "lanePosition">;
   /** Of the next message to be acknowledged. */
   #number: number;
   #position: string | null;
@@ -29,11 +29,10 @@ export class Numbering {
   inDoubt = true;
   /** A message that was handed to a send of this process, or one before it. */
   #attemptedSequence = -1;
-
   /** What the destination has was sent by this process, or under numbers that began after the damage. */
   #isTrusted = false;
 
-  constructor(lane: string, log: Pick<MessageLog, "startSequence" | "isDoubtful" | "lanePosition">) {
+  constructor(lane: string, log: Pick<MessageLog, "sentBelow" | "isDoubtful" | "lanePosition">) {
     this.#lane = lane;
     this.#log = log;
     const last = log.lanePosition(lane);
@@ -54,6 +53,7 @@ export class Numbering {
   recovered({ number, position }: LaneRecovery): "known" | "forgotten" | "lost" {
     if (number === null) {
       this.inDoubt = false;
+      this.#position = position ?? this.#position;
       return "forgotten";
     }
     if (number < this.#number) return "lost";
@@ -73,7 +73,14 @@ export class Numbering {
   next(message: SpooledMessage): Step {
     if (this.#had.number <= this.#number) return "send";
     if (!this.#isTrusted && this.#log.isDoubtful(this.#lane, message.logSequence)) return "renumber";
-    return message.logSequence < this.#log.startSequence || message.logSequence <= this.#attemptedSequence ? "delivered" : "foreign";
+    return message.logSequence < this.#log.sentBelow || message.logSequence <= this.#attemptedSequence ? "delivered" : "foreign";
+  }
+
+  /** A batch is at the destination, its last message at a position. @returns Where the lane stands with it. */
+  deliveredMany(count: number, position: string | null): LanePosition {
+    this.#number += count;
+    if (position !== null) this.#position = position;
+    return this.last;
   }
 
   /** One more message is at the destination. @returns Where the lane stands with it. */

@@ -19,6 +19,12 @@ export class RecentOutcomes {
     if (this.#dead.length > RECENT_OUTCOMES_MAX && this.#dead.shift() === true) this.#deadCount -= 1;
   }
 
+  /** Adds messages that were delivered. */
+  addDelivered(count: number): void {
+    if (count >= RECENT_OUTCOMES_MAX) this.clear();
+    for (let left = Math.min(count, RECENT_OUTCOMES_MAX); left > 0; left -= 1) this.add(false);
+  }
+
   /** More than half of what is remembered at most ended dead. */
   get mostlyDead(): boolean {
     return this.#deadCount > RECENT_OUTCOMES_MAX / 2;

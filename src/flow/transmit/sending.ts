@@ -58,6 +58,14 @@ export function numberedResult(ending: Ending<unknown>, messageCount: number): S
   });
 }
 
+/** Nothing was handed to the driver. */
+export function notSent(cause: unknown, messageCount: number): SendResult {
+  const error = isSidestreamError(cause)
+    ? cause
+    : new SidestreamError("SST_SPOOL_IO", "it could not be written down that messages are about to be sent", { cause });
+  return { outcomes: Array.from({ length: messageCount }, () => error), position: null, misbehaved: false };
+}
+
 /** What a question for a lane's numbers brought; an error that may pass where it brought nothing. */
 export function recoveryResult(ending: Ending<unknown>): LaneRecovery | SidestreamError {
   if (ending.kind === "value") {

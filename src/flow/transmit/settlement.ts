@@ -37,6 +37,10 @@ export function retryOf(error: SidestreamError): Retry {
  * out of order.
  */
 export function settle(batch: readonly SpooledMessage[], outcomes: readonly SendOutcome[], recent: RecentOutcomes): Settlement {
+  if (outcomes.every((outcome) => outcome === null)) {
+    recent.addDelivered(batch.length);
+    return { delivered: batch, refused: [], kept: [], failure: null, refusal: null };
+  }
   const failedAt = outcomes.findIndex((outcome) => outcome !== null && retryOf(outcome) !== "never");
   const end = failedAt === -1 ? batch.length : failedAt;
   const overtaken = overtakenBefore(end, batch, outcomes);

@@ -6,6 +6,7 @@ import type { Confirmation, DeadLetterLog, MessageLog, ReadResult, SpooledMessag
 interface Kept {
   readonly records: Map<string, unknown>;
   readonly skips: Map<number, string>;
+  sentBelow: number;
   /** Damage that was met before everything below the log's end at that time was confirmed. */
   doubt: { readonly from: number; readonly below: number } | null;
 }
@@ -29,7 +30,8 @@ export class MemoryLog implements MessageLog {
   /** Set to make a read fail or wait. */
   beforeRead: () => Promise<void> = async () => {};
 
-  readonly startSequence: number;
+  readonly #startSequence: number;
+  readonly sentBelow: number;
   readonly #kept: Kept;
   readonly #lanes = new Map<string, LanePosition>();
   /** Set to make what is kept fail or wait. */
@@ -38,11 +40,12 @@ export class MemoryLog implements MessageLog {
   constructor(
     messages: readonly SpooledMessage[] = [],
     confirmations: readonly Confirmation[] = [],
-    kept: Kept = { records: new Map(), skips: new Map(), doubt: null },
+    kept: Kept = { records: new Map(), skips: new Map(), doubt: null, sentBelow: 0 },
   ) {
     this.#messages = [...messages];
-    this.startSequence = this.durableSequence;
+    this.#startSequence = this.durableSequence;
     this.#kept = kept;
+    this.sentBelow = kept.sentBelow;
     for (const { lane, position } of confirmations) if (lane !== null && position !== undefined) this.#lanes.set(lane, position);
     this.confirmations = [...confirmations];
     this.#confirmed = new Set(confirmations.map(({ logSequence }) => logSequence));
@@ -83,6 +86,7 @@ export class MemoryLog implements MessageLog {
       records: new Map(this.#kept.records),
       skips: new Map(this.#kept.skips),
       doubt: this.#kept.doubt,
+      sentBelow: this.#kept.sentBelow,
     });
   }
 
@@ -92,7 +96,7 @@ export class MemoryLog implements MessageLog {
     if (at === -1 || this.#confirmed.has(logSequence)) return;
     this.#messages.splice(at, 1);
     const from = Math.min(this.#kept.doubt?.from ?? logSequence, logSequence);
-    if (logSequence < this.startSequence) this.#kept.doubt = { from, below: this.startSequence };
+    if (logSequence < this.#startSequence) this.#kept.doubt = { from, below: this.#startSequence };
   }
 
   isDoubtful(lane: string, logSequence: number): boolean {
@@ -130,6 +134,14 @@ export class MemoryLog implements MessageLog {
   async skip(_lane: string, logSequence: number, code: string): Promise<void> {
     await this.#keep();
     this.#kept.skips.set(logSequence, code);
+  }
+
+  maySend(logSequence: number): Promise<void> | null {
+    if (logSequence < this.#kept.sentBelow) return null;
+    const below = this.durableSequence;
+    return this.#keep().then(() => {
+      this.#kept.sentBelow = Math.max(this.#kept.sentBelow, below);
+    });
   }
 
   async #keep(): Promise<void> {
