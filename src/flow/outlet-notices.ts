@@ -38,9 +38,10 @@ export class OutletNotices {
 
   /** The driver tells what an operator should know once. */
   driverSays(text: string): void {
-    this.#log.warn({ destination: this.#name }, text);
     const known = this.said.indexOf(text);
     if (known !== -1) this.said.splice(known, 1);
+    // Said again at each connection.
+    else this.#log.warn({ destination: this.#name }, text);
     this.said.push(text);
     if (this.said.length > SAID_MAX) this.said.shift();
   }

@@ -20,6 +20,7 @@ import type { DestinationSettings } from "./settings.ts";
 import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { Spool } from "./spool/spool.ts";
+import type { AnnouncedState } from "./transmit/dispatcher-status.ts";
 import { Dispatcher, type DispatcherStatus } from "./transmit/dispatcher.ts";
 
 /** How often a stop looks whether all was delivered. */
@@ -70,7 +71,7 @@ export class Outlet {
   readonly #deadLetters: DeadLetterLog;
   readonly #driver: DestinationDriver;
   /** Null: the destination is dormant, or its log stopped. */
-  readonly #begin: (() => Dispatcher) | null;
+  readonly #begin: ((announced?: AnnouncedState) => Dispatcher) | null;
   #dispatcher: Dispatcher | null;
   readonly #notices: OutletNotices;
   /** Decisions over the identity, one after the other; never rejects. */
@@ -82,7 +83,7 @@ export class Outlet {
     log: DestinationLog,
     deadLetters: DeadLetterLog,
     driver: DestinationDriver,
-    begin: (() => Dispatcher) | null,
+    begin: ((announced?: AnnouncedState) => Dispatcher) | null,
     notices: OutletNotices,
   ) {
     this.name = settings.name;
@@ -116,8 +117,8 @@ export class Outlet {
       },
     };
     const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, maxRate, notice };
-    const begin = (): Dispatcher => {
-      const dispatcher = new Dispatcher(parts);
+    const begin = (announced?: AnnouncedState): Dispatcher => {
+      const dispatcher = new Dispatcher({ ...parts, ...(announced === undefined ? {} : { announced }) });
       dispatcher.onState((state, lastError) => notices.destinationIs(state, lastError));
       dispatcher.start();
       return dispatcher;
@@ -218,13 +219,20 @@ export class Outlet {
     const { identity } = this.#driver;
     const decide = () => actOnIdentity(identity, this.log.memory, action, this.name);
     // What a lane holds in memory follows from the identity too: all of it is made anew.
-    if (action === "show" || identity === undefined || this.#dispatcher === null || this.#stopping) return decide();
-    await this.#dispatcher.stop(0);
+    const before = this.#dispatcher;
+    if (action === "show" || identity === undefined || before === null || this.#stopping) return [...(await decide()), ...this.#changed()];
+    await before.stop(0);
     try {
       return await decide();
     } finally {
-      if (!this.#stopping) this.#dispatcher = this.#begin?.() ?? null;
+      if (!this.#stopping) this.#dispatcher = this.#begin?.(before.announced) ?? null;
     }
+  }
+
+  /** Lanes that stopped over what the memory doesn't know of. */
+  #changed(): IdentityRows {
+    const blocked = this.#dispatcher?.status().blocked ?? [];
+    return blocked.flatMap(({ lane, code, message }) => (code === "SST_IDENTITY_CHANGED" ? [[`stopped: ${lane}`, message] as const] : []));
   }
 
   /** Lets a destination that is up have what waits, then ends sending. What it does not get in time stays in the spool. */

@@ -144,7 +144,7 @@ export class Placement {
       throw error;
     }
     notice(
-      `${name}: topic ${topic.name} has ${topic.partitions} partitions instead of ${lastCount(record)}: keys that are accepted from now on spread over all of them`,
+      `${name}: topic ${topic.name} has ${partitionsText(topic.partitions)} instead of ${lastCount(record)}: keys that are accepted from now on spread over all of them`,
     );
     return placed;
   }
@@ -168,12 +168,16 @@ export class Placement {
     const isOther = (record.id !== null && id !== null && record.id !== id) || partitions < lastCount(record);
     if (!isOther) return null;
     this.#parts.found.topicChanged(name, { id, partitions });
-    const was = `${record.id ?? "unknown"} with ${lastCount(record)} partitions`;
+    const was = `${record.id ?? "unknown"} with ${partitionsText(lastCount(record))}`;
     return new SidestreamError(
       "SST_IDENTITY_CHANGED",
-      `${this.#parts.name}: topic ${name} is not the one that was written to: it was ${was} and is ${id ?? "unknown"} with ${partitions} partitions`,
+      `${this.#parts.name}: topic ${name} is not the one that was written to: it was ${was} and is ${id ?? "unknown"} with ${partitionsText(partitions)}`,
     );
   }
+}
+
+function partitionsText(count: number): string {
+  return count === 1 ? "1 partition" : `${count} partitions`;
 }
 
 function laneIn({ record, lanes }: Placed, { key, sequence }: OutgoingMessage): string {

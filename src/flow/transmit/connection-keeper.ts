@@ -15,6 +15,8 @@ import { SETTLE_MS, type Sending } from "./sending.ts";
 export const OPEN_DEADLINE_MS = 30_000;
 /** An opening that can't succeed without someone's help (wrong options, say) is repeated this seldom. */
 export const OPEN_REFUSED_WAIT_MS = 60_000;
+/** A refused login is repeated this seldom at most: servers lock a user out who is wrong too often. */
+export const LOGIN_WAIT_MS = 15_000;
 /** When one lane finds the connection lost, the others' sends may end by themselves for so long. */
 export const DRAIN_MS = 5_000;
 /** A driver that doesn't end its connection in this time is left behind. */
@@ -94,8 +96,7 @@ export class ConnectionKeeper {
         if (closing.aborted) return;
         this.#failureCount += 1;
         this.#parts.changed();
-        const hopeless = this.#openError !== null && ERRORS[this.#openError.code].retry === "never";
-        await wait(clock, hopeless ? OPEN_REFUSED_WAIT_MS : backOffMs(this.#failureCount, random()), closing);
+        await wait(clock, this.#waitMs(backOffMs(this.#failureCount, random())), closing);
         continue;
       }
       this.#held = held;
@@ -108,6 +109,12 @@ export class ConnectionKeeper {
       this.#failureCount += 1;
       await wait(clock, backOffMs(this.#failureCount, random()), closing);
     }
+  }
+
+  #waitMs(backOff: number): number {
+    const code = this.#openError?.code ?? null;
+    if (code !== null && ERRORS[code].retry === "never") return OPEN_REFUSED_WAIT_MS;
+    return code === "SST_DESTINATION_LOGIN" ? Math.max(backOff, LOGIN_WAIT_MS) : backOff;
   }
 
   async #openOnce(): Promise<Held | null> {

@@ -1,7 +1,7 @@
 /** What the dispatcher makes of drivers that fail, misbehave, hang or lose their connection. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SidestreamError } from "../../errors.ts";
+import { SidestreamError, type ErrorCode } from "../../errors.ts";
 import { bench } from "./testing/bench-of-one.ts";
 import { spooled } from "./testing/memory-log.ts";
 import { failFrom, takeAll, type Answer } from "./testing/scripted-destination.ts";
@@ -204,5 +204,45 @@ test("when one lane finds the connection lost, the others' sends may end before 
   assert.equal(at.destination.disposeCount, 1);
   await at.drained();
   assert.deepEqual(at.destination.arrivedSequences, [1, 2]);
+  await at.end();
+});
+
+test("while it is down, each new reason that takes somebody to mend is told once", async () => {
+  const at = bench({ messageCount: 1 });
+  let code: ErrorCode = "SST_DESTINATION_UNREACHABLE";
+  at.destination.beforeOpen = async () => {
+    throw new SidestreamError(code, "scripted");
+  };
+  at.dispatcher.start();
+  await at.clock.advance(60_000);
+  code = "SST_IDENTITY_CHANGED";
+  await at.clock.advance(120_000);
+  code = "SST_DESTINATION_UNREACHABLE";
+  await at.clock.advance(60_000);
+  code = "SST_IDENTITY_CHANGED";
+  await at.clock.advance(60_000);
+  at.destination.beforeOpen = async () => {};
+  await at.drained();
+  assert.deepEqual(
+    at.announced.map(({ state, lastError }) => [state, state === "down" ? lastError?.code : null]),
+    [
+      ["down", "SST_DESTINATION_UNREACHABLE"],
+      ["down", "SST_IDENTITY_CHANGED"],
+      ["up", null],
+    ],
+  );
+  await at.end();
+});
+
+test("a refused login is repeated every 15 seconds at most, so that no server locks the user out", async () => {
+  const at = bench({ messageCount: 1 });
+  let tries = 0;
+  at.destination.beforeOpen = async () => {
+    tries += 1;
+    throw new SidestreamError("SST_DESTINATION_LOGIN", "scripted");
+  };
+  at.dispatcher.start();
+  await at.clock.advance(60_000);
+  assert(tries <= 5, `${tries} tries in a minute`);
   await at.end();
 });

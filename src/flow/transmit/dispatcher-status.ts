@@ -1,5 +1,5 @@
 /** What a dispatcher tells of itself: for the status, the metrics and the log. */
-import type { SidestreamError } from "../../errors.ts";
+import type { ErrorCode, SidestreamError } from "../../errors.ts";
 import type { TransmitCounters } from "./lane-host.ts";
 import type { Lanes } from "./lanes.ts";
 
@@ -44,8 +44,38 @@ export interface DispatcherStatus extends Readonly<TransmitCounters> {
   readonly oldestUnsentMs: number | null;
 }
 
-/** Told once when the destination goes down or pauses, and once when it is up again. */
-export type StateListener = (state: "up" | "down" | "paused", lastError: LastError | null) => void;
+/** What is told of a destination. */
+export type AnnouncedState = "up" | "down" | "paused";
+
+/**
+ * Told once when the destination goes down or pauses, and once when it is up again; while it is down also for each new
+ * reason that takes somebody to mend.
+ */
+export type StateListener = (state: AnnouncedState, lastError: LastError | null) => void;
+
+/** A lane that had nothing to send for so long says nothing of the destination any more. */
+const HEALTHY_MS = 300_000;
+
+/** Reasons that don't pass by themselves. */
+const FOR_SOMEBODY: ReadonlySet<string> = new Set<ErrorCode>([
+  "SST_DESTINATION_LOGIN",
+  "SST_DESTINATION_TLS",
+  "SST_DESTINATION_FORBIDDEN",
+  "SST_DESTINATION_UNSUPPORTED",
+  "SST_IDENTITY_CHANGED",
+  "SST_TOPIC_MISSING",
+]);
+
+export function needsSomebody(error: LastError | null): boolean {
+  return error !== null && FOR_SOMEBODY.has(error.code);
+}
+
+/** True when lanes or topics are stuck and nothing shows that any other gets on. */
+export function isNothingGettingOn({ all, troubled, unplaced }: Lanes, nowMs: number): boolean {
+  if (troubled.size + unplaced.length === 0) return false;
+  if (unplaced.some(({ stuck }) => !stuck)) return false;
+  return all.every((lane) => (troubled.has(lane) ? lane.stuck : lane.messageCount === 0 && nowMs - lane.deliveredMs > HEALTHY_MS));
+}
 
 /** Lanes, and topics without lanes, that don't get on. */
 export function blockedLanes(lanes: Lanes): readonly BlockedLane[] {

@@ -20,6 +20,9 @@ import type { Refusal } from "./settlement.ts";
 import {
   blockedLanes,
   BLOCKED_NAMED_MAX,
+  isNothingGettingOn,
+  needsSomebody,
+  type AnnouncedState,
   reasonOf,
   type DispatcherState,
   type DispatcherStatus,
@@ -30,6 +33,8 @@ import { Window } from "./window.ts";
 
 export type { DispatcherStatus, LastError } from "./dispatcher-status.ts";
 
+/** Of hundreds of lanes that meet the same, so many are told. */
+const LANE_NOTICES_MAX = 3;
 /** How long the last confirmations, and a read under way, may take at the stop. */
 export const STOP_DISK_MS = 5_000;
 
@@ -44,6 +49,8 @@ export interface DispatcherParts {
   readonly maxRate?: number | null;
   /** Passed to the driver: what an operator should know once. */
   readonly notice?: (text: string) => void;
+  /** What was told of the destination last, by the dispatcher before this one. */
+  readonly announced?: AnnouncedState;
   readonly clock?: Clock;
   /** From 0 up to 1, for the spread of back-offs. */
   readonly random?: () => number;
@@ -62,7 +69,10 @@ export class Dispatcher {
   readonly #listeners: StateListener[] = [];
   readonly #counters: TransmitCounters = { sent: 0, retried: 0, dead: 0, misbehaved: 0, sends: 0, sendMs: 0 };
   #lastError: LastError | null = null;
-  #announced: "up" | "down" | "paused" = "up";
+  #announced: AnnouncedState;
+  /** Reasons that were told since the state changed. */
+  readonly #told = new Set<string>();
+  readonly #laneNotices = new Map<string, number>();
   /** Lanes found no connection to send over, since confirmations could not be written. */
   #waitsForDisk = false;
   /** Dead letters that the disk refused and that are being tried again. */
@@ -74,6 +84,7 @@ export class Dispatcher {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
     this.#random = parts.random ?? Math.random;
+    this.#announced = parts.announced ?? "up";
     const { inFlightMax, maxRate = null } = parts;
     this.#window = new Window(inFlightMax);
     this.#lanes = new Lanes({ promises: parts.driver.promises, inFlightMax, maxRate }, this.#lanesHost());
@@ -116,6 +127,11 @@ export class Dispatcher {
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs);
     return this.#stopped;
+  }
+
+  /** What was told of the destination last. */
+  get announced(): AnnouncedState {
+    return this.#announced;
   }
 
   onState(listener: StateListener): void {
@@ -170,6 +186,7 @@ export class Dispatcher {
       setAside: async (lane, refusals) => void (await Promise.all(refusals.map((refusal) => this.#setAside(lane, refusal)))),
       unplaceable: (message, error) => void this.#setAside(null, { message, error }), // It ends on disk or with the dispatcher.
       skipped: (lane, message, code) => this.#confirmer.add([confirmation(message, lane, code)]),
+      troubled: () => {}, // The lanes note it themselves.
       givenUp: (message) => {
         this.#window.release(message.logSequence);
         this.#reader.wake();
@@ -181,7 +198,11 @@ export class Dispatcher {
       },
       returned: () => this.#reader.wake(),
       failed: (error) => this.#remember(error),
-      notice: (text) => this.#parts.notice?.(text),
+      notice: (kind, text) => {
+        const told = (this.#laneNotices.get(kind) ?? 0) + 1;
+        this.#laneNotices.set(kind, told);
+        if (told <= LANE_NOTICES_MAX) this.#parts.notice?.(told < LANE_NOTICES_MAX ? text : `${text} (more lanes may have the same)`);
+      },
       wake: () => this.#reader.wake(),
       progressed: () => {
         this.#reader.wake();
@@ -247,20 +268,22 @@ export class Dispatcher {
   }
 
   #state(): DispatcherState {
-    const waiting = this.#lanes.all.filter((lane) => lane.messageCount > 0);
-    const { unplaced } = this.#lanes;
     if (this.#keeper.openError !== null) return "down";
-    const held = [...waiting, ...unplaced];
-    if (held.length > 0 && held.every(({ stuck }) => stuck)) return "down";
-    if (this.#confirmer.failing || this.#reader.failing || this.#setAsideFailing > 0) return "paused";
-    if (this.#lanes.all.some((lane) => lane.paused)) return "paused";
+    const { troubled } = this.#lanes;
+    const isPaused = troubled.size > 0 && this.#lanes.all.some((lane) => lane.paused);
+    if (!isPaused && isNothingGettingOn(this.#lanes, this.#clock.nowMs())) return "down";
+    if (isPaused || this.#confirmer.failing || this.#reader.failing || this.#setAsideFailing > 0) return "paused";
     return this.#keeper.current === null ? "connecting" : "up";
   }
 
   #announce(): void {
     const state = this.#state();
     // Connecting says neither that it is down nor that it is up again.
-    if (state === "connecting" || state === this.#announced || this.#stopping.signal.aborted) return;
+    if (state === "connecting" || this.#stopping.signal.aborted) return;
+    const code = this.#lastError?.code ?? "";
+    if (state === this.#announced && (state !== "down" || this.#told.has(code) || !needsSomebody(this.#lastError))) return;
+    if (state !== this.#announced) this.#told.clear();
+    this.#told.add(code);
     this.#announced = state;
     for (const listener of this.#listeners) listener(state, this.#lastError);
   }

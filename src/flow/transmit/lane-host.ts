@@ -4,7 +4,7 @@ import type { SidestreamError } from "../../errors.ts";
 import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import type { Clock } from "./clock.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
-import type { Delivered } from "./lane-sender.ts";
+import type { Delivered, LaneNotice } from "./lane-sender.ts";
 import type { Refusal } from "./settlement.ts";
 
 /** Counts since the start, plain numbers for whoever scrapes them. */
@@ -45,10 +45,11 @@ export interface LaneHost {
   setAside(lane: LaneHandle, refusals: readonly Refusal[]): Promise<void>;
   givenUp(message: SpooledMessage): void;
   failed(error: SidestreamError): void;
-  /** Something that an operator should know once. */
-  notice(text: string): void;
+  readonly notice: LaneNotice;
   /** The lane can't get on: the first message stays with it, the others go back to the log. */
   stepAside(lane: LaneHandle, first: SpooledMessage, others: readonly SpooledMessage[]): void;
+  /** It begins to fail, or gets on again. */
+  troubled(lane: LaneHandle, isTroubled: boolean): void;
   /** The lane that stepped aside gets on. */
   returned(lane: LaneHandle): void;
   /** A batch was settled or a wait ended. */

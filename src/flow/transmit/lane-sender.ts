@@ -9,6 +9,9 @@ import { sendResult, type SendResult } from "./sending.ts";
 /** Calls the driver, within bounds, and ends the connection when the driver never settles. */
 export type CallDriver = (opened: OpenConnection, call: (signal: AbortSignal) => Promise<unknown>) => Promise<Ending<unknown>>;
 
+/** Something of a lane that an operator should know; of many lanes with the same, only some are told. */
+export type LaneNotice = (kind: "forgotten" | "lost" | "damaged", text: string) => void;
+
 /** A message at the destination, and where its numbered lane stands with it. */
 export interface Delivered {
   readonly message: SpooledMessage;

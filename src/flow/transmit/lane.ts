@@ -50,6 +50,8 @@ export class Lane implements LaneHandle {
   #lastFailure: SidestreamError | null = null;
   #paused = false;
   #isAside = false;
+  #isTroubled = false;
+  #deliveredMs = Number.NEGATIVE_INFINITY;
   /** Halved by a failure, doubled by a success: a batch too large for the deadline finds its size. */
   #batchMessagesMax = BATCH_MESSAGES_MAX;
   #attemptedSequence = -1;
@@ -59,8 +61,7 @@ export class Lane implements LaneHandle {
     this.name = name;
     this.#host = host;
     const call: CallDriver = (opened, run) => this.#call(opened, run);
-    this.#sender =
-      numbering === null ? new PlainSender(call) : new NumberedSender(name, numbering, host.log, call, (text) => host.notice(text));
+    this.#sender = numbering === null ? new PlainSender(call) : new NumberedSender(name, numbering, host.log, call, host.notice);
   }
 
   /** Where it stands; null where it isn't numbered. */
@@ -78,7 +79,12 @@ export class Lane implements LaneHandle {
 
   /** Why its head failed and has not gone through since; null when it gets on. */
   get blockedBy(): SidestreamError | null {
-    return this.#failureCount > 0 || this.#paused ? this.#lastFailure : null;
+    return this.#isTroubled ? this.#lastFailure : null;
+  }
+
+  /** When it last got something through. */
+  get deliveredMs(): number {
+    return this.#deliveredMs;
   }
 
   get stuck(): boolean {
@@ -190,6 +196,7 @@ export class Lane implements LaneHandle {
 
   /** Decides when the next batch goes and how large it may be. */
   #judge(opened: OpenConnection, { failure, refusal, moved, delivered, sentCount }: Judged): void {
+    if (delivered) this.#deliveredMs = this.#host.clock.nowMs();
     if (this.#paused && delivered) {
       this.#paused = false;
       this.#recent.clear();
@@ -216,6 +223,9 @@ export class Lane implements LaneHandle {
     } else if (failure !== null && !split) {
       this.#waitThenSend(backOffMs(this.#failureCount, this.#host.random()));
     }
+    const isTroubled = this.#failureCount > 0 || this.#paused;
+    if (isTroubled !== this.#isTroubled) this.#host.troubled(this, isTroubled);
+    this.#isTroubled = isTroubled;
     this.#stepAsideOrReturn();
   }
 

@@ -55,6 +55,7 @@ export class Lanes {
   readonly #lanes = new Map<string, Lane>();
   /** Lanes that got messages which nobody told them to send. */
   readonly #filled = new Set<Lane>();
+  readonly #troubled = new Set<LaneHandle>();
   readonly #placements: Placements;
   readonly #rate: Rate;
   #cancelRate: (() => void) | null = null;
@@ -69,6 +70,10 @@ export class Lanes {
         host.stepAside(lane, first, others);
       },
       returned: (lane) => this.#revived(laneGroup(lane.name)),
+      troubled: (lane, isTroubled) => {
+        if (isTroubled) this.#troubled.add(lane);
+        else this.#troubled.delete(lane);
+      },
     };
     const isSingle = !promises.deduplicates && promises.lanes <= 1;
     // A lane that is slow may fill half of the window, no more, so that the others go on.
@@ -91,6 +96,11 @@ export class Lanes {
 
   get all(): readonly Lane[] {
     return [...this.#lanes.values()];
+  }
+
+  /** Lanes that fail; empty while all is well. */
+  get troubled(): ReadonlySet<LaneHandle> {
+    return this.#troubled;
   }
 
   /** Topics that have no lanes, and why. */

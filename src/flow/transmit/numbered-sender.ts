@@ -6,7 +6,7 @@ import { isNumbered, type LanePosition, type NumberedConnection } from "../../dr
 import { isSidestreamError, SidestreamError } from "../../errors.ts";
 import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
-import { outgoing, type CallDriver, type Delivered, type LaneSender, type Prepared } from "./lane-sender.ts";
+import { outgoing, type CallDriver, type Delivered, type LaneNotice, type LaneSender, type Prepared } from "./lane-sender.ts";
 import type { Numbering } from "./numbering.ts";
 import { callError, notSent, numberedResult, recoveryResult, type SendResult } from "./sending.ts";
 
@@ -17,9 +17,9 @@ export class NumberedSender implements LaneSender {
   readonly #numbering: Numbering;
   readonly #log: Pick<MessageLog, "maySend">;
   readonly #call: CallDriver;
-  readonly #notice: (text: string) => void;
+  readonly #notice: LaneNotice;
 
-  constructor(lane: string, numbering: Numbering, log: Pick<MessageLog, "maySend">, call: CallDriver, notice: (text: string) => void) {
+  constructor(lane: string, numbering: Numbering, log: Pick<MessageLog, "maySend">, call: CallDriver, notice: LaneNotice) {
     this.#lane = lane;
     this.#log = log;
     this.#numbering = numbering;
@@ -86,15 +86,15 @@ export class NumberedSender implements LaneSender {
     if (isSidestreamError(recovery)) return recovery;
     const known = this.#numbering.recovered(recovery);
     if (known === "forgotten" && last.number > 0)
-      this.#notice(`the destination no longer knows what it has of lane ${this.#lane}: what was in doubt may arrive twice`);
+      this.#notice("forgotten", `the destination no longer knows what it has of lane ${this.#lane}: what was in doubt may arrive twice`);
     if (known !== "lost") return null;
     const lost = last.number - (recovery.number ?? 0);
-    this.#notice(`the destination lost ${lost} messages of lane ${this.#lane} that it had acknowledged; new ones go on`);
+    this.#notice("lost", `the destination lost ${lost} messages of lane ${this.#lane} that it had acknowledged; new ones go on`);
     return this.#renumber(opened, connection);
   }
 
   #damaged(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
-    this.#notice(`the log is damaged where lane ${this.#lane} was being sent: messages of it may arrive twice`);
+    this.#notice("damaged", `the log is damaged where lane ${this.#lane} was being sent: messages of it may arrive twice`);
     return this.#renumber(opened, connection);
   }
 
