@@ -61,7 +61,7 @@ export class EngineLife {
     this.#worker = new Worker(options.url, {
       workerData: options.workerData,
       name: "sidestream-engine",
-      resourceLimits: { maxOldGenerationSizeMb: options.heapMiB },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: options.heapMiB },
     });
     this.#readyTimer = setTimeout(() => {
       this.#fail(new SidestreamError("SST_ENGINE_SILENT", `the engine was not ready within ${options.readyMsMax} ms`));
@@ -170,3 +170,5 @@ export class EngineLife {
     this.#tellStopped();
   }
 }
+/** What the engine makes is short-lived: more room for it costs 25 MiB of memory and saves a few percent of its time. */
+const YOUNG_MIB = 12;
