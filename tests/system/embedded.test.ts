@@ -1,11 +1,11 @@
 /** The flow inside another program: what becomes of an event whose topic, room or owner is missing. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createFlow, type EmbeddedFlow, type Event } from "../../src/index.ts";
 import { readMessages } from "./support/messages.ts";
-import { temporaryFolder } from "./support/program.ts";
 
 const EMPTY = { bytes: Buffer.alloc(0), sizeBytes: 0, truncated: false };
 let number = 0;
@@ -40,7 +40,13 @@ async function open(
   test: TestContext,
   options: { readonly rules: readonly string[]; readonly destination?: string; readonly more?: string; readonly blocked?: boolean },
 ): Promise<{ readonly flow: EmbeddedFlow; readonly folder: string }> {
-  const folder = temporaryFolder(test);
+  const folder = mkdtempSync(join(tmpdir(), "sidestream-test-"));
+  let flow: EmbeddedFlow | null = null;
+  // The flow first: what it still writes must not come into a folder that is being removed.
+  test.after(async () => {
+    await flow?.close(0);
+    rmSync(folder, { recursive: true, force: true });
+  });
   writeFileSync(
     join(folder, "sidestream.yaml"),
     `version: 1
@@ -64,8 +70,7 @@ ${options.more ?? ""}`,
   );
   // A file where the destination's folder should be keeps everything in the spool.
   if (options.blocked === true) writeFileSync(join(folder, "events"), "");
-  const flow = await createFlow({ config: join(folder, "sidestream.yaml"), logLevel: "silent" });
-  test.after(() => flow.close(0));
+  flow = await createFlow({ config: join(folder, "sidestream.yaml"), logLevel: "silent" });
   return { flow, folder };
 }
 
