@@ -63,7 +63,8 @@ function checkDestinations(configuration: string, loaded: Loaded): Promise<reado
         dormant === null
           ? await heldByUs(await probe(destination, knownTopics(settings, name)), destination, settings.dataFolder)
           : { problems: [], notices: [] };
-      return { configuration, destination: name, type, dormant, ...found };
+      // What is said at the opening may be said by the check again.
+      return { configuration, destination: name, type, dormant, ...found, notices: [...new Set(found.notices)] };
     }),
   );
 }

@@ -1,6 +1,6 @@
 /** What `sidestream status` shows: made in the running program, printed by the command. */
 import type { Loaded } from "../config/load.ts";
-import type { ErrorCode } from "../errors.ts";
+import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { EdgeStatus } from "../flow/edge.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
 import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
@@ -159,8 +159,11 @@ function lanesOf({ destination, transmit }: Destination): readonly string[] {
   if (transmit === null) return [];
   const named = transmit.blocked.slice(0, LANES_MAX);
   const lines = named.map(({ lane, code, message }) => `${destination}: lane ${lane} is blocked: ${code}: ${message}\n`);
+  const hints = [...new Set(named.map(({ code }) => code))].flatMap((code) =>
+    code in ERRORS ? [`${code}: ${ERRORS[code as ErrorCode].hint}\n`] : [],
+  );
   const more = transmit.lanesBlocked - named.length;
-  return more > 0 ? [...lines, `${destination}: ${lanesText(more)} more blocked\n`] : lines;
+  return [...lines, ...(more > 0 ? [`${destination}: ${lanesText(more)} more blocked\n`] : []), ...hints];
 }
 
 function lanesText(count: number): string {

@@ -86,13 +86,17 @@ export class OutletNotices {
   }
 
   /** The destination went down or came back. */
-  destinationIs(state: "up" | "down" | "paused", error: { readonly code: string; readonly message: string } | null): void {
+  destinationIs(state: "up" | "down" | "paused" | "blocked", error: { readonly code: string; readonly message: string } | null): void {
     if (state === "up") {
       this.#log.info({ destination: this.#name }, `${this.#name} is up`);
       return;
     }
     const hint = error !== null && error.code in ERRORS ? ERRORS[error.code as keyof typeof ERRORS].hint : undefined;
     const why = error === null ? "" : `: ${error.message}`;
+    if (state === "blocked") {
+      this.#log.warn({ destination: this.#name, code: error?.code, hint }, `some messages of ${this.#name} wait in the spool${why}`);
+      return;
+    }
     this.#log.warn({ destination: this.#name, code: error?.code, hint }, `${this.#name} is ${state}${why}; its messages wait in the spool`);
   }
 

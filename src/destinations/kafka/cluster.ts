@@ -51,7 +51,6 @@ export class Cluster {
   onChange: (topic: KafkaTopic) => void = () => {};
   readonly options: KafkaOptions;
   readonly connections: Connections;
-  readonly #notice: (text: string) => void;
   readonly #risks: RiskNotices;
   readonly #lookup: TopicLookup<Known>;
   readonly #ageMsMax: number;
@@ -63,13 +62,11 @@ export class Cluster {
   #clusterId = "";
   #controllerId = -1;
   #refreshTimer: NodeJS.Timeout | undefined;
-  #refreshFailed = false;
   #closed: Promise<void> | undefined;
 
   private constructor(options: KafkaOptions, context: ClusterContext, ageMsMax: number) {
     this.options = options;
     this.connections = new Connections({ options, login: options.login === undefined ? null : new Login(options.login) });
-    this.#notice = context.notice;
     this.#risks = new RiskNotices(context.notice);
     this.#ageMsMax = ageMsMax;
     this.#lookup = new TopicLookup((names) => this.#read(names));
@@ -137,6 +134,23 @@ export class Cluster {
       this.forget(topic);
       throw destinationError(cause, `partition ${partition} of topic ${topic}`, "connect");
     }
+  }
+
+  /**
+   * Whether another broker takes a broker for a partition's leader, too: one that was cut off from the others still takes
+   * itself for it. False where none can be asked.
+   */
+  async agreesOnLeader(topic: string, partition: number, nodeId: number, signal: AbortSignal): Promise<boolean> {
+    const others = [...this.connections.nodes.keys()].filter((id) => id !== nodeId);
+    for (const id of others) {
+      const found = await this.connections
+        .node(id, signal)
+        .then((broker) => describeTopics(broker, [topic], signal))
+        .catch(() => null);
+      const described = found?.topics.get(topic);
+      if (described !== undefined && "leaders" in described) return described.leaders[partition] === nodeId;
+    }
+    return others.length === 0;
   }
 
   /** What is known of the topic is no longer so: the next answer for it is asked for. */
@@ -252,15 +266,8 @@ export class Cluster {
   }
 
   async #refresh(): Promise<void> {
-    try {
-      await Promise.all([...this.#known.keys()].map((name) => this.#lookup.ask(name).catch(passOver)));
-      this.#refreshFailed = false;
-    } catch (error) {
-      if (!this.#refreshFailed && !this.connections.closing.aborted) {
-        this.#notice(`looking for changed topics failed, and is tried again: ${error instanceof Error ? error.message : String(error)}`);
-      }
-      this.#refreshFailed = true;
-    }
+    // Brokers that can't be reached are told of by the lanes that need them.
+    await Promise.all([...this.#known.keys()].map((name) => this.#lookup.ask(name).catch(passOver))).catch(() => undefined);
     this.#refreshLater();
   }
 }

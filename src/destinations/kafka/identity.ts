@@ -5,6 +5,7 @@
  */
 import type { DestinationIdentity, DestinationMemory, MemoryChanges } from "../../driver/destination.ts";
 import {
+  CLUSTER_RECORD,
   clusterIn,
   FOUND_RECORD,
   foundIn,
@@ -49,8 +50,10 @@ function accept(memory: ReadMemory): MemoryChanges {
   return [...topics.map((name) => [topicRecord(name), null] as const), [FOUND_RECORD, null]];
 }
 
+/** The cluster last: a producer id without its cluster would be used at whichever cluster is met next. */
 function reset(memory: ReadMemory): MemoryChanges {
-  return recordsIn(memory).map((name) => [name, null] as const);
+  const names = recordsIn(memory).toSorted((left, right) => Number(left === CLUSTER_RECORD) - Number(right === CLUSTER_RECORD));
+  return names.map((name) => [name, null] as const);
 }
 
 function foundText({ id, partitions }: FoundTopic): string {

@@ -29,6 +29,8 @@ class FakeCluster {
     return this.topics.get(name);
   }
 
+  forget(): void {}
+
   async topic(name: string): Promise<KafkaTopic> {
     this.askedCount += 1;
     const topic = this.topics.get(name);

@@ -27,7 +27,7 @@ interface Placed {
 export interface PlacementParts {
   readonly name: string;
   readonly memory: DestinationMemory;
-  readonly cluster: Pick<Cluster, "clusterId" | "known" | "topic">;
+  readonly cluster: Pick<Cluster, "clusterId" | "known" | "topic" | "forget">;
   readonly found: Found;
   readonly notice: (text: string) => void;
   /** Of the connection. */
@@ -60,7 +60,11 @@ export class Placement {
     const topic = this.#parts.cluster.known(name) ?? (await this.#parts.cluster.topic(name, signal));
     let placed = this.#topics.get(name) ?? this.#remembered(name);
     if (placed === undefined || placed.stopped !== null || placed.compared !== topic) placed = await this.#compare(topic);
-    if (placed.stopped !== null) throw placed.stopped;
+    if (placed.stopped !== null) {
+      // A broker that lags behind may have said so: it is asked again next time.
+      this.#parts.cluster.forget(name);
+      throw placed.stopped;
+    }
     return topic;
   }
 
@@ -109,12 +113,16 @@ export class Placement {
     const topic = cluster.known(given.name) ?? given;
     const { name, id, partitions } = topic;
     const record = topicIn(memory, name);
+    const otherCluster = this.#otherCluster();
     if (record === null) {
+      if (otherCluster !== null) throw otherCluster;
       found.topicIsWell(name);
       return this.#store(topic, { id, counts: [[0, partitions]] });
     }
     const known = this.#topics.get(name);
-    const stopped = this.#otherCluster() ?? this.#otherTopic(record, topic);
+    // Each lane of the topic asks once the topic was looked at anew.
+    if (known?.compared === topic && known.stopped === null && otherCluster === null) return known;
+    const stopped = otherCluster ?? this.#otherTopic(record, topic);
     if (stopped !== null) {
       const placed: Placed = { ...(known ?? this.#keep(name, record, topic)), stopped, compared: topic };
       this.#topics.set(name, placed);

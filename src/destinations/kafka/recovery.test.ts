@@ -65,10 +65,14 @@ interface Asked {
   readonly forgotten: readonly string[];
 }
 
-async function ask(log: FakeLog, last: LanePosition, identity: LaneIdentity = IDENTITY): Promise<Asked> {
+async function ask(log: FakeLog, last: LanePosition, identity: LaneIdentity = IDENTITY, agrees = true): Promise<Asked> {
   const forgotten: string[] = [];
   const recovery = new Recovery({
-    cluster: { leader: async () => ({}) as Broker, forget: (topic) => forgotten.push(topic) },
+    cluster: {
+      leader: async () => ({}) as Broker,
+      forget: (topic) => forgotten.push(topic),
+      agreesOnLeader: async () => agrees,
+    },
     placement: { verified: async () => TOPIC },
     numbers: { of: () => identity },
     log: () => log,
@@ -135,6 +139,12 @@ test("a leader that has less than was acknowledged lost it", async () => {
   assert.equal((await ask(log, { number: 120, position: "U1:500" })).answer.number, 110);
 });
 
+test("a leader that has less, and that nobody else takes for the leader, may be one that was cut off", async () => {
+  const log = new FakeLog();
+  log.state = { epoch: 2, lastSequence: 9 };
+  await assert.rejects(ask(log, { number: 120, position: "U1:500" }, IDENTITY, false), { code: "SST_LANE_UNAVAILABLE" });
+});
+
 test("under an older epoch there is nothing of this one", async () => {
   const log = new FakeLog();
   log.state = { epoch: 1, lastSequence: 5_000 };
@@ -146,7 +156,7 @@ test("under an older epoch there is nothing of this one", async () => {
 test("a newer epoch is another copy of the spool", async () => {
   const log = new FakeLog();
   log.state = { epoch: 3, lastSequence: 0 };
-  await assert.rejects(ask(log, { number: 120, position: "U1:500" }), { code: "SST_NUMBERS_REFUSED" });
+  await assert.rejects(ask(log, { number: 120, position: "U1:500" }), { code: "SST_IDENTITY_CHANGED" });
 });
 
 test("sequences that began again at 0 are told apart", async () => {

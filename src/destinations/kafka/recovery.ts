@@ -23,7 +23,7 @@ const UNKNOWN_BYTES_MAX = 1024 * 1024;
 export type LeaderLog = Pick<PartitionLog, "producer" | "end" | "leaderEnd" | "follow" | "read">;
 
 export interface RecoveryParts {
-  readonly cluster: Pick<Cluster, "leader" | "forget">;
+  readonly cluster: Pick<Cluster, "leader" | "forget" | "agreesOnLeader">;
   readonly placement: Pick<Placement, "verified">;
   readonly numbers: Pick<LaneNumbers, "of">;
   /** A test may put another log in place of the leader's. */
@@ -46,7 +46,16 @@ export class Recovery {
     const identity = this.#parts.numbers.of(lane);
     try {
       const first = await log.producer(identity.producerId);
-      if (!isAhead(first, identity, last)) return await answerOf(lane, log, topic, identity, first, last);
+      if (!isAhead(first, identity, last)) {
+        const answer = await answerOf(lane, log, topic, identity, first, last);
+        const isLost = answer.number !== null && answer.number < last.number;
+        if (isLost && !(await this.#parts.cluster.agreesOnLeader(name, partition, leader.nodeId, signal)))
+          throw new SidestreamError(
+            "SST_LANE_UNAVAILABLE",
+            `${lane}: broker ${leader.address} has less than was acknowledged, and no other broker says that it leads the partition`,
+          );
+        return answer;
+      }
       // Asked again, so that it is known which leader said so: what it proves must be what it told.
       const end = await log.end();
       const state = await log.producer(identity.producerId);
@@ -78,9 +87,9 @@ async function answerOf(
   if (state === null || state.lastSequence < 0) return fromLog(log, topic, identity, last);
   if (state.epoch > identity.epoch)
     throw new SidestreamError(
-      "SST_NUMBERS_REFUSED",
+      "SST_IDENTITY_CHANGED",
       `${lane}: producer ${identity.producerId} writes there with epoch ${state.epoch}, and this spool has ${identity.epoch}: ` +
-        "another copy of the spool is in use, or an older one was restored",
+        "another copy of the spool is in use, or an older one was restored. `sidestream spool identity reset` numbers anew",
     );
   // Nothing was written under this epoch; or it is lost, where more than its base was acknowledged.
   const number = state.epoch < identity.epoch ? identity.base : numberAfter(identity, state.lastSequence, last.number);

@@ -65,7 +65,8 @@ async function send(parts: SendingParts, { lane, firstNumber, messages }: Number
   if (result.errorCode !== NO_ERROR) {
     if (MOVED.has(result.errorCode)) parts.cluster.forget(name);
     const error = refusal(result, records.count, `broker ${leader.address}: writing to ${lane}`);
-    return { outcomes: messages.map(() => error), position: null };
+    // Those that were not in the batch were not looked at.
+    return { outcomes: error.retry === "never" ? withRest([error], messages.length) : messages.map(() => error), position: null };
   }
   const outcomes: SendOutcome[] = messages.slice(0, records.count).map(() => null);
   const next = messages[records.count];

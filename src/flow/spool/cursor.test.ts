@@ -269,13 +269,18 @@ test("numbers in doubt are kept, since a lane may be asked about long after", as
 test("up to where messages may have been sent is kept, and known as saved once it is on disk", async () => {
   const disk = memory();
   const first = await Cursor.open(disk, FOLDER);
-  equal(first.savedSentBelow, 0);
-  first.sentBelow = 7;
-  equal(first.savedSentBelow, 0);
+  first.maySend("t:0", 7);
+  equal(first.sentBelow("t:0"), 7);
+  equal(first.savedSentBelow("t:0"), 0);
   await first.save();
-  equal(first.savedSentBelow, 7);
+  equal(first.savedSentBelow("t:0"), 7);
+  equal(first.savedSentBelow("t:1"), 0, "another lane may not have sent");
   await first.close();
   const second = await Cursor.open(disk, FOLDER);
-  equal(second.sentBelow, 7);
+  equal(second.sentBelow("t:0"), 7);
+  equal(second.sentEnd, 7);
+  for (let number = 1; number < 7; number += 1) second.mark(done(number), "diku", 1);
+  await second.save();
+  equal(second.sentBelow("t:0"), 0, "nothing is left that could be taken for sent");
   await second.close();
 });

@@ -31,8 +31,8 @@ export interface CursorRecord {
   /** Done above it: from (inclusive), to (exclusive). */
   readonly ranges: readonly (readonly [number, number])[];
   readonly lanes: Record<string, LaneEntry>;
-  /** Every message that was ever handed to a send has a lower number. Absent: none was, or lanes aren't numbered. */
-  readonly sentBelow?: number;
+  /** Per lane: its messages that were ever handed to a send have lower numbers. Without those that all are done below. */
+  readonly sentBelow?: Readonly<Record<string, number>>;
   /** Absent: no number is in doubt. */
   readonly doubtful?: DoubtfulNumbers;
   readonly outcomes: OutcomeTable;
@@ -59,9 +59,9 @@ export class Cursor {
   readonly outcomes: OutcomeCounts;
   readonly turnedAway: OutcomeCounts;
   doubtful: DoubtfulNumbers | null;
-  /** As the next slot will have it. */
-  sentBelow: number;
-  #savedSentBelow: number;
+  /** As the next slot will have them, and as the slot on disk has them. */
+  readonly #sentBelow: Map<string, number>;
+  #savedSentBelow: ReadonlyMap<string, number>;
   /** The slots as they were found. */
   readonly found: readonly SlotState[];
   readonly #files: readonly DiskFile[];
@@ -84,7 +84,8 @@ export class Cursor {
     this.#generation = slot.generation;
     this.#lanes = new Map(Object.entries(slot.record.lanes));
     this.doubtful = slot.record.doubtful ?? null;
-    this.sentBelow = this.#savedSentBelow = slot.record.sentBelow ?? 0;
+    this.#sentBelow = new Map(Object.entries(slot.record.sentBelow ?? {}));
+    this.#savedSentBelow = new Map(this.#sentBelow);
     this.#savedLowWater = slot.record.lowWater;
     this.ranges = new ConfirmedRanges(slot.record.lowWater, slot.record.ranges);
     this.outcomes = new OutcomeCounts(slot.record.outcomes);
@@ -118,9 +119,24 @@ export class Cursor {
     return this.#savedLowWater;
   }
 
-  /** As the slot on disk has it. */
-  get savedSentBelow(): number {
-    return this.#savedSentBelow;
+  /** Highest number below which any lane may have sent. */
+  get sentEnd(): number {
+    return Math.max(0, ...this.#sentBelow.values());
+  }
+
+  /** A lane's messages that may have been sent have lower numbers. */
+  sentBelow(lane: string): number {
+    return this.#sentBelow.get(lane) ?? 0;
+  }
+
+  /** The same, as the slot on disk has it. */
+  savedSentBelow(lane: string): number {
+    return this.#savedSentBelow.get(lane) ?? 0;
+  }
+
+  /** The lane is about to send; `save` makes it last. */
+  maySend(lane: string, below: number): void {
+    this.#sentBelow.set(lane, below);
   }
 
   /** Marks one message as done; `save` makes it last. False when it was marked before. */
@@ -181,7 +197,8 @@ export class Cursor {
     this.#dirty = false;
     const generation = this.#generation + 1;
     const { lowWater } = this.ranges;
-    const { sentBelow } = this;
+    for (const [lane, below] of this.#sentBelow) if (below <= lowWater) this.#sentBelow.delete(lane); // Nothing is left of it.
+    const sentBelow = new Map(this.#sentBelow);
     const slot = encodeSlot({ generation, record: this.#record() });
     const file = this.#files[this.#nextSlot] as DiskFile;
     try {
@@ -203,7 +220,7 @@ export class Cursor {
       lowWater: this.ranges.lowWater,
       ranges: this.ranges.above(),
       lanes: Object.fromEntries(this.#lanes),
-      ...(this.sentBelow === 0 ? {} : { sentBelow: this.sentBelow }),
+      ...(this.#sentBelow.size === 0 ? {} : { sentBelow: Object.fromEntries(this.#sentBelow) }),
       ...(this.doubtful === null ? {} : { doubtful: this.doubtful }),
       outcomes: this.outcomes.table(),
       turnedAway: this.turnedAway.table(),

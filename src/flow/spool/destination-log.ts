@@ -29,7 +29,6 @@ export type { DestinationLogStatus } from "./log-status.ts";
 export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
   readonly logId: string;
-  readonly sentBelow: number;
   readonly memory: LogMemory;
   readonly #settings: DestinationLogSettings;
   readonly #numbers: TopicNumbers;
@@ -66,7 +65,6 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const parts = { destination, segments: this.#segments, numbered: settings.numbered === true, stopped: () => this.stopped };
     this.memory = new LogMemory(parts, found.state.control);
     this.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
-    this.sentBelow = cursor.sentBelow;
     const doubt = (this.#doubt = new Doubt(cursor, found.nextSequence));
     this.#lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, doubt, onFinding });
     this.#reading = new LogReading({ disk, segments: this.#segments, cursor, room: this.#room, doubt, lost: this.#lost });
@@ -122,10 +120,14 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.#doubt.from;
   }
 
-  maySend(logSequence: number): Promise<void> | null {
-    if (logSequence < this.#cursor.savedSentBelow) return null;
+  sentBelow(lane: string): number {
+    return this.#cursor.sentBelow(lane);
+  }
+
+  maySend(lane: string, logSequence: number): Promise<void> | null {
+    if (logSequence < this.#cursor.savedSentBelow(lane)) return null;
     // All that is in the log by now: while much is sent, most need not wait.
-    this.#cursor.sentBelow = this.durableSequence;
+    this.#cursor.maySend(lane, this.durableSequence);
     return this.#cursor.save();
   }
 

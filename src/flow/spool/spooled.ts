@@ -59,15 +59,15 @@ export interface MessageLog {
   confirm(confirmations: readonly Confirmation[]): Promise<void>;
   /** What the destination's driver keeps here. */
   readonly memory: DestinationMemory;
-  /** No message at or above it was handed to a send by an earlier process. */
-  readonly sentBelow: number;
+  /** No message of the lane at or above it was ever handed to a send. */
+  sentBelow(lane: string): number;
   /**
-   * To be awaited before a message is handed to a send, so that the next process knows that it may have been. Null: all
-   * is on disk.
+   * To be awaited before a message of the lane is handed to a send, so that whoever comes next knows that it may have
+   * been. Null: that is on disk.
    *
    * @throws SidestreamError when it could not be written; the message must not be sent then.
    */
-  maySend(logSequence: number): Promise<void> | null;
+  maySend(lane: string, logSequence: number): Promise<void> | null;
   /**
    * True where messages of the lane may be missing before this one that an earlier process sent, so that numbers can't
    * be told from the log. It may come true while the log is read, always before messages behind the damage are returned.

@@ -13,9 +13,13 @@ export function fullError(destination: string, usedBytes: number, bytesMax: numb
  *
  * @see docs/spool-format.md, section 8
  */
-export function stopReason(destination: string, found: RecoveredLog, { ranges }: Cursor): SidestreamError | null {
+export function stopReason(destination: string, found: RecoveredLog, { ranges, sentEnd }: Cursor): SidestreamError | null {
   if (ranges.end > found.nextSequence) {
     const text = `the log of ${destination} ends before ${found.nextSequence}, but ${ranges.end - 1} was already confirmed`;
+    return new SidestreamError("SST_SPOOL_CUT", text);
+  }
+  if (sentEnd > found.nextSequence) {
+    const text = `the log of ${destination} ends before ${found.nextSequence}, but messages up to ${sentEnd - 1} may have been sent`;
     return new SidestreamError("SST_SPOOL_CUT", text);
   }
   if (found.stateKnown) return null;

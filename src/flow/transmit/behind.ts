@@ -72,6 +72,12 @@ export class Behind {
     return false;
   }
 
+  /** Something was revived since the reader began to go back. */
+  get isAnyWaiting(): boolean {
+    for (const group of this.#groups.values()) if (group.revived && !group.due) return true;
+    return false;
+  }
+
   /** Begins to go back for what was revived. @returns Where to begin; null when there is nothing to go back for. */
   goBack(): number | null {
     let from: number | null = null;
@@ -92,6 +98,7 @@ export class Behind {
   readUpTo(sequence: number, endSequence: number): void {
     for (const group of this.#groups.values()) {
       if (!group.due) continue;
+      group.due = false;
       group.fromSequence = Math.max(group.fromSequence, sequence);
       if (group.fromSequence >= endSequence) this.#groups.delete(group.name);
     }

@@ -26,6 +26,7 @@ export class Confirmer {
   #gathered: Confirmation[] = [];
   #writing: Promise<void> | null = null;
   #failureCount = 0;
+  #isAbandoned = false;
 
   constructor(parts: ConfirmerParts) {
     this.#parts = parts;
@@ -49,6 +50,13 @@ export class Confirmer {
     await this.#writing;
   }
 
+  /** Nothing that gathered is written any more: somebody else works on the log from now on. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#closing.abort();
+    this.#gathered = [];
+  }
+
   async #write(): Promise<void> {
     const { log, clock, random } = this.#parts;
     while (this.#gathered.length > 0) {
@@ -60,7 +68,7 @@ export class Confirmer {
         this.#parts.confirmed(confirmations);
         continue;
       }
-      this.#gathered = [...confirmations, ...this.#gathered];
+      this.#gathered = this.#isAbandoned ? [] : [...confirmations, ...this.#gathered];
       this.#failureCount += 1;
       this.#parts.failed(error);
       if (this.#closing.signal.aborted) break;

@@ -100,6 +100,7 @@ export class ConnectionKeeper {
         continue;
       }
       this.#held = held;
+      if (closing.aborted) held.lost.resolve();
       this.#openError = null;
       this.#parts.changed();
       await held.lost.promise;

@@ -1,6 +1,7 @@
 /** What a dispatcher tells of itself: for the status, the metrics and the log. */
 import type { ErrorCode, SidestreamError } from "../../errors.ts";
 import type { TransmitCounters } from "./lane-host.ts";
+import type { LaneNotice } from "./lane-sender.ts";
 import type { Lanes } from "./lanes.ts";
 
 export type DispatcherState =
@@ -49,9 +50,9 @@ export type AnnouncedState = "up" | "down" | "paused";
 
 /**
  * Told once when the destination goes down or pauses, and once when it is up again; while it is down also for each new
- * reason that takes somebody to mend.
+ * reason that takes somebody to mend. `blocked`: it is up, and some lanes wait for such a reason; once for each.
  */
-export type StateListener = (state: AnnouncedState, lastError: LastError | null) => void;
+export type StateListener = (state: AnnouncedState | "blocked", lastError: LastError | null) => void;
 
 /** A lane that had nothing to send for so long says nothing of the destination any more. */
 const HEALTHY_MS = 300_000;
@@ -71,10 +72,11 @@ export function needsSomebody(error: LastError | null): boolean {
 }
 
 /** True when lanes or topics are stuck and nothing shows that any other gets on. */
-export function isNothingGettingOn({ all, troubled, unplaced }: Lanes, nowMs: number): boolean {
+export function isNothingGettingOn(lanes: Lanes, nowMs: number): boolean {
+  const { troubled, unplaced } = lanes;
   if (troubled.size + unplaced.length === 0) return false;
   if (unplaced.some(({ stuck }) => !stuck)) return false;
-  return all.every((lane) => (troubled.has(lane) ? lane.stuck : lane.messageCount === 0 && nowMs - lane.deliveredMs > HEALTHY_MS));
+  return lanes.all.every((lane) => (troubled.has(lane) ? lane.stuck : lane.messageCount === 0 && nowMs - lane.deliveredMs > HEALTHY_MS));
 }
 
 /** Lanes, and topics without lanes, that don't get on. */
@@ -94,4 +96,24 @@ export function reasonOf(error: Error): string {
   const code = /^[A-Z]+(?=: )/.exec(cause)?.[0] ?? "";
   const message = code !== "" && error.message.endsWith(`: ${code}`) ? error.message.slice(0, -code.length - 2) : error.message;
   return cause === "" ? error.message : `${message}: ${cause}`;
+}
+
+/** @param waitingMs - When the oldest message was accepted that waits before the lanes. @returns Its age, or an older one's. */
+export function oldestUnsentMs(waitingMs: number | null, { all }: Lanes, nowMs: number): number | null {
+  let oldestMs = waitingMs;
+  for (const { oldestAcceptedMs } of all)
+    if (oldestAcceptedMs !== null && (oldestMs === null || oldestAcceptedMs < oldestMs)) oldestMs = oldestAcceptedMs;
+  return oldestMs === null ? null : Math.max(0, nowMs - oldestMs);
+}
+
+/** Of hundreds of lanes that meet the same, so many are told. */
+const LANE_NOTICES_MAX = 3;
+
+export function someNotices(tell: (text: string) => void): LaneNotice {
+  const counts = new Map<string, number>();
+  return (kind, text) => {
+    const told = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, told);
+    if (told <= LANE_NOTICES_MAX) tell(told < LANE_NOTICES_MAX ? text : `${text} (more lanes may have the same)`);
+  };
 }

@@ -21,6 +21,8 @@ import {
   blockedLanes,
   BLOCKED_NAMED_MAX,
   isNothingGettingOn,
+  oldestUnsentMs,
+  someNotices,
   needsSomebody,
   type AnnouncedState,
   reasonOf,
@@ -33,8 +35,6 @@ import { Window } from "./window.ts";
 
 export type { DispatcherStatus, LastError } from "./dispatcher-status.ts";
 
-/** Of hundreds of lanes that meet the same, so many are told. */
-const LANE_NOTICES_MAX = 3;
 /** How long the last confirmations, and a read under way, may take at the stop. */
 export const STOP_DISK_MS = 5_000;
 
@@ -72,12 +72,12 @@ export class Dispatcher {
   #announced: AnnouncedState;
   /** Reasons that were told since the state changed. */
   readonly #told = new Set<string>();
-  readonly #laneNotices = new Map<string, number>();
   /** Lanes found no connection to send over, since confirmations could not be written. */
   #waitsForDisk = false;
   /** Dead letters that the disk refused and that are being tried again. */
   #setAsideFailing = 0;
   #reading: Promise<void> | null = null;
+  #isAbandoned = false;
   #stopped: Promise<void> | null = null;
 
   constructor(parts: DispatcherParts) {
@@ -106,6 +106,7 @@ export class Dispatcher {
       behind: this.#lanes.behind,
       admit: (message) => this.#lanes.admit(message),
       admitLeft: (message) => this.#lanes.admitLeft(message),
+      mustGoBack: () => this.#lanes.isScattered && this.#lanes.behind.isAnyWaiting,
       pump: () => this.#lanes.pump(),
       failed: (error) => this.#diskFailed(error),
       recovered: () => this.#announce(),
@@ -147,7 +148,7 @@ export class Dispatcher {
       inFlight: this.#window.messageCount,
       lanesBlocked: blocked.length,
       blocked: blocked.slice(0, BLOCKED_NAMED_MAX),
-      oldestUnsentMs: this.#oldestUnsentMs(),
+      oldestUnsentMs: oldestUnsentMs(this.#reader.waitingAcceptedMs, this.#lanes, this.#clock.nowMs()),
     };
   }
 
@@ -163,6 +164,9 @@ export class Dispatcher {
     await endsWithin(this.#clock, sendsEnded, STOP_DISK_MS);
     this.#lanes.stop();
     await endsWithin(this.#clock, Promise.all([this.#confirmer.close(), this.#reading]), STOP_DISK_MS);
+    // What the disk holds up until now must not come in between of what the next dispatcher does.
+    this.#isAbandoned = true;
+    this.#confirmer.abandon();
   }
 
   #open(signal: AbortSignal): ReturnType<DestinationDriver["open"]> {
@@ -186,7 +190,6 @@ export class Dispatcher {
       setAside: async (lane, refusals) => void (await Promise.all(refusals.map((refusal) => this.#setAside(lane, refusal)))),
       unplaceable: (message, error) => void this.#setAside(null, { message, error }), // It ends on disk or with the dispatcher.
       skipped: (lane, message, code) => this.#confirmer.add([confirmation(message, lane, code)]),
-      troubled: () => {}, // The lanes note it themselves.
       givenUp: (message) => {
         this.#window.release(message.logSequence);
         this.#reader.wake();
@@ -198,11 +201,7 @@ export class Dispatcher {
       },
       returned: () => this.#reader.wake(),
       failed: (error) => this.#remember(error),
-      notice: (kind, text) => {
-        const told = (this.#laneNotices.get(kind) ?? 0) + 1;
-        this.#laneNotices.set(kind, told);
-        if (told <= LANE_NOTICES_MAX) this.#parts.notice?.(told < LANE_NOTICES_MAX ? text : `${text} (more lanes may have the same)`);
-      },
+      notice: someNotices((text) => this.#parts.notice?.(text)),
       wake: () => this.#reader.wake(),
       progressed: () => {
         this.#reader.wake();
@@ -226,6 +225,7 @@ export class Dispatcher {
       try {
         if (!isAdded) await deadLetters.add(message, error.code, reasonOf(error));
         isAdded = true;
+        if (this.#isAbandoned) return;
         // Before its successor is sent: nothing else tells, after a kill, that its number went to another.
         if (lane !== null && lane.position !== null) await log.skip(lane.name, message.logSequence, error.code);
         if (failureCount > 1) this.#setAsideFailing -= 1;
@@ -281,17 +281,19 @@ export class Dispatcher {
     // Connecting says neither that it is down nor that it is up again.
     if (state === "connecting" || this.#stopping.signal.aborted) return;
     const code = this.#lastError?.code ?? "";
-    if (state === this.#announced && (state !== "down" || this.#told.has(code) || !needsSomebody(this.#lastError))) return;
+    if (state !== "down" && state === this.#announced) return this.#announceBlocked(code);
+    if (state === this.#announced && (this.#told.has(code) || !needsSomebody(this.#lastError))) return;
     if (state !== this.#announced) this.#told.clear();
     this.#told.add(code);
     this.#announced = state;
     for (const listener of this.#listeners) listener(state, this.#lastError);
   }
 
-  #oldestUnsentMs(): number | null {
-    const acceptedMs = [this.#reader.waitingAcceptedMs, ...this.#lanes.all.map((lane) => lane.oldestAcceptedMs)].filter(
-      (time) => time !== null,
-    );
-    return acceptedMs.length === 0 ? null : Math.max(0, this.#clock.nowMs() - Math.min(...acceptedMs));
+  #announceBlocked(code: string): void {
+    if (!this.#lanes.isTroubled) this.#told.clear();
+    else if (!this.#told.has(code) && needsSomebody(this.#lastError) && this.#lanes.isStuck) {
+      this.#told.add(code);
+      for (const listener of this.#listeners) listener("blocked", this.#lastError);
+    }
   }
 }

@@ -174,7 +174,7 @@ test("numbers at the destination that this log never sent stop the lane instead 
   // The data folder is put back from an older copy, and the program restarts before it meets the destination.
   const restored = new MemoryLog([message(1, "topic1")]);
   await restored.memory.set("topic/topic1", true);
-  await restored.maySend(1);
+  await restored.maySend("topic1/1", 1);
   restored.append(message(7, "topic1"));
   const earlier = restored.crash();
   at.destination.cut();
@@ -188,6 +188,63 @@ test("numbers at the destination that this log never sent stop the lane instead 
   assert.deepEqual(
     earlier.confirmations.map(({ logSequence }) => logSequence),
     [1],
+  );
+});
+
+test("what one lane sent says nothing of another that stopped, also after a restart", async () => {
+  const at = numberedBench();
+  at.log.append({ ...message(1, "topic1"), key: "a" }, { ...message(2, "topic1"), key: "d" });
+  at.dispatcher.start();
+  await at.drained();
+  const lanes = new Set(at.log.confirmations.map(({ lane }) => lane));
+  assert.equal(lanes.size, 2);
+  // An older copy of the log: it has the topic, and nothing was sent.
+  const copy = new MemoryLog([{ ...message(5, "topic1"), key: "a" }]);
+  await copy.memory.set("topic/topic1", true);
+  at.destination.cut();
+  at.log = copy;
+  const begin = (log: MemoryLog): Dispatcher => {
+    const parts = { log, deadLetters: at.deadLetters, driver: at.destination.driver, options: {}, inFlightMax: 10, clock: at.clock };
+    const dispatcher = new Dispatcher(parts);
+    dispatcher.start();
+    return dispatcher;
+  };
+  begin(copy);
+  await at.clock.advance(5_000);
+  await copy.maySend("topic1/other", 5);
+  at.destination.cut();
+  const again = copy.crash();
+  const dispatcher = begin(again);
+  await at.clock.advance(60_000);
+  assert.deepEqual(
+    dispatcher.status().blocked.map(({ code }) => code),
+    ["SST_IDENTITY_CHANGED"],
+  );
+  assert.deepEqual(again.confirmations, []);
+});
+
+test("a message that is being set aside is not asked about again when the reader goes back", async () => {
+  const at = numberedBench();
+  const adding = Promise.withResolvers<void>();
+  at.deadLetters.beforeAdd = () => adding.promise;
+  let isMissing = true;
+  at.destination.topicError = (topic) => {
+    if (topic === "a b") return new SidestreamError("SST_TOPIC_INVALID", "scripted");
+    return topic === "missing" && isMissing ? new SidestreamError("SST_TOPIC_MISSING", "scripted") : null;
+  };
+  at.log.append(message(1, "missing"), message(2, "a b"), message(3, "there"));
+  at.dispatcher.start();
+  await at.clock.advance(1_000);
+  isMissing = false;
+  await at.clock.advance(5_000);
+  adding.resolve();
+  await at.drained();
+  at.destination.topicError = () => null;
+  at.log.append(message(4, "a b"));
+  await at.drained();
+  assert.deepEqual(
+    at.destination.arrived.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
+    [1, 3, 4],
   );
 });
 
@@ -223,12 +280,33 @@ test("with too much scattered above what is stuck, reading waits instead of lett
   at.log.append(message(1, "missing"));
   at.dispatcher.start();
   await at.clock.advance(1_000);
-  Object.defineProperty(at.log, "scattered", { value: 1_000_000, configurable: true });
-  at.log.append(message(2, "there"));
+  Object.defineProperty(at.log, "scattered", { value: 20_000 });
+  at.log.append(message(2, "there"), message(3, "missing"));
   await at.clock.advance(60_000);
   assert.equal(at.destination.arrived.length, 0);
+  // What was left is gone back for first: without it nothing would ever become less scattered.
   at.destination.topicError = () => null;
-  Object.defineProperty(at.log, "scattered", { value: 0 });
   await at.drained();
-  assert.equal(at.destination.arrived.length, 2);
+  assert.deepEqual(
+    at.destination.arrived.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
+    [1, 2, 3],
+  );
+});
+
+test("a topic that waits for somebody is told once, also while others get on", async () => {
+  const at = numberedBench();
+  const told: string[] = [];
+  at.dispatcher.onState((state, lastError) => told.push(`${state} ${lastError?.code ?? ""}`));
+  let isMissing = true;
+  at.destination.topicError = (topic) => (topic === "missing" && isMissing ? new SidestreamError("SST_TOPIC_MISSING", "scripted") : null);
+  at.log.append(message(1, "there"));
+  at.dispatcher.start();
+  await at.drained();
+  at.log.append(...numbers(2, 300).map((number) => message(number, number % 2 === 0 ? "missing" : "there")));
+  await at.clock.advance(60_000);
+  assert.deepEqual(told, ["blocked SST_TOPIC_MISSING"]);
+  assert.equal(at.dispatcher.status().state, "up");
+  isMissing = false;
+  await at.drained();
+  assert.deepEqual(told, ["blocked SST_TOPIC_MISSING"]);
 });

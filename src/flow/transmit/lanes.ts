@@ -29,8 +29,11 @@ export type Verdict =
 /** Done messages above the low-water mark are kept as ranges, written with each cursor: beyond so many, reading waits. */
 export const SCATTERED_MAX = 16_384;
 
+/** Going back mostly fills what is open at the low end, and may go on for longer. */
+const LEFT_SCATTERED_MAX = 4 * SCATTERED_MAX;
+
 /** What the lanes need of their dispatcher. */
-export interface LanesHost extends LaneHost {
+export interface LanesHost extends Omit<LaneHost, "troubled"> {
   readonly window: Window;
   /** It never had a lane. */
   unplaceable(message: SpooledMessage, error: SidestreamError): void;
@@ -49,7 +52,7 @@ export interface LanesSettings {
 
 export class Lanes {
   readonly behind = new Behind();
-  readonly #host: LanesHost;
+  readonly #host: LanesHost & LaneHost;
   readonly #settings: LanesSettings;
   readonly #laneMessagesMax: number;
   readonly #lanes = new Map<string, Lane>();
@@ -91,6 +94,7 @@ export class Lanes {
         host.failed(error);
         host.progressed();
       },
+      wake: () => host.wake(),
     });
   }
 
@@ -101,6 +105,16 @@ export class Lanes {
   /** Lanes that fail; empty while all is well. */
   get troubled(): ReadonlySet<LaneHandle> {
     return this.#troubled;
+  }
+
+  /** Some lane fails, or some topic has no lanes. */
+  get isTroubled(): boolean {
+    return this.#troubled.size > 0 || this.#placements.refused.length > 0;
+  }
+
+  /** Some lane or topic failed for longer than a blip takes. */
+  get isStuck(): boolean {
+    return this.all.some(({ stuck }) => stuck) || this.#placements.refused.some(({ stuck }) => stuck);
   }
 
   /** Topics that have no lanes, and why. */
@@ -126,11 +140,16 @@ export class Lanes {
     for (const lane of this.#lanes.values()) lane.stop();
   }
 
+  /** Reading on would only scatter more: what was left must get on first. */
+  get isScattered(): boolean {
+    return this.behind.size > 0 && this.#host.log.scattered >= SCATTERED_MAX;
+  }
+
   /** Takes a message that is read for the first time. */
   admit(message: SpooledMessage): Verdict {
     const { topic, logSequence, acceptedMs } = message;
     if (this.behind.size > 0) {
-      if (this.#host.log.scattered >= SCATTERED_MAX) return "wait";
+      if (this.isScattered) return "wait";
       if (this.behind.has(topicGroup(topic))) return "left";
     }
     const lane = this.#place(message, this.behind.size === 0);
@@ -142,6 +161,9 @@ export class Lanes {
   /** Takes a message that was passed before, if the reader went back for it. */
   admitLeft(message: SpooledMessage): Verdict {
     const { topic, logSequence, acceptedMs } = message;
+    // Handed over, and not confirmed yet.
+    if (this.#host.window.holds(logSequence)) return "left";
+    if (this.#host.log.scattered >= LEFT_SCATTERED_MAX) return "wait";
     const topicName = topicGroup(topic);
     const dueByTopic = this.behind.isDue(topicName, logSequence);
     const topicBehind = this.behind.get(topicName);

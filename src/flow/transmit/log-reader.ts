@@ -24,6 +24,8 @@ export interface ReaderParts {
   readonly admit: (message: SpooledMessage) => Verdict;
   /** Takes a message that was passed before, if it is due now. */
   readonly admitLeft: (message: SpooledMessage) => Verdict;
+  /** There is no room before what was left gets on, and some of it can. */
+  mustGoBack(): boolean;
   /** Sends what was handed over. */
   pump(): void;
   failed(error: unknown): void;
@@ -94,7 +96,11 @@ export class LogReader {
     const { messages, nextSequence } = await log.read(from, READ_BYTES_MAX, "ahead");
     if (nextSequence <= from) throw new Error(`the log did not read on from ${from}`);
     this.#succeeded();
-    for (const message of messages) if (!this.#tryHandOver(message, admit)) await this.#handOver(message, admit);
+    for (const message of messages) {
+      if (this.#tryHandOver(message, admit) || (await this.#handOver(message, admit))) continue;
+      this.#position = message.logSequence;
+      return;
+    }
     this.#parts.pump();
     this.#position = nextSequence;
   }
@@ -108,7 +114,9 @@ export class LogReader {
     this.#succeeded();
     for (const message of messages) {
       if (message.logSequence >= this.#position) break;
-      if (!this.#tryHandOver(message, admitLeft)) await this.#handOver(message, admitLeft);
+      if (this.#tryHandOver(message, admitLeft) || (await this.#handOver(message, admitLeft))) continue;
+      behind.readUpTo(message.logSequence, this.#position);
+      return;
     }
     this.#parts.pump();
     if (!signal.aborted) behind.readUpTo(Math.min(nextSequence, this.#position), this.#position);
@@ -133,13 +141,20 @@ export class LogReader {
     return take(message) !== "wait";
   }
 
-  async #handOver(message: SpooledMessage, take: (message: SpooledMessage) => Verdict): Promise<void> {
+  /** False when something must be gone back for before there can be room. */
+  async #handOver(message: SpooledMessage, take: (message: SpooledMessage) => Verdict): Promise<boolean> {
     do {
+      if (this.#parts.mustGoBack()) {
+        this.#waitingMessage = null;
+        this.#parts.pump();
+        return false;
+      }
       // What was handed over so far goes out as one batch for each lane, not message by message.
       this.#parts.pump();
       this.#waitingMessage = message;
       await new Promise<void>((resolve) => (this.#wake = resolve));
     } while (!this.#tryHandOver(message, take));
     this.#waitingMessage = null;
+    return true;
   }
 }

@@ -41,11 +41,10 @@ export class NumberedSender implements LaneSender {
     const connection = opened.connection as NumberedConnection;
     const last = batch.at(-1)?.logSequence ?? 0;
     try {
-      await this.#log.maySend(last);
+      await this.#log.maySend(this.#lane, last);
     } catch (error) {
       return notSent(error, batch.length);
     }
-    this.#numbering.attempt(last);
     const numbered = { lane: this.#lane, firstNumber: this.#numbering.last.number, messages: batch.map(outgoing) };
     return numberedResult(await this.#call(opened, (signal) => connection.send(numbered, signal)), batch.length);
   }

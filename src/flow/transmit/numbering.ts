@@ -27,8 +27,6 @@ export class Numbering {
   #had: LanePosition = { number: 0, position: null };
   /** The destination must be asked before the next send. */
   inDoubt = true;
-  /** A message that was handed to a send of this process, or one before it. */
-  #attemptedSequence = -1;
   /** What the destination has was sent by this process, or under numbers that began after the damage. */
   #isTrusted = false;
 
@@ -42,11 +40,6 @@ export class Numbering {
 
   get last(): LanePosition {
     return { number: this.#number, position: this.#position };
-  }
-
-  /** A message is handed to a send: from now on the destination may have it. */
-  attempt(logSequence: number): void {
-    this.#attemptedSequence = Math.max(this.#attemptedSequence, logSequence);
   }
 
   /** The destination answered. */
@@ -73,7 +66,7 @@ export class Numbering {
   next(message: SpooledMessage): Step {
     if (this.#had.number <= this.#number) return "send";
     if (!this.#isTrusted && this.#log.isDoubtful(this.#lane, message.logSequence)) return "renumber";
-    return message.logSequence < this.#log.sentBelow || message.logSequence <= this.#attemptedSequence ? "delivered" : "foreign";
+    return message.logSequence < this.#log.sentBelow(this.#lane) ? "delivered" : "foreign";
   }
 
   /** A batch is at the destination, its last message at a position. @returns Where the lane stands with it. */

@@ -40,6 +40,8 @@ export interface PlacementsHost {
   /** The topic's messages may be asked for again. */
   placed(topic: string): void;
   failed(error: SidestreamError): void;
+  /** Whoever waits for an answer may look again. */
+  wake(): void;
 }
 
 interface Question {
@@ -129,8 +131,11 @@ export class Placements {
         if (this.#questions.get(topic) !== question) return;
         question.cancelTimer();
         question.pending = false;
-        this.#refused(question, asError(thrown));
-        this.#host.placed(topic);
+        const error = asError(thrown);
+        this.#refused(question, error);
+        // It is read again only to be set aside; else once it has lanes.
+        if (retryOf(error) === "never") this.#host.placed(topic);
+        else this.#host.wake();
       },
     );
   }

@@ -36,6 +36,11 @@ export class Window {
     return count < this.#messagesMax && this.#bytes + bytes <= this.#bytesMax;
   }
 
+  /** It was taken and not released. */
+  holds(logSequence: number): boolean {
+    return this.#bytesBySequence.has(logSequence) || this.#aside.has(logSequence);
+  }
+
   take(logSequence: number, bytes: number): void {
     assert(!this.#bytesBySequence.has(logSequence) && !this.#aside.has(logSequence), `message ${logSequence} was read twice`);
     this.#bytesBySequence.set(logSequence, bytes);

@@ -6,7 +6,7 @@ import type { Confirmation, DeadLetterLog, MessageLog, ReadResult, SpooledMessag
 interface Kept {
   readonly records: Map<string, unknown>;
   readonly skips: Map<number, string>;
-  sentBelow: number;
+  readonly sentBelow: Map<string, number>;
   /** Damage that was met before everything below the log's end at that time was confirmed. */
   doubt: { readonly from: number; readonly below: number } | null;
 }
@@ -31,7 +31,6 @@ export class MemoryLog implements MessageLog {
   beforeRead: () => Promise<void> = async () => {};
 
   readonly #startSequence: number;
-  readonly sentBelow: number;
   readonly #kept: Kept;
   readonly #lanes = new Map<string, LanePosition>();
   /** Set to make what is kept fail or wait. */
@@ -40,12 +39,11 @@ export class MemoryLog implements MessageLog {
   constructor(
     messages: readonly SpooledMessage[] = [],
     confirmations: readonly Confirmation[] = [],
-    kept: Kept = { records: new Map(), skips: new Map(), doubt: null, sentBelow: 0 },
+    kept: Kept = { records: new Map(), skips: new Map(), doubt: null, sentBelow: new Map() },
   ) {
     this.#messages = [...messages];
     this.#startSequence = this.durableSequence;
     this.#kept = kept;
-    this.sentBelow = kept.sentBelow;
     for (const { lane, position } of confirmations) if (lane !== null && position !== undefined) this.#lanes.set(lane, position);
     this.confirmations = [...confirmations];
     this.#confirmed = new Set(confirmations.map(({ logSequence }) => logSequence));
@@ -86,7 +84,7 @@ export class MemoryLog implements MessageLog {
       records: new Map(this.#kept.records),
       skips: new Map(this.#kept.skips),
       doubt: this.#kept.doubt,
-      sentBelow: this.#kept.sentBelow,
+      sentBelow: new Map(this.#kept.sentBelow),
     });
   }
 
@@ -136,11 +134,15 @@ export class MemoryLog implements MessageLog {
     this.#kept.skips.set(logSequence, code);
   }
 
-  maySend(logSequence: number): Promise<void> | null {
-    if (logSequence < this.#kept.sentBelow) return null;
+  sentBelow(lane: string): number {
+    return this.#kept.sentBelow.get(lane) ?? 0;
+  }
+
+  maySend(lane: string, logSequence: number): Promise<void> | null {
+    if (logSequence < this.sentBelow(lane)) return null;
     const below = this.durableSequence;
     return this.#keep().then(() => {
-      this.#kept.sentBelow = Math.max(this.#kept.sentBelow, below);
+      this.#kept.sentBelow.set(lane, Math.max(this.sentBelow(lane), below));
     });
   }
 
