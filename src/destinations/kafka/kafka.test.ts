@@ -234,7 +234,7 @@ test("a lane that is numbered anew goes on; who still has the old numbers is ref
   assert.equal(number, 20);
   await using copy = sender(copied);
   const other = await copy.open();
-  await assert.rejects(other.recover("renumbered/0", { number: 10, position: null }, soon()), { code: "SST_NUMBERS_REFUSED" });
+  await assert.rejects(other.recover("renumbered/0", { number: 10, position: null }, soon()), { code: "SST_IDENTITY_CHANGED" });
   const { outcomes } = await other.send({ lane: "renumbered/0", firstNumber: 10, messages: copy.messages("renumbered", 1) }, soon());
   assert.equal(outcomes[0]?.code, "SST_NUMBERS_REFUSED");
   await assertArrived("renumbered", [...sent, ...later]);
