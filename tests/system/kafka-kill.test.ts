@@ -10,7 +10,7 @@ import { consumeTopic } from "../../tools/kafka/console-consumer.ts";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { kafkaForTests } from "../../tools/kafka/for-tests.ts";
 import { createTopic, describeTopic } from "../../tools/kafka/topics.ts";
-import { assertOrderPerKey, runClients, startAnswering, type Event } from "./support/durable-clients.ts";
+import { assertOrderPerKey, durableConfiguration, runClients, startAnswering, type Event } from "./support/durable-clients.ts";
 import { command, freePort, start, statusWhen, stop, temporaryFolder, type Program } from "./support/program.ts";
 import { seeded } from "./support/random.ts";
 
@@ -21,27 +21,6 @@ const IN_FLIGHT_MAX = 100;
 const TOPIC = "things";
 const PARTITIONS = 6;
 
-const configuration = (port: number, upstreamPort: number, brokers: readonly string[]) => `
-version: 1
-enabled: true
-instance: kill-test
-data: ./data
-sources:
-  front:
-    type: gateway
-    listen: "127.0.0.1:${port}"
-    upstream: "http://127.0.0.1:${upstreamPort}"
-    capture: durable
-    whenNoRoom: refuse
-    platform:
-      type: static
-      tenant: [ { header: x-okapi-tenant } ]
-      routes: [ { path: "/things/{id}", moduleName: mod-things } ]
-destinations:
-  kafka1: { type: kafka, brokers: ${JSON.stringify(brokers)}, inFlightMax: ${IN_FLIGHT_MAX} }
-streams: [ ./stream.yaml ]
-health: false
-`;
 const STREAM = `
 stream: everything
 tenants: all
@@ -80,7 +59,14 @@ async function proveDelivery(t: TestContext, cluster: KafkaCluster, killBroker: 
   const folder = temporaryFolder(t);
   await createTopic(cluster, TOPIC, { partitions: PARTITIONS });
   const port = await freePort();
-  writeFileSync(join(folder, "sidestream.yaml"), configuration(port, await startAnswering(t), cluster.bootstrap));
+  writeFileSync(
+    join(folder, "sidestream.yaml"),
+    durableConfiguration(
+      port,
+      await startAnswering(t),
+      `kafka1: { type: kafka, brokers: ${JSON.stringify(cluster.bootstrap)}, inFlightMax: ${IN_FLIGHT_MAX} }`,
+    ),
+  );
   writeFileSync(join(folder, "stream.yaml"), STREAM);
   const run = () => start(t, ["--config", join(folder, "sidestream.yaml")]);
   let program: Program = await run();

@@ -5,7 +5,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { assertOrderPerKey, runClients, startAnswering } from "./support/durable-clients.ts";
+import { assertOrderPerKey, durableConfiguration, runClients, startAnswering } from "./support/durable-clients.ts";
 import { readMessages, type TransactionData } from "./support/messages.ts";
 import { command, freePort, start, statusWhen, stop, temporaryFolder, type Program } from "./support/program.ts";
 import { seeded } from "./support/random.ts";
@@ -14,27 +14,6 @@ const ANSWERS_WANTED = 20_000;
 const KILLS = 10;
 const IN_FLIGHT_MAX = 100;
 
-const configuration = (port: number, upstreamPort: number) => `
-version: 1
-enabled: true
-instance: kill-test
-data: ./data
-sources:
-  front:
-    type: gateway
-    listen: "127.0.0.1:${port}"
-    upstream: "http://127.0.0.1:${upstreamPort}"
-    capture: durable
-    whenNoRoom: refuse
-    platform:
-      type: static
-      tenant: [ { header: x-okapi-tenant } ]
-      routes: [ { path: "/things/{id}", moduleName: mod-things } ]
-destinations:
-  out: { type: file, path: ./events, rotateBytes: 4MiB, inFlightMax: ${IN_FLIGHT_MAX} }
-streams: [ ./stream.yaml ]
-health: false
-`;
 const STREAM = `
 stream: everything
 tenants: all
@@ -46,7 +25,14 @@ test("every answered request is delivered, in order per key, over ten kills", { 
   t.diagnostic(`seed ${seed}`);
   const folder = temporaryFolder(t);
   const port = await freePort();
-  writeFileSync(join(folder, "sidestream.yaml"), configuration(port, await startAnswering(t)));
+  writeFileSync(
+    join(folder, "sidestream.yaml"),
+    durableConfiguration(
+      port,
+      await startAnswering(t),
+      `out: { type: file, path: ./events, rotateBytes: 4MiB, inFlightMax: ${IN_FLIGHT_MAX} }`,
+    ),
+  );
   writeFileSync(join(folder, "stream.yaml"), STREAM);
 
   const run = () => start(t, ["--config", join(folder, "sidestream.yaml")]);

@@ -8,6 +8,7 @@ import {
   CLUSTER_RECORD,
   clusterIn,
   FOUND_RECORD,
+  partitionsText,
   foundIn,
   producerIn,
   recordsIn,
@@ -58,8 +59,4 @@ function reset(memory: ReadMemory): MemoryChanges {
 
 function foundText({ id, partitions }: FoundTopic): string {
   return `${id ?? "without an id"}, ${partitionsText(partitions)}`;
-}
-
-function partitionsText(count: number): string {
-  return count === 1 ? "1 partition" : `${count} partitions`;
 }

@@ -107,3 +107,8 @@ function withPrefix(memory: Pick<DestinationMemory, "names">, prefix: string): r
   const names = memory.names().filter((name) => name.startsWith(prefix));
   return names.map((name) => name.slice(prefix.length)).toSorted();
 }
+
+/** As people read it, wherever a record is told. */
+export function partitionsText(count: number): string {
+  return count === 1 ? "1 partition" : `${count} partitions`;
+}

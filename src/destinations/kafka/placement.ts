@@ -11,7 +11,7 @@ import type { Cluster, KafkaTopic } from "./cluster.ts";
 import type { Found } from "./found.ts";
 import { laneName } from "./lane-numbers.ts";
 import { clusterChangedError } from "./meet-cluster.ts";
-import { clusterIn, topicIn, topicRecord, type TopicRecord } from "./memory-records.ts";
+import { clusterIn, partitionsText, topicIn, topicRecord, type TopicRecord } from "./memory-records.ts";
 import { partitionOf } from "./murmur2.ts";
 
 interface Placed {
@@ -182,10 +182,6 @@ export class Placement {
       `${this.#parts.name}: topic ${name} is not the one that was written to: it was ${was} and is ${id ?? "unknown"} with ${partitionsText(partitions)}`,
     );
   }
-}
-
-function partitionsText(count: number): string {
-  return count === 1 ? "1 partition" : `${count} partitions`;
 }
 
 function laneIn({ record, lanes }: Placed, { key, sequence }: OutgoingMessage): string {

@@ -5,11 +5,12 @@
  * flight ended or were given up; each of these waits is bounded, so a driver that hangs delays its successor by seconds.
  */
 import type { DestinationConnection } from "../../driver/destination.ts";
-import { ERRORS, isSidestreamError, SidestreamError } from "../../errors.ts";
+import { isSidestreamError, SidestreamError } from "../../errors.ts";
 import { backOffMs } from "./back-off.ts";
 import { endsWithin, wait, type Clock } from "./clock.ts";
 import { endsPatiently } from "./patience.ts";
 import { SETTLE_MS, type Sending } from "./sending.ts";
+import { retryOf } from "./settlement.ts";
 
 /** Time for name look-up, TLS and login at a slow broker. */
 export const OPEN_DEADLINE_MS = 30_000;
@@ -113,9 +114,9 @@ export class ConnectionKeeper {
   }
 
   #waitMs(backOff: number): number {
-    const code = this.#openError?.code ?? null;
-    if (code !== null && ERRORS[code].retry === "never") return OPEN_REFUSED_WAIT_MS;
-    return code === "SST_DESTINATION_LOGIN" ? Math.max(backOff, LOGIN_WAIT_MS) : backOff;
+    const error = this.#openError;
+    if (error !== null && retryOf(error) === "never") return OPEN_REFUSED_WAIT_MS;
+    return error?.code === "SST_DESTINATION_LOGIN" ? Math.max(backOff, LOGIN_WAIT_MS) : backOff;
   }
 
   async #openOnce(): Promise<Held | null> {

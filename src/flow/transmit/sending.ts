@@ -5,9 +5,10 @@
  * so that nothing is confirmed which the destination may not have.
  */
 import type { LaneRecovery, NumberedReceipt, SendOutcome } from "../../driver/destination.ts";
-import { ERRORS, isSidestreamError, SidestreamError } from "../../errors.ts";
+import { isSidestreamError, SidestreamError } from "../../errors.ts";
 import type { Clock } from "./clock.ts";
 import { endsPatiently, type Ending } from "./patience.ts";
+import { retryOf } from "./settlement.ts";
 
 /** A destination that takes longer over a batch of at most 1 MiB is taken for hung. */
 export const SEND_DEADLINE_MS = 30_000;
@@ -81,7 +82,7 @@ export function callError(ending: Ending<unknown>, text: string): SidestreamErro
   if (ending.kind === "abandoned") return new SidestreamError("SST_DESTINATION_UNSURE", ABANDONED);
   if (ending.kind === "value") return new SidestreamError("SST_DESTINATION_UNSURE", text);
   // Nothing was refused here that could be set aside: whatever is said, it is asked again.
-  if (isSidestreamError(ending.error) && ERRORS[ending.error.code].retry !== "never") return ending.error;
+  if (isSidestreamError(ending.error) && retryOf(ending.error) !== "never") return ending.error;
   return new SidestreamError("SST_DESTINATION_UNSURE", text, { cause: ending.error });
 }
 

@@ -22,6 +22,31 @@ export interface ClientsOutcome {
   readonly sentCount: number;
 }
 
+/** A gateway that refuses what it can't keep, before a server that answers. @param destination - Its name and options, as YAML. */
+export function durableConfiguration(port: number, upstreamPort: number, destination: string): string {
+  return `
+version: 1
+enabled: true
+instance: kill-test
+data: ./data
+sources:
+  front:
+    type: gateway
+    listen: "127.0.0.1:${port}"
+    upstream: "http://127.0.0.1:${upstreamPort}"
+    capture: durable
+    whenNoRoom: refuse
+    platform:
+      type: static
+      tenant: [ { header: x-okapi-tenant } ]
+      routes: [ { path: "/things/{id}", moduleName: mod-things } ]
+destinations:
+  ${destination}
+streams: [ ./stream.yaml ]
+health: false
+`;
+}
+
 /** A server that answers every request with 201. */
 export async function startAnswering(test: TestContext): Promise<number> {
   const upstream = createServer((incoming, outgoing) => {
