@@ -2,6 +2,7 @@
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => Promise<void> }>>> = {
   flow: () => import("./flow.ts"),
   kafka: () => import("./kafka.ts"),
+  spool: () => import("./spool.ts"),
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -10,6 +10,8 @@ const ROOT = join(import.meta.dirname, "../..");
 const FUNCTIONS_SHOWN = 30;
 const MODULES_SHOWN = 15;
 const INTERVAL_US = 250;
+/** For a Node process that is to be profiled; its folder comes with them. */
+export const PROFILE_ARGUMENTS = ["--cpu-prof", "--cpu-prof-interval", String(INTERVAL_US)] as const;
 const IDLE = "(idle)";
 
 interface CpuProfile {
@@ -23,16 +25,21 @@ interface CpuProfile {
 
 export async function profile(site: Site): Promise<string> {
   return withFolder(site, "profile", async (folder) => {
-    const arguments_ = ["--cpu-prof", "--cpu-prof-interval", String(INTERVAL_US), "--cpu-prof-dir", folder];
+    const arguments_ = [...PROFILE_ARGUMENTS, "--cpu-prof-dir", folder];
     const { perSecond, cpuSeconds } = await sendSpool(site, "profiled", IN_FLIGHT_DEFAULT, arguments_);
     const [file = ""] = readdirSync(folder);
-    const read = JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile;
     const { messages } = site.extent;
     const head = `${messages} messages, profiled: ${perSecond.toFixed(0)}/s, ${cpuSeconds.toFixed(1)} CPU s per million (all threads)\n`;
-    const functions = table(selfTimes(read, functionName), messages, FUNCTIONS_SHOWN, "function");
-    const modules = table(selfTimes(read, moduleName), messages, MODULES_SHOWN, "module");
-    return `${head}\n${functions}\n${modules}`;
+    return `${head}\n${profileTables(join(folder, file), messages)}`;
   });
+}
+
+/** Self time by function and by module, per message. */
+export function profileTables(file: string, messages: number): string {
+  const read = JSON.parse(readFileSync(file, "utf8")) as CpuProfile;
+  const functions = table(selfTimes(read, functionName), messages, FUNCTIONS_SHOWN, "function");
+  const modules = table(selfTimes(read, moduleName), messages, MODULES_SHOWN, "module");
+  return `${functions}\n${modules}`;
 }
 
 type Frame = CpuProfile["nodes"][number]["callFrame"];
