@@ -62,6 +62,11 @@ export const ERRORS = {
     exit: 70,
     hint: "A fault in Sidestream itself, or in a source driver: please report it with this line.",
   },
+  SST_TENANT_SHARE: {
+    retry: "later",
+    exit: 75,
+    hint: "The tenant has more waiting than its share: mend the destination that lags, raise `spool.bytesMax` or `spool.tenantSharePercent`.",
+  },
   SST_SPOOL_FULL: { retry: "later", exit: 75, hint: "Raise `spool.bytesMax` or mend the destination that lags." },
   SST_SPOOL_IO: { retry: "later", exit: 74, hint: "The disk refused a read or write: check its space, its mount and the system log." },
   SST_SPOOL_READ_ONLY: { retry: "later", exit: 74, hint: "Mount the data folder writable, or give this user the right to write there." },

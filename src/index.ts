@@ -28,7 +28,7 @@ export interface EmbeddedFlow {
   /**
    * Takes an event and settles once its messages are on disk.
    *
-   * @throws SidestreamError `SST_SPOOL_FULL` or `SST_SPOOL_IO` when it was not kept; hand it in again later.
+   * @throws SidestreamError `SST_SPOOL_FULL`, `SST_TENANT_SHARE` or `SST_SPOOL_IO` when it was not kept; hand it in again later.
    */
   accept(event: Event): Promise<void>;
   /** How the flow does: messages by stream, tenant and destination, and the destinations' states. */
@@ -51,7 +51,7 @@ export async function createFlow(options: CreateFlowOptions): Promise<EmbeddedFl
     return {
       async accept(event) {
         const accepted = flow.accept(event, true);
-        if (accepted.refused) throw new SidestreamError("SST_SPOOL_FULL", "a destination's spool has no room for the event");
+        if (accepted.refused !== null) throw new SidestreamError(accepted.refused, "a destination's spool has no room for the event");
         const failed = await flow.flush();
         if (accepted.writes.some((write) => failed.has(write)))
           throw new SidestreamError("SST_SPOOL_IO", "the event could not be written to the spool");

@@ -1,20 +1,17 @@
 /** The command line: what there is, what it takes, and how it ends. Exit statuses are listed in docs/cli.md. */
 import { Command, CommanderError, Option } from "commander";
-import { resolve } from "node:path";
-import { loadConfiguration } from "../config/load.ts";
 import { QUICK_DATA_FOLDER } from "../config/quick.ts";
 import { registerBuiltInDrivers } from "../drivers.ts";
-import { isSidestreamError, SidestreamError } from "../errors.ts";
+import { isSidestreamError } from "../errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/log.ts";
 import { VERSION } from "../version.ts";
-import { IDENTITY_ACTIONS, type IdentityAction } from "../flow/identity-act.ts";
 import { runCheck } from "./check.ts";
 import { runDemo } from "./demo/demo.ts";
 import { processOutput as out } from "./output.ts";
+import { dataFolder, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
 import { run } from "./run.ts";
 import { runSchema, type SchemaKind } from "./schema.ts";
-import { runSpoolFsck, runSpoolInspect } from "./spool.ts";
-import { runSpoolIdentity } from "./spool-identity.ts";
+import { addSpool } from "./spool-commands.ts";
 import { runStatus } from "./status.ts";
 import { runValidate } from "./validate.ts";
 
@@ -34,12 +31,6 @@ interface RunFlags {
   readonly delivery?: string;
   readonly health?: string;
   readonly logLevel: LogLevel;
-}
-
-interface PlaceFlags {
-  readonly config?: string;
-  readonly data?: string;
-  readonly json?: boolean;
 }
 
 function program(end: (status: number) => void): Command {
@@ -63,17 +54,10 @@ function program(end: (status: number) => void): Command {
     .description("print a JSON Schema; without a kind, the list of kinds")
     .argument("[kind]", "configuration, stream or data")
     .action(async (kind: SchemaKind | undefined) => end(await runSchema(kind, out)));
-  withPlace(command.command("status").description("ask the running program how it does")).action(async (flags: PlaceFlags) =>
-    end(await runStatus(await dataFolder(flags), { json: flags.json === true }, out)),
+  withPlaceAndJson(command.command("status").description("ask the running program how it does")).action(async (flags: PlaceFlags) =>
+    end(await runStatus(await dataFolder(flags, process.env), { json: flags.json === true }, out)),
   );
-  const spool = command.command("spool").description("look at the spool on disk");
-  withPlace(spool.command("inspect").description("list logs and segments")).action(async (flags: PlaceFlags) =>
-    end(await runSpoolInspect({ data: await dataFolder(flags), json: flags.json === true }, out)),
-  );
-  withPlace(spool.command("fsck").description("read every byte and report what is damaged; the program must not run")).action(
-    async (flags: PlaceFlags) => end(await runSpoolFsck({ data: await dataFolder(flags), json: flags.json === true }, out)),
-  );
-  addIdentity(spool, end);
+  addSpool(command, end, process.env);
   command
     .command("demo")
     .description("run a sample library with traffic, Sidestream before it, and show the messages")
@@ -97,25 +81,6 @@ function addCheck(command: Command, end: (status: number) => void): void {
       // A driver that was given up on may hold a socket; all that matters was said.
       setTimeout(() => process.exit(), LINGER_MS).unref();
     });
-}
-
-const IDENTITY_ABOUT: Readonly<Record<IdentityAction, string>> = {
-  show: "what the destination is known by",
-  accept: "go on with a cluster or topic that is another one than before",
-  reset: "forget who this log was there and begin anew",
-};
-
-function addIdentity(spool: Command, end: (status: number) => void): void {
-  const identity = spool.command("identity").description("look at a destination's identity, and decide when it changed");
-  for (const action of IDENTITY_ACTIONS) {
-    withPlace(
-      identity.command(action).description(IDENTITY_ABOUT[action]).argument("<destination>", "its name in the configuration"),
-    ).action(async (destination: string, { config, data, json }: PlaceFlags) => {
-      if (config !== undefined && data !== undefined) throw notBoth();
-      const place = { config: config ?? null, data: resolve(data ?? QUICK_DATA_FOLDER) };
-      end(await runSpoolIdentity({ action, destination, ...place, json: json === true, environment: process.env }, out));
-    });
-  }
 }
 
 function addRun(command: Command, end: (status: number) => void): void {
@@ -146,23 +111,6 @@ function addRun(command: Command, end: (status: number) => void): void {
       const quick = config === undefined ? { ...rest, listen: rest.listen as string, upstream: rest.upstream as string } : null;
       end(await run({ config: config ?? null, flags: quick, logLevel, environment: process.env }, out));
     });
-}
-
-function withPlace(command: Command): Command {
-  return command
-    .option("--config <file>", "configuration that names the data folder")
-    .option("--data <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`)
-    .option("--json", "print as JSON");
-}
-
-async function dataFolder({ config, data }: PlaceFlags): Promise<string> {
-  if (config !== undefined && data !== undefined) throw notBoth();
-  if (config === undefined) return resolve(data ?? QUICK_DATA_FOLDER);
-  return (await loadConfiguration(config, { environment: process.env })).settings.dataFolder;
-}
-
-function notBoth(): SidestreamError {
-  return new SidestreamError("SST_COMMAND_INVALID", "--config and --data can't be used together: a configuration names its data folder");
 }
 
 function exitStatusOf(error: unknown): number {

@@ -5,24 +5,22 @@
  * Promise: the running program carries it out; where none runs it is done on the spool, under its lock. What was before
  * is told before it is gone, and who decided stands in the log.
  */
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { askControlSocket } from "../admin/control-socket.ts";
 import { loadConfiguration, type Loaded } from "../config/load.ts";
 import type { DestinationIdentity, DestinationMemory } from "../driver/destination.ts";
 import { destinationDriver } from "../driver/registry.ts";
-import { isSidestreamError, SidestreamError } from "../errors.ts";
+import { SidestreamError } from "../errors.ts";
 import { actOnIdentity, type IdentityAction } from "../flow/identity-act.ts";
-import { didYouMean } from "../flow/match/suggest.ts";
 import type { DestinationSettings } from "../flow/settings.ts";
 import { DestinationLog } from "../flow/spool/destination-log.ts";
 import { disk } from "../flow/spool/disk.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
-import { SPOOL_FOLDER } from "../flow/spool/spool.ts";
-import { createLog, type Log } from "../observe/log.ts";
+import { SPOOL_FOLDER } from "../flow/spool/folders.ts";
+import type { Log } from "../observe/log.ts";
 import { type IdentityAnswer, tellDecision } from "./control-commands.ts";
 import { table, type TextOutput } from "./output.ts";
+import { askRunning, commandLog, configMissing, destinationOf, userName } from "./spool-running.ts";
 import { ThrowawayMemory } from "./throwaway-memory.ts";
 
 export interface IdentityOptions {
@@ -56,26 +54,16 @@ const MEANING: Readonly<Record<IdentityAction, string>> = {
  * the program doesn't run and no configuration was named; `SST_SPOOL_LOCKED` when it runs and doesn't answer; what the
  * spool says.
  */
-export async function runSpoolIdentity(options: IdentityOptions, out: TextOutput, log: Pick<Log, "warn"> = ownLog()): Promise<number> {
+export async function runSpoolIdentity(options: IdentityOptions, out: TextOutput, log: Pick<Log, "warn"> = commandLog()): Promise<number> {
   const { action, destination, config, environment, json } = options;
   const loaded = config === null ? null : await loadConfiguration(config, { environment });
   if (loaded !== null) identityOf(loaded, destination);
   const user = userName(environment);
   const data = loaded?.settings.dataFolder ?? options.data;
-  const answer = (await askRunning(data, { destination, action, user })) ?? (await actOnSpool(loaded, options, user, log));
+  const asked = (await askRunning(data, "identity", { destination, action, user }, ANSWER_MS_MAX)) as IdentityAnswer | null;
+  const answer = asked ?? (await actOnSpool(loaded, options, user, log));
   out.stdout(json ? `${JSON.stringify(forPrograms(options, answer), null, 2)}\n` : text(options, answer));
   return EXIT_OK;
-}
-
-/** Null: no program runs on the data folder. */
-async function askRunning(data: string, payload: object): Promise<IdentityAnswer | null> {
-  try {
-    return (await askControlSocket(data, "identity", payload, ANSWER_MS_MAX)) as IdentityAnswer;
-  } catch (error) {
-    // A path that is too long for a socket has none. If a program runs all the same, its lock says so.
-    if (isSidestreamError(error) && (error.code === "SST_STATUS_UNREACHABLE" || error.code === "SST_LISTEN_FAILED")) return null;
-    throw error;
-  }
 }
 
 async function actOnSpool(
@@ -84,11 +72,7 @@ async function actOnSpool(
   user: string,
   log: Pick<Log, "warn">,
 ): Promise<IdentityAnswer> {
-  if (loaded === null)
-    throw new SidestreamError(
-      "SST_COMMAND_INVALID",
-      `no sidestream runs in ${data}: name its configuration with --config, to open its spool`,
-    );
+  if (loaded === null) throw configMissing(data, "to open its spool");
   const { settings, identity } = identityOf(loaded, destination);
   const { dataFolder } = loaded.settings;
   const folder = join(dataFolder, SPOOL_FOLDER, destination);
@@ -140,13 +124,8 @@ async function act(
 }
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` for a name or a type that won't do. */
-function identityOf({ settings }: Loaded, name: string): { settings: DestinationSettings; identity: DestinationIdentity } {
-  const { destinations } = settings;
-  const found = destinations.find((destination) => destination.name === name);
-  if (found === undefined) {
-    const names = destinations.map((destination) => destination.name);
-    throw new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${name}"${didYouMean(name, names)}`);
-  }
+function identityOf(loaded: Loaded, name: string): { settings: DestinationSettings; identity: DestinationIdentity } {
+  const found = destinationOf(loaded, name);
   const identity = destinationDriver(found.type)?.identity;
   if (identity === undefined)
     throw new SidestreamError(
@@ -171,20 +150,4 @@ function text({ action, destination }: IdentityOptions, { before, after }: Ident
 
 function rowsText(rows: IdentityAnswer["before"]): string {
   return rows.length === 0 ? "Nothing is known: nothing was sent yet.\n" : table(["what", "value"], rows);
-}
-
-/** Whoever became another user with sudo is told by both names. */
-function userName({ SUDO_USER: behind }: IdentityOptions["environment"]): string {
-  let name: string;
-  try {
-    name = userInfo().username;
-  } catch {
-    // In a container a user may have a number alone.
-    name = `user ${process.getuid?.() ?? "unknown"}`;
-  }
-  return behind === undefined || behind === "" ? name : `${behind} as ${name}`;
-}
-
-function ownLog(): Log {
-  return createLog({ level: "warn", name: "sidestream" });
 }

@@ -151,12 +151,10 @@ test("progress is shown to a person on standard error, one line that is cleared"
   const data = await dataFolder(t);
   const out = new Recorded(true);
   await runSpoolFsck({ data, json: true }, out);
-  equal(
-    out.error,
-    ["reading spool/kafka1", "reading spool/rabbit-eu", "reading dead/kafka1", "reading dead/rabbit-eu"]
-      .map((text) => `\r\x1b[K${text} …`)
-      .join("") + "\r\x1b[K",
-  );
+  for (const log of ["spool/kafka1", "spool/rabbit-eu", "dead/kafka1", "dead/rabbit-eu"])
+    ok(out.error.includes(`\r\x1b[Kreading ${log} …`), log);
+  ok(out.error.endsWith("\r\x1b[K"));
+  ok(!out.error.includes("\n"));
   ok(out.out.startsWith("{"));
 });
 

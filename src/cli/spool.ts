@@ -7,9 +7,10 @@
 import { SidestreamError } from "../errors.ts";
 import { disk } from "../flow/spool/disk.ts";
 import { isProblem, type SpoolFinding } from "../flow/spool/findings.ts";
-import { inspectSpool, type LogReport } from "../flow/spool/inspect.ts";
+import { inspectSpool, type InspectProgress, type LogReport } from "../flow/spool/inspect.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
 import { table, type Output } from "./output.ts";
+import { ProgressLine } from "./spool-progress.ts";
 
 export interface SpoolOptions {
   /** The data folder. */
@@ -21,7 +22,6 @@ const EXIT_OK = 0;
 const EXIT_PROBLEMS = 1;
 /** Findings shown to a person; `--json` has all. */
 const FINDINGS_MAX = 100;
-const CLEAR_LINE = "\r\x1b[K";
 
 /**
  * Lists the logs and what a quick look finds.
@@ -32,7 +32,7 @@ const CLEAR_LINE = "\r\x1b[K";
 export async function runSpoolInspect(options: SpoolOptions, out: Output): Promise<number> {
   await assertFolder(options.data);
   return report(
-    await inspectSpool(disk, options.data, false, progress(out)),
+    await inspected(options.data, false, out),
     options,
     out,
     "A quick look, and a snapshot when the program runs; `sidestream spool fsck` reads every byte.",
@@ -49,26 +49,32 @@ export async function runSpoolFsck(options: SpoolOptions, out: Output): Promise<
   await assertFolder(options.data);
   const lock = await lockDataFolder(options.data);
   try {
-    return report(await inspectSpool(disk, options.data, true, progress(out)), options, out, "Every byte was read.");
+    return report(await inspected(options.data, true, out), options, out, "Every byte was read.");
   } finally {
     lock.release();
   }
 }
 
 /** The lock would make the folder: a wrong name must not. */
-async function assertFolder(folder: string): Promise<void> {
+export async function assertFolder(folder: string): Promise<void> {
   if (!(await disk.exists(folder))) throw new SidestreamError("SST_CONFIG_UNREADABLE", `there is no data folder ${folder}`);
 }
 
-/** One line that is written over, for a person; nothing where nobody watches. */
-function progress(out: Output): (text: string) => void {
-  return (text) => {
-    if (out.isTerminal) out.stderr(`${CLEAR_LINE}${text} …`);
-  };
+/** Shows progress, and nothing of it afterwards. */
+async function inspected(data: string, deep: boolean, out: Output): Promise<readonly LogReport[]> {
+  const line = new ProgressLine(out);
+  try {
+    return await inspectSpool(disk, data, deep, (progress) => showProgress(line, progress));
+  } finally {
+    line.end();
+  }
+}
+
+export function showProgress(line: ProgressLine, progress: InspectProgress): void {
+  line.at(`reading ${progress.log}`, progress);
 }
 
 function report(logs: readonly LogReport[], { json }: SpoolOptions, out: Output, what: string): number {
-  if (out.isTerminal) out.stderr(CLEAR_LINE);
   const findings = logs.flatMap((log) => log.findings);
   const problems = findings.filter(isProblem);
   if (json) out.stdout(`${JSON.stringify({ clean: problems.length === 0, logs: logs.map(withProblems) }, null, 2)}\n`);
@@ -95,9 +101,7 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
   const kept = logs
     .filter(({ records, skips }) => records + skips > 0)
     .map(({ name, records, skips }) => `${name}: ${records} control records in force, ${skips} messages skipped and not confirmed\n`);
-  const lines = findings
-    .slice(0, FINDINGS_MAX)
-    .map((finding) => `${isProblem(finding) ? "PROBLEM" : "note"}: ${place(finding)}: ${finding.text}\n`);
+  const lines = findings.slice(0, FINDINGS_MAX).map(findingText);
   if (findings.length > FINDINGS_MAX) lines.push(`and ${findings.length - FINDINGS_MAX} more: see --json\n`);
   return [
     table(["log", "holds", "segments", "bytes", "messages", "pending", "next number"], rows),
@@ -109,6 +113,11 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
       : `${problemCount} ${problemCount === 1 ? "problem" : "problems"} found: docs/spool-format.md, section 9, says what each means. `,
     `${what}\n`,
   ].join("");
+}
+
+/** One line, for a person. */
+export function findingText(finding: SpoolFinding): string {
+  return `${isProblem(finding) ? "PROBLEM" : "note"}: ${place(finding)}: ${finding.text}\n`;
 }
 
 function place({ path, offset, bytes }: SpoolFinding): string {

@@ -32,6 +32,8 @@ const destination = (over: Partial<Destination> = {}): Destination => ({
   damagedMessages: 0,
   deadLetters: { messages: 0, bytes: 0, removed: 0, lastReason: null },
   trouble: null,
+  tenantsHeldBack: 0,
+  heldBack: [],
   stopped: null,
   notices: [],
   transmit: TRANSMIT,
@@ -131,6 +133,17 @@ test("a lane that waits for a person needs attention while the others get on", (
     match(printStatus(report(over)), /^kafka1 +up +.* 1 lane blocked, see below$/m);
     ok(needsAttention(report(over)), code);
   }
+});
+
+test("tenants that are held back are named with what they hold, the first five, the others counted, and need somebody", () => {
+  const heldBack = Array.from({ length: 10 }, (_, index) => ({ tenant: `college${index}`, bytes: 3 * 2 ** 20, sinceMs: 0 }));
+  const over = { destinations: [destination({ tenantsHeldBack: 12, heldBack })] };
+  const text = printStatus(report(over));
+  match(text, /^kafka1 +up +.* 12 tenants held back, see below$/m);
+  equal(text.match(/^kafka1: tenant college\d is held back: 3\.0 MiB of it wait, over its share$/gm)?.length, 5);
+  match(text, /^kafka1: 7 tenants more held back$/m);
+  match(text, /^SST_TENANT_SHARE: The tenant has more waiting than its share/m);
+  ok(needsAttention(report(over)));
 });
 
 test("what a driver had to say is shown", () => {

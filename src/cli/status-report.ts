@@ -3,6 +3,8 @@ import type { Loaded } from "../config/load.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { EdgeStatus } from "../flow/edge.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
+import { orphanedText } from "../flow/orphan-acts.ts";
+import { bytesText } from "../observe/bytes-text.ts";
 import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
 import { VERSION } from "../version.ts";
 import { table } from "./output.ts";
@@ -69,6 +71,8 @@ type Destination = FlowSnapshot["destinations"][number];
 
 /** Lanes named for each destination; `--json` has up to ten. */
 const LANES_MAX = 5;
+/** Tenants held back that are named for each destination; `--json` has up to ten. */
+const TENANTS_MAX = 5;
 /** What a lane waits for that doesn't pass by itself: a topic, a right, a decision. */
 const WAITS_FOR_PERSON: ReadonlySet<string> = new Set<ErrorCode>([
   "SST_DESTINATION_FORBIDDEN",
@@ -79,20 +83,22 @@ const WAITS_FOR_PERSON: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 /** What an operator should know of a destination first; empty when all is well. */
-function problemOf({ stopped, trouble, transmit, deadLetters }: Destination): string {
+function problemOf({ stopped, trouble, transmit, tenantsHeldBack, deadLetters }: Destination): string {
   if (stopped !== null) return stopped;
   if (trouble !== null) return `${trouble.code}: ${trouble.message}`;
   if (transmit !== null && transmit.state !== "up" && transmit.lastError !== null)
     return `${transmit.lastError.code}: ${transmit.lastError.message}`;
+  if (tenantsHeldBack > 0) return `${tenantsText(tenantsHeldBack)} held back, see below`;
   if (transmit !== null && transmit.lanesBlocked > 0) return `${lanesText(transmit.lanesBlocked)} blocked, see below`;
   return deadLetters.lastReason === null ? "" : `last dead letter: ${deadLetters.lastReason}`;
 }
 
 /** True when something needs a person now. */
 export function needsAttention(report: StatusReport): boolean {
-  const isIll = ({ stopped, trouble, transmit }: Destination) =>
+  const isIll = ({ stopped, trouble, tenantsHeldBack, transmit }: Destination) =>
     stopped !== null ||
     trouble !== null ||
+    tenantsHeldBack > 0 ||
     transmit?.state === "down" ||
     transmit?.state === "paused" ||
     transmit?.blocked.some(({ code }) => WAITS_FOR_PERSON.has(code)) === true;
@@ -121,6 +127,7 @@ export function printStatus(report: StatusReport): string {
         problemOf(destination),
       ]),
     ),
+    ...report.destinations.flatMap(tenantsOf),
     ...report.destinations.flatMap(lanesOf),
     ...report.destinations.flatMap(({ destination, notices }) => notices.map((notice) => `${destination}: note: ${notice}\n`)),
     "\n",
@@ -147,11 +154,26 @@ export function printStatus(report: StatusReport): string {
   if (report.edge.unreadable > 0) parts.push(`${report.edge.unreadable} records reached the engine damaged: please report it\n`);
   if (report.unidentified > 0) parts.push(`${report.unidentified} events had no tenant that could be told and made no message\n`);
   for (const { kind, name, reason } of report.dormant) parts.push(`dormant ${kind} ${name}: ${reason}\n`);
-  for (const name of report.orphaned) parts.push(`orphaned log ${name}: no destination of that name is configured; it is kept\n`);
+  for (const name of report.orphaned) parts.push(`${orphanedText(name)}\n`);
   for (const { stream, tenant, destination, difference } of report.breaches) {
     parts.push(`NOT CONSERVED: ${stream}, ${tenant}, ${destination}: ${difference} messages unaccounted for\n`);
   }
   return parts.join("");
+}
+
+/** The tenants that are over their share, whose messages are turned away; those of others are kept. */
+function tenantsOf({ destination, tenantsHeldBack, heldBack }: Destination): readonly string[] {
+  if (tenantsHeldBack === 0) return [];
+  const named = heldBack.slice(0, TENANTS_MAX);
+  const lines = named.map(
+    ({ tenant, bytes }) => `${destination}: tenant ${tenant} is held back: ${bytesText(bytes)} of it wait, over its share\n`,
+  );
+  const more = tenantsHeldBack - named.length;
+  return [
+    ...lines,
+    ...(more > 0 ? [`${destination}: ${tenantsText(more)} more held back\n`] : []),
+    `SST_TENANT_SHARE: ${ERRORS.SST_TENANT_SHARE.hint}\n`,
+  ];
 }
 
 /** The lanes that don't get on, and why; the others do. */
@@ -170,13 +192,6 @@ function lanesText(count: number): string {
   return `${count} ${count === 1 ? "lane" : "lanes"}`;
 }
 
-function bytesText(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+function tenantsText(count: number): string {
+  return `${count} ${count === 1 ? "tenant" : "tenants"}`;
 }

@@ -36,7 +36,7 @@ streams: [ a.yaml ]
   assert.equal(tenants, "assigned");
   assert.deepEqual(dormant, [{ kind: "stream", name: "a", reason: "it is assigned to no tenant" }]);
   assert.equal(stream.key, null, "null stands for {tenant}/{entityId}, or {tenant}");
-  assert.deepEqual(destination.spool, { bytesMax: 10 * 1024 * MIB, whenFull: "drop-newest" });
+  assert.deepEqual(destination.spool, { bytesMax: 10 * 1024 * MIB, whenFull: "drop-newest", tenantSharePercent: 25, parkBytes: 256 * MIB });
   assert.deepEqual(destination.deadLetters, { keepMs: 30 * 24 * 3_600_000, bytesMax: 1024 * MIB });
   assert.equal(destination.inFlightMax, 1_000);
   assert.equal(destination.maxRate, null);

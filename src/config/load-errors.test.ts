@@ -29,7 +29,7 @@ sources:
   4th: { type: gateway, upstream: http://x }
 destinations:
   all: { type: stdout }
-  files: { type: file, path: out, spool: { bytesMax: 1PiB, whenFull: drop-newst }, deadLetters: { keep: 30 }, inFlightMax: 0, maxRate: 5k }
+  files: { type: file, path: out, spool: { bytesMax: 1PiB, whenFull: drop-newst, tenantSharePercent: 0, parkBytes: 1KiB }, deadLetters: { keep: 30 }, inFlightMax: 0, maxRate: 5k }
   fast: { type: stdout, maxRate: 0 }
 health: { listen: "9131" }
 limits: { topicsMax: -1, messageBytesMax: 1KiB }
@@ -54,9 +54,11 @@ streams: [ a.yaml, b.yaml, missing.yaml ]
     "sidestream.yaml:17:3 destinations: a destination can't be named all: in a rule that word means every destination",
     "sidestream.yaml:18:54 destinations.files.spool.bytesMax: expected a size such as 10GiB, 64KiB or a whole number of bytes",
     'sidestream.yaml:18:70 destinations.files.spool.whenFull: expected "drop-newest", "drop-oldest" or "refuse"; did you mean drop-newest?',
-    "sidestream.yaml:18:105 destinations.files.deadLetters.keep: expected a duration such as 30d, 12h, 5m, 30s or 200ms",
-    "sidestream.yaml:18:124 destinations.files.inFlightMax: expected at least 1",
-    "sidestream.yaml:18:136 destinations.files.maxRate: expected messages per second, such as 5000 or 5000/s",
+    "sidestream.yaml:18:102 destinations.files.spool.tenantSharePercent: expected at least 1",
+    "sidestream.yaml:18:116 destinations.files.spool.parkBytes: expected a size from 1MiB to 64TiB",
+    "sidestream.yaml:18:145 destinations.files.deadLetters.keep: expected a duration such as 30d, 12h, 5m, 30s or 200ms",
+    "sidestream.yaml:18:164 destinations.files.inFlightMax: expected at least 1",
+    "sidestream.yaml:18:176 destinations.files.maxRate: expected messages per second, such as 5000 or 5000/s",
     "sidestream.yaml:19:34 destinations.fast.maxRate: expected 1/s to 10000000/s",
     "sidestream.yaml:20:19 health.listen: expected an address to listen on, such as :9130, 127.0.0.1:9130 or [::1]:9130",
     "sidestream.yaml:21:22 limits.topicsMax: expected at least 1",
@@ -132,7 +134,7 @@ sources:
   clock: { type: clock, every: 5m }
 destinations:
   rabbit: { type: rabbitmq, url: "amqps://r1", tls: true }
-  files: { type: file, path: out, spool: { whenFull: drop-oldest } }
+  files: { type: file, path: out }
 targetSets: { oncall: [ "kafka1:oncall" ] }
 policies: [ policy.yaml ]
 streams: [ a.yaml, policy.yaml ]
@@ -156,7 +158,6 @@ rules:
     "sidestream.yaml:8:23 sources.front.platform.type: platform okapi: not available yet",
     "sidestream.yaml:9:18 sources.clock.type: source type clock: not available yet",
     "sidestream.yaml:11:19 destinations.rabbit.type: destination type rabbitmq: not available yet",
-    "sidestream.yaml:12:54 destinations.files.spool.whenFull: whenFull drop-oldest: not available yet",
     "sidestream.yaml:13:1 targetSets: target sets: not available yet",
     "sidestream.yaml:14:1 policies: policies: not available yet",
     "a.yaml:2:11 delivery: delivery exactly-once: not available yet",

@@ -46,7 +46,7 @@ test("defaults are those of the design", async (context) => {
       name: "files",
       type: "file",
       options: { path: "out" },
-      spool: { bytesMax: 10 * 2 ** 30, whenFull: "drop-newest" },
+      spool: { bytesMax: 10 * 2 ** 30, whenFull: "drop-newest", tenantSharePercent: 25, parkBytes: 2 ** 28 },
       deadLetters: { keepMs: 30 * 86_400_000, bytesMax: 2 ** 30 },
       inFlightMax: 1_000,
       maxRate: null,

@@ -31,7 +31,6 @@ export const LATER_DESTINATION_TYPES: readonly string[] = [
   "webhook",
 ];
 
-const LATER_WHEN_FULL: readonly string[] = ["drop-oldest"];
 const LATER_PLATFORMS: readonly string[] = ["okapi", "eureka"];
 const LATER_FORMATS: readonly string[] = ["protobuf", "folio-domain-event", "acapy", "raw"];
 export const LATER_DELIVERIES: readonly string[] = ["at-most-once", "exactly-once"];
@@ -60,7 +59,6 @@ export function laterInConfiguration(value: unknown, context: CheckContext): Rea
   if (hasEntries(valueAt(value, ["targetSets"]))) {
     told.add(tellNotAvailable(context, ["targetSets"], "target sets", "Write one rule for each target."));
   }
-  laterWhenFull(valueAt(value, ["destinations"]), context, told);
   const sources = valueAt(value, ["sources"]);
   if (typeof sources !== "object" || sources === null) return told;
   for (const [name, source] of Object.entries(sources)) {
@@ -79,17 +77,6 @@ export function laterInConfiguration(value: unknown, context: CheckContext): Rea
     laterCaptures(source, ["sources", name], context, told);
   }
   return told;
-}
-
-/** The log can turn new messages away; giving up its oldest ones is to come. */
-function laterWhenFull(destinations: unknown, context: CheckContext, told: Set<string>): void {
-  if (typeof destinations !== "object" || destinations === null) return;
-  for (const name of Object.keys(destinations)) {
-    const path = ["destinations", name, "spool", "whenFull"];
-    const chosen = valueAt(destinations, [name, "spool", "whenFull"]);
-    if (typeof chosen === "string" && LATER_WHEN_FULL.includes(chosen))
-      told.add(tellNotAvailable(context, path, `whenFull ${chosen}`, "Use `drop-newest` or `refuse`."));
-  }
 }
 
 /** `capture: write-ahead` may stand in a source or in any of its routes. */

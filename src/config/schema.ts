@@ -141,7 +141,18 @@ export const destinationCommonSchema = z.strictObject({
         .enum(["drop-newest", "drop-oldest", "refuse"])
         .default("drop-newest")
         .describe(
-          "What gives way when the log is full: new messages, the oldest ones (not available yet), or the source is refused. Every drop is counted.",
+          "What gives way when the log is full: the new message, the oldest messages, or the whole event is refused. Every drop is counted.",
+        ),
+      tenantSharePercent: z
+        .int()
+        .min(1)
+        .max(100)
+        .default(25)
+        .describe("Share of `bytesMax` beyond which a tenant is held back, alone, once the log is half full; 100: none ever is."),
+      parkBytes: size(MIB, 64 * TIB)
+        .prefault("256MiB")
+        .describe(
+          "Once others are so far ahead of a message that waits, the log's space behind it is freed. Never more than a quarter of `bytesMax`.",
         ),
     })
     .prefault({})

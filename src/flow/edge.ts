@@ -18,8 +18,10 @@ import { workerUrl } from "./capture/worker-url.ts";
 import type { EngineData } from "./engine.ts";
 import type { FlowSnapshot } from "./flow.ts";
 import type { IdentityCall, IdentityRows } from "./identity-act.ts";
+import type { AdoptCall, PurgeCall } from "./orphan-acts.ts";
 import type { FlowSettings, SourceSettings } from "./settings.ts";
 import { eventBytesMax } from "./spool-room.ts";
+import type { Adopted } from "./spool/adopt.ts";
 import { lockDataFolder, type DataFolderLock } from "./spool/lock.ts";
 
 export interface EdgeOptions {
@@ -35,6 +37,8 @@ const SOURCES_SHARE = 0.5;
 const SENDS_MS_MAX = 2_000;
 /** Before a decision over an identity is taken sending ends, for which a driver that hangs has 30 seconds. */
 const IDENTITY_MS_MAX = 40_000;
+/** An orphaned log is recovered before anything of it is moved, and one that is purged may have very many files. */
+const ORPHAN_MS_MAX = 100_000;
 
 export interface EdgeStatus extends Snapshot {
   readonly engineUp: boolean;
@@ -112,8 +116,17 @@ export class Edge {
    * @throws SidestreamError what the flow says; `SST_ENGINE_LOST` or `SST_ENGINE_SILENT` when the engine doesn't answer.
    */
   async identity(call: IdentityCall): Promise<IdentityRows> {
-    if (this.#host === null) throw new SidestreamError("SST_COMMAND_INVALID", "`enabled` is not true: nothing is sent to any destination");
-    return (await this.#host.call("identity", call, IDENTITY_MS_MAX)) as IdentityRows;
+    return (await this.#running().call("identity", call, IDENTITY_MS_MAX)) as IdentityRows;
+  }
+
+  /** As `Flow.adopt`, asked of the engine. @throws SidestreamError as `identity`. */
+  async adopt(call: AdoptCall): Promise<Adopted> {
+    return (await this.#running().call("adopt", call, ORPHAN_MS_MAX)) as Adopted;
+  }
+
+  /** As `Flow.purge`, asked of the engine. @throws SidestreamError as `identity`. */
+  async purge(call: PurgeCall): Promise<void> {
+    await this.#running().call("purge", call, ORPHAN_MS_MAX);
   }
 
   /** Ends the sources, hands over and settles what was captured, closes the spool. Again is harmless. */
@@ -128,6 +141,11 @@ export class Edge {
     await this.#host?.stop(Math.max(SENDS_MS_MAX, graceMs - (performance.now() - startMs)));
     this.#loopDelay.close();
     this.#lock?.release();
+  }
+
+  #running(): EngineHost {
+    if (this.#host !== null) return this.#host;
+    throw new SidestreamError("SST_COMMAND_INVALID", "`enabled` is not true: nothing is sent to any destination");
   }
 
   #edgeCounts(): EdgeCounts {

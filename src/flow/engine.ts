@@ -13,6 +13,7 @@ import type { Decoded } from "./capture/decode.ts";
 import { serveEngine, type EngineHandlers, type EnginePort } from "./capture/engine-port.ts";
 import { Flow, type Accepted } from "./flow.ts";
 import type { IdentityCall } from "./identity-act.ts";
+import type { AdoptCall, PurgeCall } from "./orphan-acts.ts";
 import type { FlowSettings } from "./settings.ts";
 
 export interface EngineData {
@@ -48,8 +49,9 @@ class EngineHandling implements EngineHandlers {
     for (const { event, durable, recordNumber } of records) {
       this.#engine.working(recordNumber);
       const accepted = this.#flow.accept(event, durable);
-      if (!durable) continue;
-      if (accepted.refused) this.#engine.settle(recordNumber, "refused");
+      // A best-effort record that is refused counts as lost where it was captured; nobody waits to hear of any other.
+      if (accepted.refused !== null) this.#engine.settle(recordNumber, "refused");
+      else if (!durable) continue;
       else if (accepted.writes.length === 0) this.#engine.settle(recordNumber, "spooled");
       else waiting.push({ recordNumber, accepted });
     }
@@ -62,6 +64,8 @@ class EngineHandling implements EngineHandlers {
       const { destination, action } = payload as IdentityCall;
       return this.#flow.identity(destination, action);
     }
+    if (name === "adopt") return this.#flow.adopt(payload as AdoptCall);
+    if (name === "purge") return this.#flow.purge(payload as PurgeCall);
     throw new Error(`the engine knows no call "${name}"`);
   }
 

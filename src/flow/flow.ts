@@ -4,8 +4,7 @@
  * Promise: `accept` passes one event through in memory, in order; after `flush` everything it made is on disk. A
  * message counts as accepted once it was matched, and from then on it is delivered, dead, dropped or pending.
  */
-import { destinationDriver } from "../driver/registry.ts";
-import { SidestreamError } from "../errors.ts";
+import { type ErrorCode, SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MessageCounts } from "../observe/conservation.ts";
 import type { DestinationState } from "../observe/snapshot.ts";
@@ -20,17 +19,21 @@ import { didYouMean } from "./match/suggest.ts";
 import { MessageMaker } from "./message/maker.ts";
 import { messageCounts } from "./message-counts.ts";
 import { Outlet, type DestinationDetail, type Write } from "./outlet.ts";
+import { OrphanActs, orphanedText, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
+import { RecoveryNotices } from "./recovery-notices.ts";
 import { openRedactionKey } from "./redaction-key.ts";
 import type { FlowSettings } from "./settings.ts";
+import { spoolDestination } from "./spool-destination.ts";
 import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
+import type { Adopted } from "./spool/adopt.ts";
 import { disk } from "./spool/disk.ts";
-import { isProblem } from "./spool/findings.ts";
+import { isProblem, type SpoolFinding } from "./spool/findings.ts";
 import { Spool } from "./spool/spool.ts";
 
 /** What became of an event. */
 export interface Accepted {
-  /** A spool had no room for one of its messages; nothing of the event was kept. */
-  readonly refused: boolean;
+  /** Why a spool had no room for one of its messages, and nothing of the event was kept; null: it was taken. */
+  readonly refused: ErrorCode | null;
   /** Where its messages went: on disk once `flush` doesn't name them as failed. */
   readonly writes: readonly Write[];
 }
@@ -44,8 +47,10 @@ export interface FlowSnapshot {
   readonly orphaned: readonly string[];
 }
 
-const NOTHING: Accepted = { refused: false, writes: [] };
-const REFUSED: Accepted = { refused: true, writes: [] };
+/** Messages are moved for so long at a time; whoever wants all of them asks again. */
+const ADOPT_MS = 5_000;
+
+const NOTHING: Accepted = { refused: null, writes: [] };
 
 export class Flow {
   readonly #settings: FlowSettings;
@@ -53,6 +58,7 @@ export class Flow {
   readonly #identify: (event: Event) => IdentifiedEvent | null;
   readonly #maker: MessageMaker;
   readonly #outlets: ReadonlyMap<string, Outlet>;
+  readonly #orphans: OrphanActs;
   /** Destinations that a rule sends to. */
   readonly #targeted: ReadonlySet<string>;
   readonly #eventBytesMax: number;
@@ -60,11 +66,18 @@ export class Flow {
   readonly #written = new Map<Write, Outlet>();
   #unidentified = 0;
 
-  private constructor(settings: FlowSettings, spool: Spool, maker: MessageMaker, outlets: ReadonlyMap<string, Outlet>) {
+  private constructor(
+    settings: FlowSettings,
+    spool: Spool,
+    maker: MessageMaker,
+    outlets: ReadonlyMap<string, Outlet>,
+    orphans: OrphanActs,
+  ) {
     this.#settings = settings;
     this.#spool = spool;
     this.#maker = maker;
     this.#outlets = outlets;
+    this.#orphans = orphans;
     this.#identify = createIdentify(settings.sources);
     this.#eventBytesMax = eventBytesMax(settings);
     this.#targeted = new Set(
@@ -78,27 +91,29 @@ export class Flow {
   static async open(settings: FlowSettings, log: Log): Promise<Flow> {
     // First, since it is the one step beside the spool's own opening that can fail, and then no file stays open.
     const redactionKey = await openRedactionKey(disk, settings.dataFolder);
+    const onFinding = (destination: string, finding: SpoolFinding): void => {
+      const code = isProblem(finding) ? "SST_SPOOL_DAMAGED" : undefined;
+      log.warn({ destination, code, ...finding }, `${finding.path}: ${finding.text}`);
+    };
+    const recovery = new RecoveryNotices(log);
     const spool = await Spool.open({
       disk,
       dataFolder: settings.dataFolder,
-      destinations: settings.destinations.map(({ name, type, spool: { bytesMax }, deadLetters }) => ({
-        name,
-        bytesMax,
-        numbered: destinationDriver(type)?.promises.deduplicates === true,
-        deadLetters,
-      })),
+      destinations: settings.destinations.map(spoolDestination),
       topicsMax: settings.limits.topicsMax,
-      onFinding: (destination, finding) => {
-        const code = isProblem(finding) ? "SST_SPOOL_DAMAGED" : undefined;
-        log.warn({ destination, code, ...finding }, `${finding.path}: ${finding.text}`);
-      },
+      onFinding,
+      onProgress: (destination, progress) => recovery.read(destination, progress),
+      onUnremoved: (error) => log.warn({ err: error }, "part of a log that was purged could not be removed; the next start tries again"),
     });
-    for (const name of spool.orphaned) log.warn({ log: name }, `the spool holds a log "${name}" that no destination has; it is kept`);
+    for (const name of spool.orphaned) log.warn({ log: name }, orphanedText(name));
     const { instance, env, limits } = settings;
     const maker = new MessageMaker({ instance, env, limits, redactionKey });
     const outlets = new Map<string, Outlet>();
     for (const destination of settings.destinations) outlets.set(destination.name, Outlet.open(destination, spool, log));
-    return new Flow(settings, spool, maker, outlets);
+    const { dataFolder } = settings;
+    const configured = settings.destinations.map(({ name }) => name);
+    const orphans = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding });
+    return new Flow(settings, spool, maker, outlets, orphans);
   }
 
   /**
@@ -115,7 +130,8 @@ export class Flow {
   /**
    * Passes one event through. Nothing is on disk before `flush`.
    *
-   * @param acknowledging - The source answers for the event: without room it is refused as a whole, never dropped.
+   * @param acknowledging - The source answers for the event: without room it is refused as a whole, never dropped. So
+   * is any event of which a message would go to a destination with `whenFull: refuse`.
    */
   accept(event: Event, acknowledging: boolean): Accepted {
     const identified = this.#identify(event);
@@ -159,7 +175,7 @@ export class Flow {
       messages: outlets.flatMap((outlet) => messageCounts(outlet.name, outlet.log.status())),
       destinations: outlets.map((outlet) => outlet.state()),
       unidentified: this.#unidentified,
-      orphaned: this.#spool.orphaned,
+      orphaned: this.#orphans.names,
     };
   }
 
@@ -176,8 +192,23 @@ export class Flow {
     return Promise.reject(new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${destination}"${near}`));
   }
 
+  /**
+   * Moves what waits in an orphaned log to a destination's, for some seconds at a time.
+   *
+   * @throws SidestreamError `SST_COMMAND_INVALID` when the one is no orphan or the other no destination; what the logs say.
+   */
+  adopt(call: AdoptCall): Promise<Adopted> {
+    return this.#orphans.adopt(call, { waitMsMax: ADOPT_MS, waitsForRoom: true });
+  }
+
+  /** Removes an orphaned log with its dead letters. @throws SidestreamError `SST_COMMAND_INVALID`; what the disk says. */
+  purge(call: PurgeCall): Promise<void> {
+    return this.#orphans.purge(call);
+  }
+
   /** Writes what waits, delivers what can be within the grace period, closes the spool. */
   async close(graceMs: number): Promise<void> {
+    await this.#orphans.stop();
     await this.flush();
     await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop(graceMs)));
     await this.#spool.close();
@@ -195,20 +226,24 @@ export class Flow {
       // A destination that isn't configured, or switched off, is dormant: status says so, the rule makes nothing.
       return outlet === undefined || outlet.dormant ? [] : [{ selection, outlet }];
     });
+    const { tenant } = event.identity;
     // All or nothing: an event that is refused after one of its messages was kept would be doubled when it comes again.
-    if (acknowledging && targeted.some(({ outlet }) => !outlet.hasRoom(this.#bytesMax(targeted, outlet)))) return REFUSED;
+    for (const { outlet } of targeted) {
+      const refused = outlet.refusal(this.#bytesMax(targeted, outlet), tenant, acknowledging);
+      if (refused !== null) return { refused, writes: [] };
+    }
     const prepared = this.#maker.prepare(event, content);
     const { instance } = this.#settings;
     const writes = new Set<Write>();
     const made = new Set<string>();
     for (const { selection, outlet } of targeted) {
       const write = outlet.put({ maker: this.#maker, prepared, selection, attributes, instance, made, acknowledging });
-      if (write === "refused") return REFUSED;
+      if (write === "refused") return { refused: "SST_SPOOL_FULL", writes: [] };
       if (write === null) continue;
       writes.add(write);
       this.#written.set(write, outlet);
     }
-    return { refused: false, writes: [...writes] };
+    return { refused: null, writes: [...writes] };
   }
 
   #bytesMax(targeted: readonly { readonly outlet: Outlet }[], outlet: Outlet): number {

@@ -1,6 +1,6 @@
 /** Brings a log's own tables into the form that metrics and status share: one row per stream, tenant and destination. */
 import type { MessageCounts } from "../observe/conservation.ts";
-import type { DestinationLogStatus } from "./spool/destination-log.ts";
+import type { DestinationLogStatus } from "./spool/log-status.ts";
 
 interface Row {
   readonly stream: string;

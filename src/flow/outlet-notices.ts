@@ -48,15 +48,14 @@ export class OutletNotices {
 
   /** Messages could not be kept. */
   spoolFailed(error: SidestreamError): void {
-    if (this.trouble?.code === error.code) return;
-    const nowMs = Date.now();
-    this.trouble = { code: error.code, message: error.message, sinceMs: nowMs };
-    // A log at its bound fills and empties many times a minute.
-    if (this.#troubleTold.code === error.code && nowMs - this.#troubleTold.atMs < REPEAT_MS) return;
-    this.#troubleTold = { code: error.code, atMs: nowMs };
-    this.#endIsOwed = true;
-    const text = `messages for ${this.#name} can't be kept: ${error.message}. Durable requests and webhooks are refused or pass uncaptured, the rest is dropped and counted`;
-    this.#log.error({ destination: this.#name, code: error.code, hint: error.hint }, text);
+    const so = "Durable requests and webhooks are refused or pass uncaptured, the rest is lost and counted";
+    if (this.#begins(error)) this.#log.error(this.#about(error), `messages for ${this.#name} can't be kept: ${error.message}. ${so}`);
+  }
+
+  /** Old messages are dropped for new ones. */
+  givesUpOldest(error: SidestreamError): void {
+    const so = "All that is given up is counted, and so are new ones for which there is no room in time";
+    if (this.#begins(error)) this.#log.error(this.#about(error), `messages for ${this.#name} are dropped: ${error.message}. ${so}`);
   }
 
   /** Messages are kept again. */
@@ -103,5 +102,21 @@ export class OutletNotices {
   /** Anything that went wrong with the spool, whatever threw it. */
   failed(error: unknown): void {
     if (isSidestreamError(error)) this.spoolFailed(error);
+  }
+
+  /** @returns Whether to tell of it. */
+  #begins(error: SidestreamError): boolean {
+    if (this.trouble?.code === error.code) return false;
+    const nowMs = Date.now();
+    this.trouble = { code: error.code, message: error.message, sinceMs: nowMs };
+    // A log at its bound fills and empties many times a minute.
+    if (this.#troubleTold.code === error.code && nowMs - this.#troubleTold.atMs < REPEAT_MS) return false;
+    this.#troubleTold = { code: error.code, atMs: nowMs };
+    this.#endIsOwed = true;
+    return true;
+  }
+
+  #about({ code, hint }: SidestreamError): { readonly destination: string; readonly code: string; readonly hint: string } {
+    return { destination: this.#name, code, hint };
   }
 }

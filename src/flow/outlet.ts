@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DestinationDriver } from "../driver/destination.ts";
 import { destinationDriver } from "../driver/registry.ts";
-import { isSidestreamError, SidestreamError } from "../errors.ts";
+import { isSidestreamError, type ErrorCode } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { DestinationState } from "../observe/snapshot.ts";
 import { actOnIdentity, type IdentityAction, type IdentityRows } from "./identity-act.ts";
@@ -16,10 +16,12 @@ import type { Selection } from "./match/select.ts";
 import type { MessageMaker, Prepared } from "./message/maker.ts";
 import type { Message } from "./message/message.ts";
 import { OutletNotices, type SpoolTrouble } from "./outlet-notices.ts";
+import { OutletRoom } from "./outlet-room.ts";
 import type { DestinationSettings } from "./settings.ts";
 import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { Spool } from "./spool/spool.ts";
+import type { HeldTenant } from "./tenant-shares.ts";
 import type { AnnouncedState } from "./transmit/dispatcher-status.ts";
 import { Dispatcher, type DispatcherStatus } from "./transmit/dispatcher.ts";
 
@@ -45,6 +47,10 @@ export interface DestinationDetail {
   };
   /** Why messages can't be kept at the moment, or null. */
   readonly trouble: SpoolTrouble | null;
+  /** Tenants that are over their share of the log. */
+  readonly tenantsHeldBack: number;
+  /** Up to ten of them, those with the most first. */
+  readonly heldBack: readonly HeldTenant[];
   /** Why the log takes nothing more, or null. */
   readonly stopped: string | null;
   /** What the driver had to say last, such as a setting at the destination that weakens a promise. */
@@ -74,6 +80,7 @@ export class Outlet {
   readonly #begin: ((announced?: AnnouncedState) => Dispatcher) | null;
   #dispatcher: Dispatcher | null;
   readonly #notices: OutletNotices;
+  readonly #room: OutletRoom;
   /** Decisions over the identity, one after the other; never rejects. */
   #acting: Promise<unknown> = Promise.resolve();
   #stopping = false;
@@ -85,6 +92,7 @@ export class Outlet {
     driver: DestinationDriver,
     begin: ((announced?: AnnouncedState) => Dispatcher) | null,
     notices: OutletNotices,
+    room: OutletRoom,
   ) {
     this.name = settings.name;
     this.dormant = settings.dormant !== null;
@@ -94,6 +102,7 @@ export class Outlet {
     this.#begin = begin;
     this.#dispatcher = begin?.() ?? null;
     this.#notices = notices;
+    this.#room = room;
   }
 
   /** Takes the destination's logs and begins to send what they hold. */
@@ -123,25 +132,27 @@ export class Outlet {
       dispatcher.start();
       return dispatcher;
     };
-    return new Outlet(settings, messages, deadLetters, driver, runs ? begin : null, notices);
-  }
-
-  hasRoom(bytes: number): boolean {
-    return this.log.roomBytes >= bytes;
+    const room = new OutletRoom(name, messages, settings.spool, notices, log);
+    return new Outlet(settings, messages, deadLetters, driver, runs ? begin : null, notices, room);
   }
 
   /**
-   * Tells the operator when the log has come to its end or has room again.
+   * Why an event must be refused as a whole because there is no room for it here, or null.
+   *
+   * @param bytes - What its messages may take here.
+   * @param acknowledging - Its source answers for it; else it is refused only where the destination asks for that.
+   */
+  refusal(bytes: number, tenant: string, acknowledging: boolean): ErrorCode | null {
+    return this.#isWhole(acknowledging) ? this.#room.refusal(bytes, tenant) : null;
+  }
+
+  /**
+   * Tells the operator when the log has come to its end or has room again, for all or for a tenant.
    *
    * @param bytes - What one event may take.
    */
   lookAtRoom(bytes: number): void {
-    if (this.log.stopped !== null) this.#notices.spoolFailed(this.log.stopped);
-    else if (!this.hasRoom(bytes)) {
-      this.#notices.spoolFailed(fullSpool(this.name, this.log));
-      // A segment that could not be removed is tried again; it never rejects.
-      void this.log.freeSegments();
-    } else if (this.#notices.trouble?.code === "SST_SPOOL_FULL") this.#notices.spoolWorks();
+    this.#room.look(bytes);
   }
 
   /** Makes what was put last; settles with true when it is on disk. */
@@ -170,19 +181,25 @@ export class Outlet {
     const name = `${stream.id} ${this.name}:${topic.topic}`;
     if (put.made.has(name)) return null;
     put.made.add(name);
+    const { tenant } = put.prepared.event.identity;
     try {
-      this.log.append(this.#message(put, topic.topic, this.log.nextNumber(stream.id, topic.topic)), put.acknowledging);
+      const number = this.log.nextNumber(stream.id, topic.topic);
+      const isWhole = this.#isWhole(put.acknowledging);
+      // A tenant that floods costs no more than this for each message.
+      if (!isWhole && this.#room.holdsBack(tenant)) return this.#turnAway(put, "tenant-share");
+      this.log.append(this.#message(put, topic.topic, number), put.acknowledging, isWhole);
       return this.log;
     } catch (error) {
       if (!isSidestreamError(error)) throw error;
       if (error.code === "SST_TOPIC_LIMIT") return this.#setAside(put, error.code, error.message);
-      this.#notices.spoolFailed(error);
-      return this.#turnAway(put, error.code === "SST_SPOOL_FULL" ? "spool-full" : "disk");
+      return this.#turnAway(put, this.#room.turnedAway(error, tenant));
     }
   }
 
   state(): DestinationState & DestinationDetail {
     const status = this.log.status();
+    const { shares } = this.#room;
+    shares.look();
     const transmit = this.#dispatcher?.status() ?? null;
     return {
       destination: this.name,
@@ -199,6 +216,8 @@ export class Outlet {
         lastReason: this.#notices.lastDeadReason,
       },
       trouble: this.#notices.trouble,
+      tenantsHeldBack: shares.count,
+      heldBack: shares.list(),
       stopped: status.stopped,
       notices: [...this.#notices.said],
       transmit,
@@ -251,6 +270,11 @@ export class Outlet {
     return maker.make(prepared, stream, rule.number, topic, maker.key(prepared, stream, attributes), evidence, headers);
   }
 
+  /** All messages of an event are kept, or none. */
+  #isWhole(acknowledging: boolean): boolean {
+    return acknowledging || this.#room.refuses;
+  }
+
   /** The message has no topic to be sent to: it is dead from the start. */
   #setAside(put: Put, code: string, reason: string): Write | "refused" | null {
     const { stream } = put.selection;
@@ -270,9 +294,4 @@ export class Outlet {
     this.log.countTurnedAway(put.selection.stream.id, put.prepared.event.identity.tenant, "dropped", reason);
     return null;
   }
-}
-
-function fullSpool(name: string, log: DestinationLog): SidestreamError {
-  const { usedBytes, bytesMax } = log.status();
-  return new SidestreamError("SST_SPOOL_FULL", `the spool of ${name} holds ${usedBytes} of ${bytesMax} bytes`);
 }

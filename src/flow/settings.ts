@@ -3,6 +3,7 @@
  * thread. The folder `config/` makes it; nothing here reads files or the environment.
  */
 import type { Rule, Template } from "./match/rule.ts";
+import type { WhenFull } from "./spool/log-settings.ts";
 
 /** Media a stream lets through in bodies; anything else is left out, with its size. */
 export type BodyType = "json" | "text" | "form" | "multipart" | "binary";
@@ -56,14 +57,22 @@ export interface StreamSettings {
   readonly rules: readonly RuleSettings[];
 }
 
-export type WhenFull = "drop-newest" | "drop-oldest" | "refuse";
+/** The budget of a destination's log, and what gives way when it is used up. */
+export interface BudgetSettings {
+  readonly bytesMax: number;
+  readonly whenFull: WhenFull;
+  /** Share of the budget that one tenant may hold once the log is half full; 100: all of it. */
+  readonly tenantSharePercent: number;
+  /** How far others get ahead of a message that waits before the space behind it is freed. */
+  readonly parkBytes: number;
+}
 
 export interface DestinationSettings {
   readonly name: string;
   readonly type: string;
   /** The driver's own options, already checked by its schema. */
   readonly options: unknown;
-  readonly spool: { readonly bytesMax: number; readonly whenFull: WhenFull };
+  readonly spool: BudgetSettings;
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
   /** Messages sent or acknowledged beyond the stored cursor: what a kill can double. */
   readonly inFlightMax: number;

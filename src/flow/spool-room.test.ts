@@ -1,10 +1,10 @@
-import { equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { parseRule } from "./match/parse.ts";
 import type { FlowSettings, StreamSettings } from "./settings.ts";
 import { makeMessage, template, transactionEvent } from "./message/testing/messages.ts";
 import { messagePayloadBytesMax } from "./spool/message-codec.ts";
-import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
+import { eventBytesMax, logBudget, messagesBytesMax } from "./spool-room.ts";
 
 const limits = { messageBytesMax: 100_000 } as FlowSettings["limits"];
 
@@ -53,4 +53,12 @@ test("a message with as many and as long headers as can be takes no more than is
     }
   }
   ok(mostBytes > limits.messageBytesMax + 16 * 1024, "there is a message that needs it");
+});
+
+test("a log parks what waits at the latest when others are a quarter of its budget ahead", () => {
+  const budget = { bytesMax: 2 ** 30, whenFull: "refuse", tenantSharePercent: 30, parkBytes: 2 ** 28 } as const;
+  const inTerms = { bytesMax: 2 ** 30, whenFull: "refuse", tenantShare: 0.3, parkBytes: 2 ** 28 };
+  deepEqual(logBudget(budget), inTerms);
+  deepEqual(logBudget({ ...budget, parkBytes: 2 ** 20 }), { ...inTerms, parkBytes: 2 ** 20 });
+  deepEqual(logBudget({ ...budget, parkBytes: 2 ** 40 }), inTerms);
 });

@@ -1,18 +1,34 @@
 /**
- * How much of a destination's log one event may take: what must be free before the event is surely taken.
+ * The room of a destination's log: what it is given, and how much of it one event may take, which must be free before
+ * the event is surely taken.
  *
  * Promise: never less than its messages take there, so that a request for which the room was reserved is not refused
  * after it was forwarded.
  */
 import { printTarget } from "./match/print.ts";
 import { HEADERS_BYTES_MAX } from "./message/attribute-text.ts";
-import type { FlowSettings } from "./settings.ts";
+import type { BudgetSettings, FlowSettings } from "./settings.ts";
+import type { SpoolDestination } from "./spool/spool.ts";
 
 /**
  * What the log reserves beyond a message's own limit: topic, key and the frame, and for headers, which count within the
  * limit by their bytes, three bytes a character.
  */
 const AROUND_MESSAGE_BYTES = 16 * 1024 + 2 * HEADERS_BYTES_MAX;
+
+/** What waits and may lie scattered between what is done: a log must stay free of it for the most part. */
+const PARK_SHARE_MAX = 1 / 4;
+
+/** The budget in the log's own terms. */
+export function logBudget({
+  bytesMax,
+  whenFull,
+  tenantSharePercent,
+  parkBytes,
+}: BudgetSettings): Required<Pick<SpoolDestination, "bytesMax" | "whenFull" | "tenantShare" | "parkBytes">> {
+  const tenantShare = tenantSharePercent / 100;
+  return { bytesMax, whenFull, tenantShare, parkBytes: Math.min(parkBytes, Math.floor(bytesMax * PARK_SHARE_MAX)) };
+}
 
 /** Bytes that so many messages may take in one log. */
 export function messagesBytesMax({ limits }: Pick<FlowSettings, "limits">, messageCount: number): number {

@@ -170,7 +170,7 @@ test("one topic more than the bound is dead, not a new topic", async (t) => {
 
 test("a full spool refuses an event that is answered for, whole: not one of its messages is kept", async (t) => {
   const rules = ["METHOD=POST , publish , out:a", "METHOD=POST , publish , out:b"];
-  const { flow } = await open(t, { rules, destination: ", spool: { bytesMax: 4MiB }", blocked: true });
+  const { flow } = await open(t, { rules, destination: ", spool: { bytesMax: 4MiB, tenantSharePercent: 100 }", blocked: true });
   const body = Buffer.from(JSON.stringify({ filler: "x".repeat(200_000) }));
   let taken = 0;
   const fill = async () => {
@@ -189,6 +189,21 @@ test("a full spool refuses an event that is answered for, whole: not one of its 
     dropped: {},
     pending: taken * 2,
   });
+});
+
+test("a tenant that has more than its share of a spool that is half full is refused, others are not", async (t) => {
+  const { flow } = await open(t, { rules: ["METHOD=POST , publish , out:a"], destination: ", spool: { bytesMax: 4MiB }", blocked: true });
+  const body = Buffer.from(JSON.stringify({ filler: "x".repeat(200_000) }));
+  const fill = async () => {
+    for (let taken = 0; taken < 100; taken++) await flow.accept(event({ tenant: "diku", body }));
+  };
+  await rejects(fill, { code: "SST_TENANT_SHARE" });
+  await flow.accept(event({ tenant: "college", body }));
+  await rejects(flow.accept(event({ tenant: "diku" })), { code: "SST_TENANT_SHARE" });
+  deepEqual(
+    flow.snapshot().destinations.flatMap(({ heldBack }) => heldBack.map(({ tenant }) => tenant)),
+    ["diku"],
+  );
 });
 
 test("the data folder is locked while a flow is open, and free afterwards", async (t) => {

@@ -100,7 +100,8 @@ test("a batch says which best-effort records and which agent events it holds", (
   gathering.add(agentRecord("event-9"));
   gathering.batcher.flush();
   const [batch] = gathering.sent;
-  equal(batch?.bestEffort.get(gathering.losses), 2);
+  deepEqual(batch?.bestEffort, [gathering.losses, null, gathering.losses]);
+  equal(batch?.firstRecord, 1);
   equal(batch?.agentIds?.get(3), "event-9");
 });
 
@@ -109,13 +110,14 @@ test("what is discarded is told and never sent", (context) => {
   const gathering = gather();
   gathering.add(transaction("/a"));
   gathering.add(transaction("/b"), true);
-  equal(gathering.batcher.discard().get(gathering.losses), 1);
+  deepEqual(gathering.batcher.discard(), [gathering.losses, null]);
   context.mock.timers.tick(BATCH_WAIT_MS);
   gathering.batcher.flush();
   equal(gathering.sent.length, 0);
   gathering.add(transaction("/c"));
   gathering.batcher.flush();
   deepEqual(gathering.numbers(), [[3]]);
+  equal(gathering.sent[0]?.firstRecord, 3);
 });
 
 test("the slices that came from sockets are copied, never transferred", async () => {

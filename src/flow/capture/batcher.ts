@@ -20,8 +20,10 @@ export interface SealedBatch {
   readonly number: number;
   readonly buffer: ArrayBuffer;
   readonly recordCount: number;
-  /** Best-effort records by the counter that a loss would go to. */
-  readonly bestEffort: ReadonlyMap<RouteLosses, number>;
+  /** Number of its first record; those after it follow without a gap. */
+  readonly firstRecord: number;
+  /** For each record where its loss would count; null for a durable one, whose source is told, and for one that did count. */
+  readonly bestEffort: (RouteLosses | null)[];
   /** Event ids of agent records by record number; null when there are none. */
   readonly agentIds: ReadonlyMap<number, string> | null;
 }
@@ -49,7 +51,8 @@ export class Batcher {
   readonly #flushLater = (): void => this.flush();
   #usedBytes = BATCH_HEADER_BYTES;
   #recordCount = 0;
-  #bestEffort = new Map<RouteLosses, number>();
+  #firstRecord = 0;
+  #bestEffort: (RouteLosses | null)[] = [];
   #agentIds: Map<number, string> | null = null;
   #batchNumber = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -100,7 +103,7 @@ export class Batcher {
   }
 
   /** Gives up what has gathered, because the engine died. @returns The best-effort records lost by it. */
-  discard(): ReadonlyMap<RouteLosses, number> {
+  discard(): readonly (RouteLosses | null)[] {
     this.#stopTimers();
     const { bestEffort } = this.#takeNotes();
     return bestEffort;
@@ -123,16 +126,22 @@ export class Batcher {
   }
 
   #note(record: CaptureRecord, address: RecordAddress, losses: RouteLosses | null): void {
+    if (this.#recordCount === 0) this.#firstRecord = address.recordNumber;
     this.#recordCount += 1;
-    if (losses !== null) this.#bestEffort.set(losses, (this.#bestEffort.get(losses) ?? 0) + 1);
+    this.#bestEffort.push(losses);
     if (record.kind === "agent") (this.#agentIds ??= new Map()).set(address.recordNumber, record.id);
   }
 
-  #takeNotes(): Pick<SealedBatch, "recordCount" | "bestEffort" | "agentIds"> {
-    const notes = { recordCount: this.#recordCount, bestEffort: this.#bestEffort, agentIds: this.#agentIds };
+  #takeNotes(): Omit<SealedBatch, "number" | "buffer"> {
+    const notes = {
+      recordCount: this.#recordCount,
+      firstRecord: this.#firstRecord,
+      bestEffort: this.#bestEffort,
+      agentIds: this.#agentIds,
+    };
     this.#usedBytes = BATCH_HEADER_BYTES;
     this.#recordCount = 0;
-    this.#bestEffort = new Map();
+    this.#bestEffort = [];
     this.#agentIds = null;
     return notes;
   }

@@ -17,7 +17,8 @@ function setUp() {
       number,
       buffer: new ArrayBuffer(bytes),
       recordCount: bestEffort,
-      bestEffort: new Map([[losses, bestEffort]]),
+      firstRecord: number * 100,
+      bestEffort: Array.from({ length: bestEffort }, () => losses),
       agentIds,
     };
     flight.sent(batch);
@@ -73,6 +74,23 @@ test("credits pay for the oldest batches first, also in parts", () => {
   deepEqual(flight.lose(), { durable: 0, bestEffort: 4 });
   deepEqual(losses.list(), [{ source: "front", route: "/bulk/*", reason: "engine-lost", count: 4 }]);
   equal(room.usedBytes, 0);
+});
+
+test("a best-effort record that the engine refused counts once, also when the engine dies after it", () => {
+  const { flight, losses, send } = setUp();
+  send(1, 100, 3);
+  send(2, 100, 3);
+  const settlements = [101, 200, 200, 99, 103, 203, 999].map((recordNumber) => ({ recordNumber, outcome: "refused" }) as const);
+  flight.apply(said({ settlements: [...settlements, { recordNumber: 201, outcome: "spooled" }] }));
+  deepEqual(losses.list(), [{ source: "front", route: "/bulk/*", reason: "refused", count: 2 }]);
+  deepEqual(flight.lose(), { durable: 0, bestEffort: 4 });
+  deepEqual(
+    losses.list().map(({ reason, count }) => [reason, count]),
+    [
+      ["engine-lost", 4],
+      ["refused", 2],
+    ],
+  );
 });
 
 test("credit for more than was handed over pays for nothing later", () => {

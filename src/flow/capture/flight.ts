@@ -2,7 +2,8 @@
  * Remembers, on the edge, what the engine has been given and not yet answered for.
  *
  * Promise: each durable record settles exactly once: as the engine said, or as `lost` when the engine died first. Each
- * best-effort record that the engine had not credited when it died counts once as `engine-lost`.
+ * best-effort record that the engine refused counts once as `refused`, each other one that it had not credited when it
+ * died once as `engine-lost`.
  */
 import type { Settlement } from "../../driver/source.ts";
 import type { SealedBatch } from "./batcher.ts";
@@ -15,16 +16,17 @@ interface Unsettled {
   readonly resolve: (settlement: Settlement) => void;
 }
 
-interface InFlight extends Pick<SealedBatch, "bestEffort" | "agentIds"> {
+interface InFlight extends Pick<SealedBatch, "firstRecord" | "bestEffort" | "agentIds"> {
   readonly bytes: number;
 }
 
 /** Adds best-effort records that the engine took with it to their counters. @returns How many they are. */
-export function countEngineLost(bestEffort: ReadonlyMap<RouteLosses, number>): number {
+export function countEngineLost(bestEffort: readonly (RouteLosses | null)[]): number {
   let total = 0;
-  for (const [losses, count] of bestEffort) {
-    losses.add("engine-lost", count);
-    total += count;
+  for (const losses of bestEffort) {
+    if (losses === null) continue;
+    losses.add("engine-lost", 1);
+    total += 1;
   }
   return total;
 }
@@ -66,7 +68,8 @@ export class Flight {
   }
 
   sent(batch: SealedBatch): void {
-    this.#batches.set(batch.number, { bytes: batch.buffer.byteLength, bestEffort: batch.bestEffort, agentIds: batch.agentIds });
+    const { number, buffer, firstRecord, bestEffort, agentIds } = batch;
+    this.#batches.set(number, { bytes: buffer.byteLength, firstRecord, bestEffort, agentIds });
   }
 
   /** The event id of an agent's record in flight; undefined for a transaction or a record that is not in flight. */
@@ -83,7 +86,10 @@ export class Flight {
     for (const { recordNumber, outcome } of message.settlements) {
       if (outcome === "unreadable") this.unreadableCount += 1;
       const unsettled = this.#unsettled.get(recordNumber);
-      if (unsettled === undefined) continue;
+      if (unsettled === undefined) {
+        if (outcome === "refused") this.#countRefused(recordNumber);
+        continue;
+      }
       this.#unsettled.delete(recordNumber);
       this.#room.settled(unsettled.bytes);
       unsettled.resolve(outcome === "unreadable" ? "refused" : outcome);
@@ -105,6 +111,20 @@ export class Flight {
     for (const { resolve } of unsettled) resolve("lost");
     this.#tellEmpty();
     return { durable: unsettled.length, bestEffort };
+  }
+
+  /** Nobody waits for a best-effort record: that it was refused shows in the counts of its route. */
+  #countRefused(recordNumber: number): void {
+    // The engine works on the oldest, so that it is among the first.
+    for (const { firstRecord, bestEffort } of this.#batches.values()) {
+      const index = recordNumber - firstRecord;
+      if (index >= bestEffort.length) continue;
+      const losses = bestEffort[index] ?? null;
+      if (losses === null) return;
+      losses.add("refused", 1);
+      bestEffort[index] = null;
+      return;
+    }
   }
 
   #applyCredit(bytes: number): void {

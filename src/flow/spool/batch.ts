@@ -5,6 +5,7 @@ import {
   BATCH_HEADER_BYTES,
   encodeBatchHeader,
   encodeFrameHeader,
+  frameAt,
   FRAME_HEADER_BYTES,
   FRAME_PAYLOAD_BYTES_MAX,
   type FrameType,
@@ -25,6 +26,8 @@ export interface FrameTag {
   readonly acceptedMs: number;
   /** Its source answers for it: when it can't be written, the source is told instead of the message being counted as dropped. */
   readonly acknowledging: boolean;
+  /** What it takes in the log; the batch writes it down. */
+  frameBytes: number;
 }
 
 /** Writes a payload at an offset and returns its length. */
@@ -35,40 +38,64 @@ export class Batch {
   readonly baseSequence: number;
   /** The state that opens the segment, where this is its first batch. */
   readonly opening: LogStateRecord | null;
-  readonly settled: PromiseWithResolvers<void> = Promise.withResolvers();
-  readonly tags: FrameTag[] = [];
+  readonly settled: PromiseWithResolvers<void>;
+  readonly tags: FrameTag[];
   /** Somebody waits for it: it is written as soon as the disk is free. */
-  wanted = false;
+  wanted: boolean;
   /** It holds a message that nobody flushed yet. */
-  isUnheard = false;
+  isUnheard: boolean;
   bytes = BATCH_HEADER_BYTES;
   frameCount = 0;
-  readonly #tagBytes: number[] = [];
   #buffer: Buffer;
 
-  constructor(segment: Segment, baseSequence: number, opening: LogStateRecord | null, spare: Buffer | null) {
+  /**
+   * @param opening - Becomes the first frame.
+   * @param moved - The batch that this one takes the place of, before its frames are taken over.
+   */
+  constructor(segment: Segment, baseSequence: number, opening: LogStateRecord | null, spare: Buffer | null, moved: Batch | null = null) {
     this.segment = segment;
     this.baseSequence = baseSequence;
     this.opening = opening;
     this.#buffer = spare ?? Buffer.allocUnsafeSlow(BATCH_BUFFER_BYTES);
+    this.settled = moved?.settled ?? Promise.withResolvers();
+    this.tags = moved?.tags ?? [];
+    this.wanted = moved?.wanted ?? false;
+    this.isUnheard = moved?.isUnheard ?? false;
     // Whoever flushes gets the same promise; a batch that nobody waits for may fail unseen, its owner is told.
     this.settled.promise.catch(() => undefined);
+    if (opening === null) return;
+    const state = Buffer.from(JSON.stringify(opening), "utf8");
+    this.#add("state", state.length, (target, offset) => state.copy(target, offset));
+  }
+
+  /** Number after its last frame. */
+  get nextSequence(): number {
+    return this.baseSequence + this.frameCount;
   }
 
   /** Adds a frame. It gets the number after the last one's. */
   add(type: FrameType, payloadBytesMax: number, encode: EncodePayload, tag: FrameTag | null): void {
-    this.#reserve(FRAME_HEADER_BYTES + payloadBytesMax + 8);
-    const payloadBytes = encode(this.#buffer, this.bytes + FRAME_HEADER_BYTES);
-    assert(payloadBytes <= FRAME_PAYLOAD_BYTES_MAX, "a frame that could not be read back");
-    encodeFrameHeader(this.#buffer, this.bytes, type, this.baseSequence + this.frameCount, payloadBytes, this.segment.header.salt);
-    const end = this.bytes + FRAME_HEADER_BYTES + payloadBytes;
-    const frameBytes = align(FRAME_HEADER_BYTES + payloadBytes);
-    this.bytes += frameBytes;
-    this.#buffer.fill(0, end, this.bytes);
-    this.frameCount += 1;
+    const frameBytes = this.#add(type, payloadBytesMax, encode);
     if (tag === null) return;
+    tag.frameBytes = frameBytes;
     this.tags.push(tag);
-    this.#tagBytes.push(frameBytes);
+  }
+
+  /**
+   * The same frames for another segment, numbered anew. Who waits for this batch waits for that one; this one must not be
+   * used any more.
+   */
+  movedTo(segment: Segment, baseSequence: number, opening: LogStateRecord | null): Batch {
+    const moved = new Batch(segment, baseSequence, opening, null, this);
+    const frames = this.#buffer;
+    for (let at = BATCH_HEADER_BYTES, index = 0; at < this.bytes; index += 1) {
+      const { type, payloadBytes } = frameAt(frames, at);
+      const payload = frames.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + payloadBytes);
+      // A state of its own says what was before the segment that it should have opened.
+      if (index > 0 || this.opening === null) moved.#add(type, payloadBytes, (target, offset) => payload.copy(target, offset));
+      at += align(FRAME_HEADER_BYTES + payloadBytes);
+    }
+    return moved;
   }
 
   /** Writes the batch header and gives the bytes for the disk. */
@@ -82,15 +109,30 @@ export class Batch {
   count(): void {
     const { segment, tags } = this;
     segment.bytes += this.bytes;
-    segment.nextSequence = this.baseSequence + this.frameCount;
-    for (const [index, { stream, tenant, lane, acceptedMs }] of tags.entries()) {
-      countMessage(segment, { stream, tenant, lane, timeMs: acceptedMs }, this.#tagBytes[index] ?? 0);
+    segment.nextSequence = this.nextSequence;
+    for (const { stream, tenant, lane, acceptedMs, frameBytes } of tags) {
+      countMessage(segment, { stream, tenant, lane, timeMs: acceptedMs }, frameBytes);
     }
   }
 
   /** Its buffer, for the next batch; null when it grew too large to be kept. */
   get spare(): Buffer | null {
     return this.#buffer.length <= BATCH_BUFFER_BYTES_KEPT ? this.#buffer : null;
+  }
+
+  /** @returns What the frame takes. */
+  #add(type: FrameType, payloadBytesMax: number, encode: EncodePayload): number {
+    this.#reserve(FRAME_HEADER_BYTES + payloadBytesMax + 8);
+    const payloadBytes = encode(this.#buffer, this.bytes + FRAME_HEADER_BYTES);
+    assert(payloadBytes <= FRAME_PAYLOAD_BYTES_MAX, "a frame that could not be read back");
+    encodeFrameHeader(this.#buffer, this.bytes, type, this.nextSequence, payloadBytes, this.segment.header.salt);
+    const end = this.bytes + FRAME_HEADER_BYTES + payloadBytes;
+    const frameBytes = align(FRAME_HEADER_BYTES + payloadBytes);
+    this.bytes += frameBytes;
+    // Seven bytes at most: a call of `fill` costs more.
+    for (let at = end; at < this.bytes; at += 1) this.#buffer[at] = 0;
+    this.frameCount += 1;
+    return frameBytes;
   }
 
   #reserve(bytes: number): void {

@@ -1,55 +1,59 @@
 /**
- * Which numbers of a log are done: all below a low-water mark, and ranges above it.
+ * Which numbers of a log are done.
  *
- * The dispatcher's window bounds how many ranges there can be: each hole between them is a message still in flight.
+ * Promise: what the cursor has to keep stays small. Each hole between two ranges is a message in flight, or one that
+ * waits for a lane that is stuck. Of segments that were compacted, the file itself says which numbers have no frame, so
+ * that only frames of theirs that are done since have to be kept.
+ *
+ * @see docs/spool-format.md, sections 4 and 6
  */
-export class ConfirmedRanges {
-  #lowWater: number;
-  /** Sorted, disjoint, not touching; from inclusive, to exclusive. */
-  readonly #ranges: [number, number][];
+import { NumberRanges } from "./number-ranges.ts";
 
-  constructor(lowWater: number, ranges: readonly (readonly [number, number])[]) {
-    this.#lowWater = lowWater;
-    this.#ranges = ranges.map(([from, to]) => [from, to]);
+/** From inclusive, to exclusive. */
+export type NumberRange = readonly [from: number, to: number];
+
+/** Segments at a log's start that were compacted. */
+export interface CompactedSpan {
+  /** From the first's first number, to behind the last's last. */
+  readonly from: number;
+  readonly to: number;
+  /** Numbers that have a frame that may not be done. */
+  readonly frames: readonly NumberRange[];
+}
+
+export class ConfirmedRanges extends NumberRanges {
+  /** Numbers below it without a frame are done by what the segments say. */
+  #compactedBelow = 0;
+  /** Done, below that, and not by what the segments say; more may be in it. */
+  #kept: NumberRanges;
+
+  /** @param ranges - As the cursor kept them. */
+  constructor(lowWater: number, ranges: readonly NumberRange[]) {
+    super(lowWater, ranges);
+    this.#kept = new NumberRanges(lowWater, []);
   }
 
-  /** Every number below it is done. */
-  get lowWater(): number {
-    return this.#lowWater;
+  get compactedBelow(): number {
+    return this.#compactedBelow;
   }
 
-  above(): readonly (readonly [number, number])[] {
-    return this.#ranges;
+  /** What the cursor has to keep above the low-water mark. */
+  override above(): readonly NumberRange[] {
+    const ranges = [...this.#keptAbove().above(), ...this.from(Math.max(this.lowWater, this.#compactedBelow))];
+    // The two parts may touch.
+    return new NumberRanges(this.lowWater, ranges).above();
   }
 
-  /** Highest number known to be done, plus one. */
-  get end(): number {
-    return this.#ranges.at(-1)?.[1] ?? this.#lowWater;
+  /** How many ranges that are. */
+  get aboveCount(): number {
+    const border = Math.max(this.lowWater, this.#compactedBelow);
+    const isJoined = this.#keptAbove().has(border - 1) && border > this.lowWater && this.has(border);
+    return this.#keptAbove().count + this.countFrom(border) - (isJoined ? 1 : 0);
   }
 
-  has(sequence: number): boolean {
-    if (sequence < this.#lowWater) return true;
-    const range = this.#ranges[this.#firstEndingAfter(sequence)];
-    return range !== undefined && range[0] <= sequence;
-  }
-
-  /** How many numbers from one (inclusive) to another (exclusive) are not done. */
-  countMissing(from: number, to: number): number {
-    let missing = Math.max(0, to - Math.max(from, this.#lowWater));
-    for (let index = this.#firstEndingAfter(from); index < this.#ranges.length; index++) {
-      const [start, end] = this.#ranges[index] ?? [to, to];
-      if (start >= to) break;
-      missing -= Math.max(0, Math.min(end, to) - Math.max(start, from));
-    }
-    return missing;
-  }
-
-  /** The lowest number from one (inclusive) to another (exclusive) that is not done; null when all are. */
-  firstMissing(from: number, to: number): number | null {
-    const start = Math.max(from, this.#lowWater);
-    const range = this.#ranges[this.#firstEndingAfter(start)];
-    const first = range !== undefined && range[0] <= start ? range[1] : start;
-    return first < to ? first : null;
+  /** How many of them are frames of compacted segments. */
+  get compactedCount(): number {
+    return this.#keptAbove().count;
   }
 
   /** Marks one number; false when it was marked before. */
@@ -60,33 +64,50 @@ export class ConfirmedRanges {
   }
 
   /** Marks a whole range, such as control records or damage, whatever of it was marked before. */
-  addRange(from: number, to: number): void {
-    if (to <= this.#lowWater || to <= from) return;
-    const start = Math.max(from, this.#lowWater);
-    const first = this.#firstEndingAfter(start - 1);
-    let last = first;
-    const merged: [number, number] = [start, to];
-    for (let range = this.#ranges[last]; range !== undefined && range[0] <= to; range = this.#ranges[++last]) {
-      merged[0] = Math.min(merged[0], range[0]);
-      merged[1] = Math.max(merged[1], range[1]);
-    }
-    this.#ranges.splice(first, last - first, merged);
-    const lowest = this.#ranges[0];
-    if (lowest !== undefined && lowest[0] <= this.#lowWater) {
-      this.#lowWater = lowest[1];
-      this.#ranges.shift();
-    }
+  override addRange(from: number, to: number): void {
+    if (from < this.#compactedBelow && this.firstMissing(from, to) !== null) this.#kept.addRange(from, Math.min(to, this.#compactedBelow));
+    super.addRange(from, to);
   }
 
-  /** Index of the first range whose end lies after a number (touching counts). */
-  #firstEndingAfter(sequence: number): number {
-    let low = 0;
-    let high = this.#ranges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#ranges[middle]?.[1] ?? 0) > sequence) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+  /** Of these numbers, all of them done, no segment will say so any more. */
+  keep(from: number, to: number): void {
+    if (from < this.#compactedBelow) this.#kept.addRange(from, Math.min(to, this.#compactedBelow));
   }
+
+  /** Segments say from now on which of their numbers have frames; all others are done. */
+  compacted({ from, to, frames }: CompactedSpan): void {
+    // A segment between that could not be rewritten: what is done of it is kept as what is done of the others.
+    if (from > this.#compactedBelow) this.#keepDone(this.#compactedBelow, from);
+    let at = from;
+    for (const [start, end] of [...frames, [to, to] as const]) {
+      super.addRange(at, start);
+      at = end;
+    }
+    this.#compactedBelow = Math.max(this.#compactedBelow, to);
+    const kept = this.#kept.above().flatMap((range) => outside(range, from, to));
+    this.#kept = new NumberRanges(this.lowWater, []);
+    for (const [start, end] of kept) this.#kept.addRange(start, end);
+    for (const [start, end] of frames) this.#keepDone(start, end);
+  }
+
+  /** Without what the low-water mark has passed. */
+  #keptAbove(): NumberRanges {
+    this.#kept.addRange(this.#kept.lowWater, this.lowWater);
+    return this.#kept;
+  }
+
+  #keepDone(from: number, to: number): void {
+    let at = Math.max(from, this.lowWater);
+    for (const [start, end] of [...this.missing(at, to), [to, to] as const]) {
+      if (start > at) this.#kept.addRange(at, start);
+      at = end;
+    }
+  }
+}
+
+function outside([start, end]: NumberRange, from: number, to: number): [number, number][] {
+  const parts: [number, number][] = [];
+  if (start < from) parts.push([start, Math.min(end, from)]);
+  if (end > to) parts.push([Math.max(start, to), end]);
+  return parts;
 }

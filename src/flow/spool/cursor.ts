@@ -5,54 +5,22 @@
  * that come while a slot is written go into the next one together.
  */
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import type { LanePosition } from "../../driver/destination.ts";
-import { SidestreamError } from "../../errors.ts";
 import { ConfirmedRanges } from "./confirmed-ranges.ts";
+import {
+  CURSOR_FILES,
+  encodeSlot,
+  newestSlot,
+  openSlot,
+  slotFileBytes,
+  type CursorRecord,
+  type DoubtfulNumbers,
+  type LaneEntry,
+  type SlotState,
+} from "./cursor-slot.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { readU64, writeU64 } from "./format.ts";
-import { OutcomeCounts, type OutcomeTable } from "./outcome-counts.ts";
+import { OutcomeCounts } from "./outcome-counts.ts";
 import type { Confirmation } from "./spooled.ts";
-
-export const CURSOR_FILES = ["cursor-0", "cursor-1"] as const;
-const CURSOR_MAGIC = Buffer.from("SSTCURSR", "latin1");
-const CURSOR_VERSION = 1;
-const CURSOR_HEADER_BYTES = 32;
-/** Larger than the tables can grow; a length above it is damage. */
-const CURSOR_BYTES_MAX = 64 * 1024 * 1024;
-
-/** Last confirmed number and its time; where the lane is numbered, its next number and what the destination last said. */
-export type LaneEntry = readonly [number, number] | readonly [number, number, number, string | null];
-
-export interface CursorRecord {
-  readonly version: 1;
-  /** Every message below it is done. */
-  readonly lowWater: number;
-  /** Done above it: from (inclusive), to (exclusive). */
-  readonly ranges: readonly (readonly [number, number])[];
-  readonly lanes: Record<string, LaneEntry>;
-  /** Per lane: its messages that were ever handed to a send have lower numbers. Without those that all are done below. */
-  readonly sentBelow?: Readonly<Record<string, number>>;
-  /** Absent: no number is in doubt. */
-  readonly doubtful?: DoubtfulNumbers;
-  readonly outcomes: OutcomeTable;
-  /** Messages that were given up before they reached the log; they count as accepted and dropped. */
-  readonly turnedAway: OutcomeTable;
-}
-
-/**
- * From the first number on messages are missing that may have been sent. A lane is rid of it once a message of it is
- * confirmed whose number is the second at least: the end of the log when that was found.
- */
-export type DoubtfulNumbers = readonly [from: number, until: number];
-
-export interface CursorSlot {
-  readonly generation: number;
-  readonly record: CursorRecord;
-}
-
-/** `absent`: no file. `empty`: made, never written. `damaged`: written, and not whole. */
-export type SlotState = CursorSlot | "absent" | "empty" | "damaged";
 
 export class Cursor {
   readonly ranges: ConfirmedRanges;
@@ -65,6 +33,8 @@ export class Cursor {
   /** The slots as they were found. */
   readonly found: readonly SlotState[];
   readonly #files: readonly DiskFile[];
+  /** Of the files, in bytes. */
+  readonly #sizes: number[];
   readonly #lanes: Map<string, LaneEntry>;
   #savedLowWater: number;
   #generation: number;
@@ -76,11 +46,12 @@ export class Cursor {
   /** The write that has yet to begin; whoever saves now shares it. */
   #waiting: Promise<void> | null = null;
 
-  private constructor(files: readonly DiskFile[], found: readonly SlotState[]) {
+  private constructor(files: readonly DiskFile[], sizes: number[], found: readonly SlotState[]) {
     const slot = newestSlot(found);
     this.#nextSlot = found.indexOf(slot) === 1 ? 0 : 1;
     this.found = found;
     this.#files = files;
+    this.#sizes = sizes;
     this.#generation = slot.generation;
     this.#lanes = new Map(Object.entries(slot.record.lanes));
     this.doubtful = slot.record.doubtful ?? null;
@@ -94,24 +65,19 @@ export class Cursor {
 
   /** Opens the cursor of a log folder, making it when the log is new. */
   static async open(disk: Disk, folder: string): Promise<Cursor> {
-    const files: DiskFile[] = [];
-    const found: SlotState[] = [];
+    const slots: Awaited<ReturnType<typeof openSlot>>[] = [];
     try {
-      for (const name of CURSOR_FILES) {
-        const path = join(folder, name);
-        const isThere = await disk.exists(path);
-        const file = await disk.open(path, isThere ? "write" : "create");
-        files.push(file);
-        found.push(isThere ? await readSlot(file) : "absent");
-        // After a crash of the process alone, what was just read may not be on disk yet.
-        await file.sync();
-      }
-      if (found.includes("absent")) await disk.syncFolder(folder);
+      for (const name of CURSOR_FILES) slots.push(await openSlot(disk, join(folder, name)));
+      if (slots.some(({ found }) => found === "absent")) await disk.syncFolder(folder);
     } catch (error) {
-      await Promise.allSettled(files.map((file) => file.close()));
+      await Promise.allSettled(slots.map(({ file }) => file.close()));
       throw error;
     }
-    return new Cursor(files, found);
+    return new Cursor(
+      slots.map(({ file }) => file),
+      slots.map(({ bytes }) => bytes),
+      slots.map(({ found }) => found),
+    );
   }
 
   /** Low-water mark of the slot that is on disk: only what is below it may be removed. */
@@ -201,9 +167,12 @@ export class Cursor {
     const sentBelow = new Map(this.#sentBelow);
     const slot = encodeSlot({ generation, record: this.#record() });
     const file = this.#files[this.#nextSlot] as DiskFile;
+    const fileBytes = slotFileBytes(slot.length);
+    const grows = slot.length > (this.#sizes[this.#nextSlot] ?? 0);
     try {
-      await file.write(slot, 0);
+      await file.write(grows ? Buffer.concat([slot], fileBytes) : slot, 0);
       await file.sync();
+      if (grows) this.#sizes[this.#nextSlot] = fileBytes;
     } catch (error) {
       this.#dirty = true;
       throw error;
@@ -219,6 +188,7 @@ export class Cursor {
       version: 1,
       lowWater: this.ranges.lowWater,
       ranges: this.ranges.above(),
+      ...(this.ranges.compactedBelow === 0 ? {} : { compactedBelow: this.ranges.compactedBelow }),
       lanes: Object.fromEntries(this.#lanes),
       ...(this.#sentBelow.size === 0 ? {} : { sentBelow: Object.fromEntries(this.#sentBelow) }),
       ...(this.doubtful === null ? {} : { doubtful: this.doubtful }),
@@ -226,72 +196,4 @@ export class Cursor {
       turnedAway: this.turnedAway.table(),
     };
   }
-}
-
-/** Reads both slots of a log folder. */
-export async function readSlots(disk: Disk, folder: string): Promise<readonly SlotState[]> {
-  const slots: SlotState[] = [];
-  for (const name of CURSOR_FILES) {
-    const path = join(folder, name);
-    if (!(await disk.exists(path))) {
-      slots.push("absent");
-      continue;
-    }
-    const file = await disk.open(path, "read");
-    try {
-      slots.push(await readSlot(file));
-    } finally {
-      await file.close();
-    }
-  }
-  return slots;
-}
-
-const EMPTY_SLOT: CursorSlot = {
-  generation: 0,
-  record: { version: 1, lowWater: 1, ranges: [], lanes: {}, outcomes: {}, turnedAway: {} },
-};
-
-/** The slot that counts: the newer whole one; where there is none, that of a new log. */
-export function newestSlot(slots: readonly SlotState[]): CursorSlot {
-  let newest = EMPTY_SLOT;
-  for (const slot of slots) if (typeof slot === "object" && slot.generation > newest.generation) newest = slot;
-  return newest;
-}
-
-/**
- * True when what the cursor knew is gone: both slots are damaged, or files are missing of a log that has segments. One
- * damaged and one empty slot are a first write that never ended: nothing was known yet.
- */
-export function isCursorLost(slots: readonly SlotState[], logIsNew: boolean): boolean {
-  if (logIsNew || slots.some((slot) => typeof slot === "object")) return false;
-  return slots.includes("absent") || slots.every((slot) => slot === "damaged");
-}
-
-export function encodeSlot(slot: CursorSlot): Buffer {
-  const payload = Buffer.from(JSON.stringify(slot.record), "utf8");
-  const bytes = Buffer.alloc(CURSOR_HEADER_BYTES + payload.length);
-  CURSOR_MAGIC.copy(bytes, 0);
-  bytes.writeUInt32LE(CURSOR_VERSION, 8);
-  bytes.writeUInt32LE(payload.length, 12);
-  writeU64(bytes, slot.generation, 16);
-  payload.copy(bytes, CURSOR_HEADER_BYTES);
-  bytes.writeUInt32LE(crc32(payload, crc32(bytes.subarray(0, 24))), 24);
-  return bytes;
-}
-
-async function readSlot(file: DiskFile): Promise<SlotState> {
-  const header = Buffer.alloc(CURSOR_HEADER_BYTES);
-  const headerBytes = await file.read(header, 0);
-  if (headerBytes === 0) return "empty";
-  if (headerBytes < CURSOR_HEADER_BYTES || header.compare(CURSOR_MAGIC, 0, 8, 0, 8) !== 0) return "damaged";
-  const payloadBytes = header.readUInt32LE(12);
-  if (payloadBytes > CURSOR_BYTES_MAX) return "damaged";
-  const payload = Buffer.alloc(payloadBytes);
-  if ((await file.read(payload, CURSOR_HEADER_BYTES)) < payloadBytes) return "damaged";
-  if (header.readUInt32LE(24) !== crc32(payload, crc32(header.subarray(0, 24)))) return "damaged";
-  const version = header.readUInt32LE(8);
-  if (version > CURSOR_VERSION)
-    throw new SidestreamError("SST_SPOOL_VERSION", `the cursor has format ${version}; this release reads up to ${CURSOR_VERSION}`);
-  return { generation: readU64(header, 16), record: JSON.parse(payload.toString("utf8")) as CursorRecord };
 }

@@ -99,13 +99,18 @@ async function survive(
   await whole.close();
   const lain = layout(disk, batches);
   const hit = new Set<string>();
+  /** Of batches of which not a byte is left: at the end of a file that is longer, nothing tells of them. */
+  const wiped = new Set<string>();
   for (const { where, segment, bytes } of places) {
     const files = segments(disk);
     const path = files[segment % files.length] ?? "";
     const from = DATA_OFFSET + Math.floor(where * (disk.bytes(path).length - DATA_OFFSET));
     disk.damage(path, (all) => all.fill(random(256), from, Math.min(all.length, from + bytes)));
-    for (const batch of lain)
-      if (batch.path === path && batch.from < from + bytes && from < batch.to) for (const id of batch.ids) hit.add(id);
+    for (const batch of lain) {
+      if (batch.path !== path || batch.from >= from + bytes || from >= batch.to) continue;
+      for (const id of batch.ids) hit.add(id);
+      if (path === files.at(-1) && from <= batch.from && batch.to <= from + bytes) for (const id of batch.ids) wiped.add(id);
+    }
   }
   const findings: SpoolFinding[] = [];
   const log = await open(disk, findings);
@@ -123,7 +128,7 @@ async function survive(
     [],
     "only what was hit is lost",
   );
-  if (ids.length < expected.length) ok(findings.length > 0, "what is lost is reported");
+  if (expected.some((id) => !ids.includes(id) && !wiped.has(id))) ok(findings.length > 0, "what is lost is reported");
   deepEqual(await readAll(log), read, "read again, the same");
   if (log.stopped !== null) return log.close();
   deepEqual(difference(log), [0, 0, 0], "counts add up");

@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 const memory = () => new MemoryDisk(seededRandom(1));
 
 function refused(text: string, bytes = 10): SpooledMessage {
-  return { ...message(text, { value: Buffer.alloc(bytes, text) }), logSequence: 7, sequence: 3 };
+  return { ...message(text, { value: Buffer.alloc(bytes, text) }), logSequence: 7, sequence: 3, frameBytes: 200 };
 }
 
 async function open(
@@ -39,7 +39,7 @@ async function open(
 
 /** Every letter on the disk, as it stands there. */
 async function letters(disk: Disk): Promise<ReturnType<typeof decodeDeadLetter>[]> {
-  const found = await new LogRecovery(disk, FOLDER, "deadLetters", false).run();
+  const found = await new LogRecovery({ disk, folder: FOLDER, kind: "deadLetters", writes: false }).run();
   const all: ReturnType<typeof decodeDeadLetter>[] = [];
   for (const segment of found.segments) {
     const file = await disk.open(segment.path, "read");
@@ -61,7 +61,7 @@ test("a dead letter keeps the message, where it stood, and why it died", async (
   await log.close();
   const [first, second] = await letters(disk);
   deepEqual(
-    { ...first?.message, value: [...(first?.message.value ?? [])] },
+    { ...first?.message, value: [...(first?.message.value ?? [])], frameBytes: refused("é").frameBytes },
     { ...refused("é"), value: [...refused("é").value], lane: 0xffff_ffff },
   );
   const { deadMs, logId, ...rest } = first?.cause ?? { deadMs: 0, logId: "" };

@@ -8,8 +8,9 @@ import { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
 import type { FrameTag } from "./batch.ts";
 import type { Disk } from "./disk.ts";
-import { missingNumbers, type SpoolFinding } from "./findings.ts";
-import { LogRecovery, type RecoveredLog } from "./recovery.ts";
+import { missingNumbers, rewritten, type SpoolFinding } from "./findings.ts";
+import { LogRecovery } from "./recovery.ts";
+import type { RecoveredLog } from "./recovered-log.ts";
 import { encodeDeadLetter, type DeadLetterCause } from "./message-codec.ts";
 import { TenantCounts, type LogStateRecord } from "./log-state.ts";
 import { segmentSizeFor, type Segment } from "./segment.ts";
@@ -50,15 +51,17 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
     this.#settings = settings;
     this.#accepted.load(found.state.accepted);
     const segmentBytesMax = settings.segmentBytesMax ?? segmentSizeFor(bytesMax, SEGMENTS_PER_BUDGET, SEGMENT_BYTES_MAX);
+    const onRewritten = (error: SidestreamError, path: string): void => settings.onFinding(rewritten(error, path));
     const identity = { id: found.logId, kind: "deadLetters", name: destination, flags: 0 } as const;
-    this.#log = new SegmentLog({ disk, folder, log: identity, segmentBytesMax }, this, found);
+    this.#log = new SegmentLog({ disk, folder, log: identity, segmentBytesMax, onRewritten }, this, found);
     this.#timer = setInterval(() => void this.trim(Date.now()), TRIM_EVERY_MS);
     this.#timer.unref();
   }
 
   /** Opens the log's folder, making it when it is new, and removes what is too old. No file stays open when it fails. */
   static async open(settings: DeadLetterSettings): Promise<DeadLetterLog> {
-    const found = await new LogRecovery(settings.disk, settings.folder, "deadLetters", true).run();
+    const { disk, folder } = settings;
+    const found = await new LogRecovery({ disk, folder, kind: "deadLetters", writes: true }).run();
     for (const finding of found.findings) settings.onFinding(finding);
     for (const { from, to, path, reported } of found.lost) if (!reported) settings.onFinding(missingNumbers(path, from, to));
     const letters = new DeadLetterLog(settings, found);
@@ -114,6 +117,13 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
     return { version: 1, sequences: {}, accepted: this.#accepted.table(), progress: {}, control: [] };
   }
 
+  durableState(waiting: readonly FrameTag[]): LogStateRecord {
+    for (const { stream, tenant } of waiting) this.#accepted.add(stream, tenant, -1);
+    const state = this.state();
+    for (const { stream, tenant } of waiting) this.#accepted.add(stream, tenant, 1);
+    return state;
+  }
+
   batchSealed(): void {}
 
   batchDurable(): void {
@@ -132,7 +142,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
       if (!isOver && !this.#isOld(segment, nowMs)) return;
       const messages = segment.counts.total();
       // Damaged or not: what is too old must go.
-      await this.#log.drop(segment, false);
+      await this.#log.drop(segment, "remove");
       if (!this.#log.segments.includes(segment)) this.removed += messages;
     }
   }
@@ -149,7 +159,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
       throw new SidestreamError("SST_SPOOL_FULL", `a dead letter of ${payload.length} bytes does not fit its log of ${bytesMax}`);
     }
     const tenant = this.#accepted.add(message.stream, message.tenant, 0);
-    const tag: FrameTag = { stream: message.stream, tenant, lane: 0, acceptedMs: cause.deadMs, acknowledging: true };
+    const tag: FrameTag = { stream: message.stream, tenant, lane: 0, acceptedMs: cause.deadMs, acknowledging: true, frameBytes: 0 };
     this.#log.append("dead", payload.length, (target, offset) => payload.copy(target, offset), tag);
     this.#accepted.add(message.stream, tenant, 1);
   }

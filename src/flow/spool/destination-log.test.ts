@@ -2,7 +2,7 @@ import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { CURSOR_FILES } from "./cursor.ts";
+import { CURSOR_FILES } from "./cursor-slot.ts";
 import { DATA_OFFSET } from "./format.ts";
 import { FailingDisk, delivered, message, openLog, readAll, temporaryFolder, texts } from "./testing/fixtures.ts";
 
@@ -29,7 +29,10 @@ test("a flushed message is read back whole, also after the log is opened again",
   first.log.append(sent, true);
   await first.log.flush();
   const [back] = await readAll(first.log);
-  deepEqual({ ...back, value: [...(back?.value ?? [])] }, { ...sent, value: [0, 255, 10], logSequence: 2, sequence: 1, lane: 0xffff_ffff });
+  deepEqual(
+    { ...back, value: [...(back?.value ?? [])] },
+    { ...sent, value: [0, 255, 10], logSequence: 2, sequence: 1, frameBytes: 176, lane: 0xffff_ffff },
+  );
   await first.log.close();
   const second = await openLog(folder);
   deepEqual(texts(await readAll(second.log)), [sent.value.toString()]);
@@ -226,15 +229,21 @@ test("a first segment that can't be made leaves a log that works once the disk d
   await again.log.close();
 });
 
-test("a failed sync stops the log and is never tried again on the same file", async (t) => {
+test("a sync that goes on failing stops the log, and is never tried again on the same file", async (t) => {
   const folder = temporaryFolder(t);
   const failing = new FailingDisk();
   const { log } = await openLog(folder, { disk: failing });
   log.append(message("kept"), true);
   await log.flush();
-  failing.fail = (operation, path) => (operation === "sync" && path.endsWith(".segment") ? "EIO" : null);
+  const tried: string[] = [];
+  failing.fail = (operation, path) => {
+    if (operation !== "sync" || !path.endsWith(".segment")) return null;
+    tried.push(path);
+    return "EIO";
+  };
   log.append(message("refused"), true);
   await rejects(log.flush(), { code: "SST_SPOOL_IO" });
+  deepEqual(tried, [...new Set(tried)]);
   failing.fail = () => null;
   throws(() => log.append(message("late"), true), { code: "SST_SPOOL_IO" });
   deepEqual(texts(await readAll(log)), ["kept"]);

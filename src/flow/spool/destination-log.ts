@@ -10,33 +10,35 @@ import type { Message } from "../message/message.ts";
 import type { FrameTag } from "./batch.ts";
 import { Cursor } from "./cursor.ts";
 import { Doubt } from "./doubt.ts";
+import { rewritten } from "./findings.ts";
+import { LogBooks } from "./log-books.ts";
 import { LogMemory } from "./log-memory.ts";
 import { LogReading } from "./log-reading.ts";
 import { LogRoom, logSegmentBytes } from "./log-room.ts";
-import { TenantCounts, TopicNumbers, type LogStateRecord } from "./log-state.ts";
+import type { LogStateRecord } from "./log-state.ts";
 import { LostMessages } from "./lost-messages.ts";
 import { encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./message-codec.ts";
-import { LogRecovery, type RecoveredLog } from "./recovery.ts";
+import { LogRecovery } from "./recovery.ts";
+import type { RecoveredLog } from "./recovered-log.ts";
 import { SegmentLog, type SegmentLogOwner } from "./segment-log.ts";
 import { flagsOf, type DestinationLogSettings } from "./log-settings.ts";
 import type { DestinationLogStatus } from "./log-status.ts";
 import { SequenceWaiters } from "./sequence-waiters.ts";
-import { fullError, stopReason } from "./stop-reason.ts";
+import { Turns } from "./turns.ts";
+import { fullError, shareError, stopReason } from "./stop-reason.ts";
 import type { Confirmation, MessageLog, ReadPass, ReadResult } from "./spooled.ts";
 
-export type { DestinationLogStatus } from "./log-status.ts";
+/** What a lane says that it may send, in numbers of the log: what it might have sent can't be given up by a full log. */
+const SENT_AHEAD = 65_536;
 
 export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
   readonly logId: string;
   readonly memory: LogMemory;
   readonly #settings: DestinationLogSettings;
-  readonly #numbers: TopicNumbers;
-  readonly #accepted = new TenantCounts();
-  readonly #pending = new TenantCounts();
+  readonly #books: LogBooks;
   readonly #waiters = new SequenceWaiters();
   readonly #reading: LogReading;
-  readonly #progress: Record<string, number>;
   readonly #segments: SegmentLog;
   readonly #room: LogRoom;
   readonly #cursor: Cursor;
@@ -51,23 +53,23 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.#settings = settings;
     this.destination = destination;
     this.logId = found.logId;
-    this.#numbers = new TopicNumbers(settings.topicsMax);
-    this.#numbers.load(found.state.sequences);
-    this.#accepted.load(found.state.accepted);
-    this.#progress = { ...found.state.progress };
+    this.#books = new LogBooks(found.state, settings.topicsMax, cursor);
     this.#cursor = cursor;
     this.#stopped = stopReason(destination, found, cursor);
     this.#unreadable = found.readableEnd < found.nextSequence ? [found.readableEnd, found.nextSequence] : null;
     const log = { id: found.logId, kind: "messages", name: destination, flags: flagsOf(settings) } as const;
     const segmentBytesMax = settings.segmentBytesMax ?? logSegmentBytes(bytesMax);
-    this.#segments = new SegmentLog({ disk, folder, log, segmentBytesMax }, this, found);
-    this.#room = new LogRoom(this.#segments, cursor, bytesMax);
-    const parts = { destination, segments: this.#segments, numbered: settings.numbered === true, stopped: () => this.stopped };
-    this.memory = new LogMemory(parts, found.state.control);
-    this.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
+    const onRewritten = (error: SidestreamError, path: string): void => onFinding(rewritten(error, path));
+    const writing = { disk, folder, log, segmentBytesMax, onRewritten, freeBytes: () => this.#room.freeBytes };
+    this.#segments = new SegmentLog(writing, this, found);
+    const common = { disk, segments: this.#segments, cursor, turns: new Turns() };
+    this.#room = new LogRoom({ ...common, settings, books: this.#books, others: () => ({ reading: this.#reading, lost: this.#lost }) });
+    const { numbered = false } = settings;
+    this.memory = new LogMemory({ destination, segments: this.#segments, numbered, stopped: () => this.stopped }, found.state.control);
     const doubt = (this.#doubt = new Doubt(cursor, found.nextSequence));
-    this.#lost = new LostMessages({ disk, folder, cursor, accepted: this.#accepted, pending: this.#pending, doubt, onFinding });
-    this.#reading = new LogReading({ disk, segments: this.#segments, cursor, room: this.#room, doubt, lost: this.#lost });
+    const { accepted, pending } = this.#books;
+    this.#lost = new LostMessages({ disk, folder, cursor, accepted, pending, doubt, onFinding });
+    this.#reading = new LogReading({ ...common, room: this.#room, doubt, lost: this.#lost });
   }
 
   /**
@@ -76,8 +78,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
    * @throws SidestreamError as recovery does, `SST_SPOOL_VERSION` for a newer cursor; no file stays open.
    */
   static async open(settings: DestinationLogSettings): Promise<DestinationLog> {
-    const { disk, folder } = settings;
-    const found = await new LogRecovery(disk, folder, "messages", true, flagsOf(settings)).run();
+    const { disk, folder, onProgress } = settings;
+    const flags = flagsOf(settings);
+    const found = await new LogRecovery({ disk, folder, kind: "messages", writes: true, flags, onProgress }).run();
     for (const finding of found.findings) settings.onFinding(finding);
     const cursor = await Cursor.open(disk, folder).catch(async (error: unknown) => {
       await found.open?.close();
@@ -86,6 +89,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const log = new DestinationLog(settings, found, cursor);
     try {
       await log.#lost.recover(found);
+      log.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
       await log.#room.free();
     } catch (error) {
       await log.close().catch(() => undefined);
@@ -112,8 +116,28 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.stopped === null ? this.#room.roomBytes : 0;
   }
 
+  /** Bytes that may be appended for a tenant: none once it holds more than its share of a log that is half full. */
+  roomFor(tenant: string): number {
+    const room = this.roomBytes;
+    return this.#room.isHeldBack(this.#books.pending.bytesOf(tenant)) ? 0 : room;
+  }
+
+  /** What the messages of a tenant take that are not done. */
+  heldBytes(tenant: string): number {
+    return this.#books.pending.bytesOf(tenant);
+  }
+
+  /** Messages given up since the start to make room for newer ones. */
+  get givenUp(): number {
+    return this.#books.givenUp;
+  }
+
+  heldBy(isHeld: (logSequence: number) => boolean): void {
+    this.#room.heldBy(isHeld);
+  }
+
   get scattered(): number {
-    return this.#cursor.ranges.above().length;
+    return this.#cursor.ranges.aboveCount;
   }
 
   get doubtfulFrom(): number | null {
@@ -125,9 +149,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   }
 
   maySend(lane: string, logSequence: number): Promise<void> | null {
-    if (logSequence < this.#cursor.savedSentBelow(lane)) return null;
-    // All that is in the log by now: while much is sent, most need not wait.
-    this.#cursor.maySend(lane, this.durableSequence);
+    if (logSequence < this.#cursor.savedSentBelow(lane)) return this.#room.hasUnsavedDrop ? this.#cursor.save() : null;
+    // Much of what is in the log by now: while much is sent, most need not wait.
+    this.#cursor.maySend(lane, Math.min(this.durableSequence, logSequence + SENT_AHEAD));
     return this.#cursor.save();
   }
 
@@ -137,45 +161,35 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   /** The number that the next message of this stream and topic will carry. @throws `SST_TOPIC_LIMIT` */
   nextNumber(stream: string, topic: string): number {
-    return this.#numbers.peek(stream, topic);
+    return this.#books.nextNumber(stream, topic);
   }
 
   /**
    * Appends a finished message; `flush` makes it last.
    *
    * @param acknowledging - Its source is told when it can't be written; otherwise it counts as dropped then.
+   * @param admitted - There was room for its event as a whole (`roomFor`): the tenant's share isn't looked at in its midst.
    * @returns Its number in the log.
-   * @throws SidestreamError `SST_SPOOL_FULL` when the budget is used up, or what stopped the log; nothing was taken.
+   * @throws SidestreamError `SST_SPOOL_FULL` when the budget is used up, `SST_TENANT_SHARE` when the tenant's share of it is, or what stopped the log; nothing was taken.
    */
-  append(message: Message, acknowledging: boolean): number {
+  append(message: Message, acknowledging: boolean, admitted = false): number {
     if (this.#stopped !== null) throw this.#stopped;
     const bytes = messagePayloadBytesMax(message);
-    if (bytes > this.#room.freeBytes) {
-      if (bytes > this.roomBytes) throw this.stopped ?? fullError(this.destination, this.#segments.usedBytes, this.#settings.bytesMax);
-      // All of the open segment is done: it is closed, and removed with the next confirmation.
-      this.#segments.endSegment();
-    }
-    const { stream, topic } = message;
-    const number = this.#numbers.peek(stream, topic);
-    // Counted only once it is in: a batch that opens a segment writes down the state before this message.
-    const tag: FrameTag = {
-      stream,
-      tenant: this.#accepted.add(stream, message.tenant, 0),
-      lane: LANE_UNASSIGNED,
-      acceptedMs: message.acceptedMs,
-      acknowledging,
-    };
-    const sequence = this.#segments.append(
-      "message",
-      bytes,
-      (target, offset) => encodeMessage(target, offset, message, number, LANE_UNASSIGNED),
-      tag,
-    );
-    this.#numbers.take(stream, topic);
-    // Both at once, so that the counts add up at every moment.
-    this.#accepted.add(stream, tag.tenant, 1);
-    this.#pending.add(stream, tag.tenant, 1);
+    this.#makeRoom(bytes, message.tenant, admitted);
+    const number = this.#books.nextNumber(message.stream, message.topic);
+    const tag = this.#books.tag(message, acknowledging);
+    const encode = (target: Buffer, offset: number): number => encodeMessage(target, offset, message, number, LANE_UNASSIGNED);
+    const sequence = this.#segments.append("message", bytes, encode, tag);
+    this.#books.take(message, tag);
     return sequence;
+  }
+
+  #makeRoom(bytes: number, tenant: string, admitted: boolean): void {
+    const held = admitted ? 0 : this.#books.pending.bytesOf(tenant);
+    const refusal = this.#room.makeRoom(bytes, held);
+    if (refusal === null) return;
+    if (this.stopped !== null) throw this.stopped;
+    throw refusal === "share" ? shareError(this.#settings, tenant, held) : fullError(this.#settings, this.#segments.usedBytes);
   }
 
   /** Settles when all that was appended is on disk. */
@@ -185,8 +199,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   /** Counts a message that was accepted but never reached the log. It reaches the disk with the next cursor. */
   countTurnedAway(stream: string, tenant: string, outcome: "dead" | "dropped", reason: string): void {
-    this.#cursor.turnedAway.add(stream, this.#accepted.add(stream, tenant, 0), outcome, reason, 1);
-    this.#cursor.touch();
+    this.#books.countTurnedAway(stream, tenant, outcome, reason);
   }
 
   isConfirmed(logSequence: number): boolean {
@@ -216,10 +229,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   async confirm(confirmations: readonly Confirmation[]): Promise<void> {
     const nowMs = Date.now();
-    for (const confirmation of confirmations) {
-      const tenant = this.#accepted.keyOf(confirmation.stream, confirmation.tenant);
-      if (this.#cursor.mark(confirmation, tenant, nowMs)) this.#pending.add(confirmation.stream, tenant, -1);
-    }
+    for (const confirmation of this.#doubt.noting(confirmations)) this.#books.confirm(confirmation, nowMs);
     await this.#cursor.save();
     this.memory.confirmed(confirmations, this.#cursor.savedLowWater);
     await this.#room.free();
@@ -228,10 +238,10 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   status(): DestinationLogStatus {
     return {
       logId: this.logId,
-      accepted: this.#accepted.table(),
+      accepted: this.#books.accepted.table(),
       turnedAway: this.#cursor.turnedAway.table(),
       outcomes: this.#cursor.outcomes.table(),
-      pending: this.#pending.table(),
+      pending: this.#books.pending.table(),
       damagedMessages: this.#lost.messages,
       usedBytes: this.#segments.usedBytes,
       bytesMax: this.#settings.bytesMax,
@@ -258,22 +268,20 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   }
 
   state(): LogStateRecord {
-    return {
-      version: 1,
-      sequences: this.#numbers.table(),
-      accepted: this.#accepted.table(),
-      progress: this.#progress,
-      control: this.memory.list(),
-    };
+    return this.#books.state(this.memory.list());
+  }
+
+  durableState(waiting: readonly FrameTag[]): LogStateRecord {
+    return this.#books.durableState(waiting, this.memory.durableList());
   }
 
   batchSealed(): void {
-    this.#numbers.sealBatch();
+    this.#books.sealBatch();
     this.memory.sealBatch();
   }
 
   batchDurable(): void {
-    this.#numbers.batchDurable();
+    this.#books.batchDurable();
     this.memory.batchDurable();
     if (this.#unreadable !== null) this.#cursor.ranges.addRange(...this.#unreadable);
     this.#unreadable = null;
@@ -281,13 +289,8 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   }
 
   batchesFailed(tags: readonly FrameTag[]): void {
-    this.#numbers.rollBack();
     this.memory.rollBack();
-    for (const { stream, tenant, acknowledging } of tags) {
-      this.#accepted.add(stream, tenant, -1);
-      this.#pending.add(stream, tenant, -1);
-      if (!acknowledging) this.countTurnedAway(stream, tenant, "dropped", "disk");
-    }
+    this.#books.takeBack(tags);
   }
 
   /** Removes segments that are done; one that could not be removed is tried again. Never rejects. */

@@ -4,7 +4,7 @@
  *
  * Promise: errors of the system leave here as `SST_SPOOL_IO` or `SST_SPOOL_READ_ONLY` with path, operation and cause.
  */
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SidestreamError } from "../../errors.ts";
 
@@ -27,7 +27,9 @@ export interface Disk {
   listFolders(folder: string): Promise<readonly string[]>;
   /** Opens an existing file, or with `create` a new one (an existing one is an error). */
   open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile>;
+  /** Removes a file, or an empty folder. */
   remove(path: string): Promise<void>;
+  /** Renames a file, or a folder with all that is in it. */
   rename(from: string, to: string): Promise<void>;
   /** Makes creations, renames and removals in a folder last. */
   syncFolder(path: string): Promise<void>;
@@ -51,7 +53,7 @@ export const disk: Disk = {
       return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     }),
   open: (path, mode) => guard(OPENING[mode], path, async () => new SystemFile(path, await open(path, OPEN_FLAGS[mode], FILE_MODE))),
-  remove: (path) => guard("remove", path, () => rm(path)),
+  remove: (path) => guard("remove", path, async () => ((await lstat(path)).isDirectory() ? rmdir(path) : rm(path))),
   rename: (from, to) => guard("rename", from, () => rename(from, to)),
   syncFolder: (path) =>
     guard("sync the folder", path, async () => {

@@ -1,7 +1,7 @@
 /** From which number on a log can't tell the numbers of its lanes. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { CURSOR_FILES } from "./cursor.ts";
+import { CURSOR_FILES } from "./cursor-slot.ts";
 import { DATA_OFFSET } from "./format.ts";
 import { delivered, message, openLog, readAll, type OpenedLog } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";

@@ -5,6 +5,7 @@
  * until a message of it was confirmed that came into the log after the damage was found.
  */
 import type { Cursor } from "./cursor.ts";
+import type { Confirmation } from "./spooled.ts";
 
 export class Doubt {
   readonly #cursor: Cursor;
@@ -34,6 +35,18 @@ export class Doubt {
   missing(from: number, to: number): void {
     const first = this.#cursor.ranges.firstMissing(from, Math.min(to, this.#startSequence));
     if (first !== null) this.begin(first);
+  }
+
+  /**
+   * Looks at messages that are about to be marked as done. One that is dropped without its lane's knowledge leaves a gap
+   * among those that an earlier process may have sent.
+   *
+   * @returns The same.
+   */
+  noting(confirmations: readonly Confirmation[]): readonly Confirmation[] {
+    for (const { outcome, lane, logSequence } of confirmations)
+      if (outcome === "dropped" && lane === null && logSequence < this.#cursor.sentEnd) this.missing(logSequence, logSequence + 1);
+    return confirmations;
   }
 
   /** From a number on, what the log or the cursor says may be less than there was. */

@@ -1,12 +1,16 @@
 /** What a start-up, a read or a check found in a spool, in words for the person who has to act on it. */
-import { isCursorLost, type SlotState } from "./cursor.ts";
+import { isCursorLost, type SlotState } from "./cursor-slot.ts";
 
-/** What a finding is about. The first four are no problem: a crash leaves the first three, the last tells of an earlier one. */
+/**
+ * What a finding is about. The first four are no problem: a crash leaves the first three, the fourth tells of an earlier
+ * one. A log that runs tells `rewritten`.
+ */
 export type FindingKind =
   | "cut-tail"
   | "empty-segment-removed"
   | "torn-cursor"
   | "set-aside"
+  | "rewritten"
   | "damage"
   | "unreadable-segment"
   | "missing-numbers"
@@ -42,6 +46,12 @@ export function damageText(bytes: number, from: number, to: number): string {
   return lost === 1 ? `${what}; frame ${from} is lost` : `${what}; frames ${from} to ${to - 1} are lost, ${lost} in all`;
 }
 
+/** A sync of a segment failed; nothing is lost by it. */
+export function rewritten(error: Error, path: string): SpoolFinding {
+  const text = `the disk failed to make a write last (${error.message}); what it held was written again to a new segment: check the disk`;
+  return { kind: "rewritten", path, offset: 0, bytes: 0, framesLost: 0, text };
+}
+
 /** Whole segments are gone that stood before the one at a path. */
 export function missingNumbers(path: string, from: number, to: number): SpoolFinding {
   return {
@@ -58,6 +68,7 @@ export function missingNumbers(path: string, from: number, to: number): SpoolFin
  * What the state of the cursor's slots means for the log beside it; null when all is well.
  *
  * @param firstSequence - First number that the log still has.
+ * @param isBehind - Segments leave out what the cursor doesn't know as done.
  */
 export function cursorFinding(
   folder: string,
@@ -65,10 +76,14 @@ export function cursorFinding(
   lowWater: number,
   firstSequence: number,
   logIsNew: boolean,
+  isBehind = false,
 ): SpoolFinding | null {
   const about = (kind: FindingKind, text: string): SpoolFinding => ({ kind, path: folder, offset: 0, bytes: 0, framesLost: 0, text });
   const again = `messages from ${firstSequence} on are sent, some of them again`;
   if (isCursorLost(slots, logIsNew)) return about("cursor-lost", `the cursor is gone; ${again}`);
+  if (isBehind) {
+    return about("cursor-behind", `segments leave out messages that the cursor doesn't know as done: it is older than the log; ${again}`);
+  }
   if (lowWater < firstSequence) {
     return about(
       "cursor-behind",

@@ -4,6 +4,7 @@
  * Promise: little endian, 8-aligned, every header and payload under a CRC-32 that is seeded with the segment's salt,
  * so that neither an earlier use of the file nor the bytes of a body can pass for a frame.
  */
+import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import { shortCrc32 } from "./short-crc.ts";
 
@@ -15,9 +16,13 @@ const HEADER_BYTES = 512;
 const HEADER_CRC_OFFSET = 508;
 /** Flags of a segment that a reader must know; the low half may be ignored by one that doesn't. */
 const FLAGS_REQUIRED = 0xffff_0000;
+/** Bytes behind the last batch may be zeros, or of an earlier use of the file. */
+export const FLAG_RESERVED = 0x0000_0001;
 /** The segment may hold control records: whoever doesn't know them would give numbers of lanes twice. */
 export const FLAG_CONTROL = 0x0001_0000;
-const FLAGS_KNOWN = FLAG_CONTROL;
+/** Numbers without a frame are done: the segment was rewritten without them. */
+export const FLAG_COMPACTED = 0x0002_0000;
+const FLAGS_KNOWN = FLAG_CONTROL | FLAG_COMPACTED;
 const SEGMENT_MAGIC = Buffer.from("SSTSEGMT", "latin1");
 
 export const BATCH_HEADER_BYTES = 48;
@@ -29,6 +34,8 @@ export const FRAME_HEADER_BYTES = 24;
 export const FRAME_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
 
 export const FRAME_TYPES = { message: 1, state: 2, control: 3, progress: 4, dead: 5, summary: 6 } as const;
+/** Codes above it are not given out: type, flags and zeros of a frame's header make one small number. */
+export const FRAME_TYPE_MAX = 255;
 export type FrameType = keyof typeof FRAME_TYPES;
 
 export const LOG_KINDS = { messages: 1, deadLetters: 2 } as const;
@@ -70,6 +77,11 @@ export interface FrameHeader {
 /** Bytes up to the next multiple of 8. */
 export function align(bytes: number): number {
   return (bytes + 7) & ~7;
+}
+
+/** Bytes that a frame with this payload takes. */
+export function frameBytesOf(payload: Buffer): number {
+  return align(FRAME_HEADER_BYTES + payload.length);
 }
 
 /** Both copies of a segment's header, ready to be written at offset 0. */
@@ -172,8 +184,21 @@ export function encodeFrameHeader(
   target.writeUInt32LE(payloadBytes, offset);
   target.writeUInt32LE(FRAME_TYPES[type], offset + 4);
   writeU64(target, sequence, offset + 8);
-  target.writeUInt32LE(crc32(target.subarray(payloadAt, payloadAt + payloadBytes), salt), offset + 16);
+  const payload = new Uint8Array(target.buffer, target.byteOffset + payloadAt, payloadBytes);
+  target.writeUInt32LE(crc32(payload, salt), offset + 16);
   target.writeUInt32LE(shortCrc32(target, offset, offset + 20, salt), offset + 20);
+}
+
+/** Type and length of a frame that this process wrote: nothing is checked. */
+export function frameAt(bytes: Buffer, offset: number): { readonly type: FrameType; readonly payloadBytes: number } {
+  const type = frameType(bytes.readUInt8(offset + 4));
+  assert(type !== null, "a frame of our own");
+  return { type, payloadBytes: bytes.readUInt32LE(offset) };
+}
+
+/** Null for a type that this release doesn't know. */
+export function frameType(code: number): FrameType | null {
+  return (Object.keys(FRAME_TYPES) as FrameType[]).find((name) => FRAME_TYPES[name] === code) ?? null;
 }
 
 /** The frame header at an offset, or null when there is none that is whole. */

@@ -4,7 +4,7 @@ import { DeadLetterLog } from "./dead-letter-log.ts";
 import { DestinationLog } from "./destination-log.ts";
 import type { SpoolFinding } from "./findings.ts";
 import { DATA_OFFSET, decodeSegmentHeader, encodeSegmentHeader } from "./format.ts";
-import { inspectSpool, type LogReport } from "./inspect.ts";
+import { inspectSpool, type InspectProgress, type LogReport } from "./inspect.ts";
 import { encodeSummary, readSummary, segmentOf } from "./segment.ts";
 import { delivered, message, openLog, readAll } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
@@ -38,7 +38,7 @@ async function spool(confirm = 4): Promise<MemoryDisk> {
     bytesMax: 1e9,
     onFinding: () => undefined,
   });
-  await letters.add({ ...message("dead"), logSequence: 1, sequence: 1 }, "SST_DESTINATION_REFUSED", "no");
+  await letters.add({ ...message("dead"), logSequence: 1, sequence: 1, frameBytes: 200 }, "SST_DESTINATION_REFUSED", "no");
   await letters.close();
   await log.close();
   equal(disk.openFiles, 0);
@@ -54,10 +54,12 @@ const shallow = async (disk: MemoryDisk) => inspectSpool(disk, DATA, false, () =
 test("a clean spool is reported whole, with nothing found and nothing changed", async () => {
   const disk = await spool();
   const before = [...disk.files(FOLDER), ...disk.files("/data/dead/out")].map((path) => [path, disk.bytes(path)]);
-  const progress: string[] = [];
-  const [messages, dead] = await inspectSpool(disk, DATA, true, (text) => progress.push(text));
+  const progress: InspectProgress[] = [];
+  const [messages, dead] = await inspectSpool(disk, DATA, true, (at) => progress.push(at));
   ok(messages !== undefined && dead !== undefined);
-  deepEqual(progress, ["reading spool/out", "reading dead/out"]);
+  deepEqual([...new Set(progress.map(({ log }) => log))], ["spool/out", "dead/out"]);
+  const last = progress.findLast(({ log }) => log === "spool/out");
+  deepEqual([last?.bytesRead, last?.bytesTotal], [messages.bytes, messages.bytes]);
   deepEqual([messages.kind, messages.name, messages.messages, messages.pending, messages.findings], ["messages", "out", 7, 6, []]);
   deepEqual(
     messages.segments.map(({ number, messages: count, sealed }) => [number, count, sealed]),
@@ -247,29 +249,38 @@ test("a folder that holds segments of two logs is told, and the other logs are r
   await rejects(deep(disk), { code: "SST_SPOOL_VERSION" });
 });
 
-test("a program that goes on meanwhile is no finding: segments it frees are left out, confirmations it saves are no surprise", async () => {
-  const disk = await spool(0);
-  const log = await DestinationLog.open({
-    disk,
-    folder: FOLDER,
-    destination: "out",
-    bytesMax: 16 * 1024 * 1024,
-    topicsMax: 10,
-    onFinding: () => undefined,
-  });
-  const all = await readAll(log);
-  for (let after = 0; after < 60; after++) {
+test("a program that goes on meanwhile is no finding: what it frees, uses again and confirms is no surprise", async () => {
+  for (let after = 0; after < 80; after++) {
+    const disk = await spool(0);
+    const log = await DestinationLog.open({
+      disk,
+      folder: FOLDER,
+      destination: "out",
+      bytesMax: 16 * 1024 * 1024,
+      topicsMax: 10,
+      onFinding: () => undefined,
+    });
+    const all = await readAll(log);
     const opened = disk.open.bind(disk);
     let count = 0;
-    // Between any two steps of the look, the program confirms and frees.
-    disk.open = async (path, mode) => {
-      if (count++ === after) {
-        disk.open = opened;
-        log.append(message("more"), true);
+    // Between any two steps of the look, the program confirms, frees, and uses the files that it freed again.
+    const step = async (): Promise<void> => {
+      if (count++ !== after) return;
+      disk.open = opened;
+      await log.confirm(all.slice(0, after % 10).map(delivered));
+      for (let index = 0; index < 5; index++) {
+        log.append(message("more", { value: Buffer.alloc(100_000, "more") }), true);
         await log.flush();
-        await log.confirm(all.slice(0, Math.min(9, after)).map(delivered));
       }
-      return opened(path, mode);
+    };
+    disk.open = async (path, mode) => {
+      await step();
+      const file = await opened(path, mode);
+      const read = async (target: Buffer, offset: number): Promise<number> => {
+        await step();
+        return file.read(target, offset);
+      };
+      return mode === "read" ? { ...file, read } : file;
     };
     const found = findings(await deep(disk));
     disk.open = opened;
@@ -278,8 +289,8 @@ test("a program that goes on meanwhile is no finding: segments it frees are left
       [],
       `after ${after}`,
     );
+    await log.close();
   }
-  await log.close();
 });
 
 test("control records in force are counted, without skips that the cursor has and without what was forgotten", async () => {

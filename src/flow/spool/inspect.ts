@@ -6,17 +6,29 @@
  */
 import { join } from "node:path";
 import { isSidestreamError } from "../../errors.ts";
-import { ConfirmedRanges } from "./confirmed-ranges.ts";
+import type { ConfirmedRanges } from "./confirmed-ranges.ts";
 import { ControlRecords } from "./control-records.ts";
-import { newestSlot, readSlots, type SlotState } from "./cursor.ts";
 import { systemCode, type Disk } from "./disk.ts";
-import { cursorFinding, damageText, missingNumbers, type FindingKind, type SpoolFinding } from "./findings.ts";
+import { damageText, type SpoolFinding } from "./findings.ts";
+import { DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "./folders.ts";
 import type { LogKind } from "./format.ts";
+import { finding, lookAtLog, type LogLook } from "./log-look.ts";
+import type { ReadProgress } from "./log-settings.ts";
 import type { TenantCounts } from "./log-state.ts";
-import { LogRecovery, type RecoveredLog } from "./recovery.ts";
 import { readContent, type SegmentContent } from "./segment-content.ts";
-import { isDamagedFile, type Segment } from "./segment.ts";
-import { DEAD_FOLDER, SPOOL_FOLDER } from "./spool.ts";
+import type { Segment } from "./segment.ts";
+
+/**
+ * What is read: headers, summaries and open segments; also segments of which a part is done, so that what waits is
+ * counted; or every frame.
+ */
+export type InspectReads = "summaries" | "waiting" | "everything";
+
+/** Where an inspection is, and how far it has read there. */
+export interface InspectProgress extends ReadProgress {
+  /** The log's folder in the data folder. */
+  readonly log: string;
+}
 
 export interface SegmentReport {
   readonly file: string;
@@ -37,7 +49,7 @@ export interface LogReport {
   readonly segments: readonly SegmentReport[];
   readonly bytes: number;
   readonly messages: number;
-  /** Messages not confirmed; null for dead letters, which have no cursor, and where not every frame was read. */
+  /** Messages not confirmed; null for dead letters, which have no cursor, and where only summaries were read. */
   readonly pending: number | null;
   readonly lowWater: number | null;
   readonly nextSequence: number;
@@ -47,6 +59,16 @@ export interface LogReport {
   readonly skips: number;
   readonly findings: readonly SpoolFinding[];
 }
+
+export interface InspectSettings {
+  readonly disk: Disk;
+  readonly dataFolder: string;
+  readonly reads: InspectReads;
+  readonly onProgress: (progress: InspectProgress) => void;
+}
+
+const PARENTS = { messages: SPOOL_FOLDER, deadLetters: DEAD_FOLDER } as const satisfies Record<LogKind, string>;
+const KINDS: readonly LogKind[] = ["messages", "deadLetters"];
 
 /**
  * Reports every log of a data folder.
@@ -58,70 +80,55 @@ export async function inspectSpool(
   disk: Disk,
   dataFolder: string,
   deep: boolean,
-  onProgress: (text: string) => void,
+  onProgress: (progress: InspectProgress) => void,
 ): Promise<readonly LogReport[]> {
+  const settings: InspectSettings = { disk, dataFolder, reads: deep ? "everything" : "summaries", onProgress };
   const reports: LogReport[] = [];
-  for (const [kind, parent] of [
-    ["messages", SPOOL_FOLDER],
-    ["deadLetters", DEAD_FOLDER],
-  ] as const) {
-    const folder = join(dataFolder, parent);
+  for (const kind of KINDS) {
+    const folder = join(dataFolder, PARENTS[kind]);
     if (!(await disk.exists(folder))) continue;
-    for (const name of [...(await disk.listFolders(folder))].toSorted()) {
-      onProgress(`reading ${join(parent, name)}`);
-      reports.push(await inspectLog(disk, join(folder, name), kind, name, deep));
-    }
+    const names = (await disk.listFolders(folder)).filter(isLogFolder);
+    for (const name of names.toSorted()) reports.push(await inspectLog(settings, kind, name));
   }
   return reports;
 }
 
-async function inspectLog(disk: Disk, folder: string, kind: LogKind, name: string, deep: boolean): Promise<LogReport> {
-  // What a running program confirms meanwhile must not look like numbers that the log never had.
-  const slotsBefore = kind === "messages" ? await readSlots(disk, folder) : null;
-  let found: RecoveredLog;
+/** Reports the messages and the dead letters of one name, as far as they are there. As `inspectSpool`. */
+export async function inspectNamed(settings: InspectSettings, name: string): Promise<readonly LogReport[]> {
+  const reports: LogReport[] = [];
+  for (const kind of KINDS) {
+    const isThere = await settings.disk.exists(join(settings.dataFolder, PARENTS[kind], name));
+    if (isThere) reports.push(await inspectLog(settings, kind, name));
+  }
+  return reports;
+}
+
+async function inspectLog(settings: InspectSettings, kind: LogKind, name: string): Promise<LogReport> {
+  const { disk, dataFolder, reads } = settings;
+  const log = join(PARENTS[kind], name);
+  const folder = join(dataFolder, log);
+  const about = { kind, name, folder };
+  const onProgress = (progress: ReadProgress): void => settings.onProgress({ log, ...progress });
+  onProgress({ bytesRead: 0, bytesTotal: 0 });
+  let look: LogLook;
   try {
-    found = await new LogRecovery(disk, folder, kind, false).run();
+    look = await lookAtLog({ disk, folder, kind, onProgress });
   } catch (error) {
     if (!isSidestreamError(error) || error.code !== "SST_SPOOL_DAMAGED") throw error;
-    const findings = [finding("mixed-up-folder", folder, 0, 0, 0, error.message)];
-    return {
-      kind,
-      name,
-      folder,
-      logId: null,
-      segments: [],
-      bytes: 0,
-      messages: 0,
-      pending: null,
-      lowWater: null,
-      nextSequence: 1,
-      records: 0,
-      skips: 0,
-      findings,
-    };
+    return { ...about, ...NOTHING_KNOWN, findings: [finding("mixed-up-folder", folder, 0, 0, 0, error.message)] };
   }
-  const slots = kind === "messages" ? await readSlots(disk, folder) : null;
-  const ranges = rangesOf(slots);
-  const findings = [
-    ...found.findings,
-    ...foundAside(await disk.list(folder), folder),
-    ...gaps(found, ranges),
-    ...cursorFindings(folder, found, slots, ranges, rangesOf(slotsBefore).end),
-  ];
+  const { found, slots, ranges } = look;
   const control = new ControlRecords(found.state.control);
   control.forgetSkips((sequence) => ranges.has(sequence));
-  let unconfirmed = 0;
-  if (deep) for (const segment of found.segments) unconfirmed += await checkSegment(disk, segment, ranges, findings);
+  const content = reads === "summaries" ? null : await readSegments(disk, look, reads, onProgress);
   return {
-    kind,
-    name,
-    folder,
-    findings,
+    ...about,
+    findings: [...look.findings, ...(content?.findings ?? [])],
     logId: found.segments.length === 0 ? null : found.logId,
     segments: found.segments.map(reportOf),
     bytes: found.segments.reduce((sum, { bytes }) => sum + bytes, 0),
     messages: found.segments.reduce((sum, { counts }) => sum + counts.total(), 0),
-    pending: deep && slots !== null ? unconfirmed : null,
+    pending: slots === null ? null : (content?.pending ?? null),
     lowWater: slots === null ? null : ranges.lowWater,
     nextSequence: found.nextSequence,
     records: control.size - control.skips,
@@ -129,17 +136,55 @@ async function inspectLog(disk: Disk, folder: string, kind: LogKind, name: strin
   };
 }
 
+const NOTHING_KNOWN = {
+  logId: null,
+  segments: [],
+  bytes: 0,
+  messages: 0,
+  pending: null,
+  lowWater: null,
+  nextSequence: 1,
+  records: 0,
+  skips: 0,
+} satisfies Partial<LogReport>;
+
+/** Reads what summaries don't tell, or all of it, and counts what is not confirmed. */
+async function readSegments(
+  disk: Disk,
+  { found, ranges }: LogLook,
+  reads: InspectReads,
+  onProgress: (progress: ReadProgress) => void,
+): Promise<{ readonly pending: number; readonly findings: readonly SpoolFinding[] }> {
+  const findings: SpoolFinding[] = [];
+  const isRead = ({ header, nextSequence }: Segment): boolean =>
+    reads === "everything" || (nextSequence > ranges.lowWater && header.baseSequence < ranges.end);
+  const bytesTotal = found.segments.filter(isRead).reduce((sum, { bytes }) => sum + bytes, 0);
+  let bytesRead = 0;
+  let pending = 0;
+  for (const segment of found.segments) {
+    if (!isRead(segment)) {
+      if (segment.nextSequence > ranges.lowWater) pending += segment.counts.total();
+      continue;
+    }
+    pending += await checkSegment(disk, segment, ranges, findings, (bytes) => onProgress({ bytesRead: bytesRead + bytes, bytesTotal }));
+    bytesRead += segment.bytes;
+    onProgress({ bytesRead, bytesTotal });
+  }
+  return { pending, findings };
+}
+
 function reportOf({ header, path, nextSequence, bytes, sealed, counts }: Segment): SegmentReport {
   return { file: path, number: header.number, firstSequence: header.baseSequence, nextSequence, bytes, sealed, messages: counts.total() };
 }
 
-function rangesOf(slots: readonly SlotState[] | null): ConfirmedRanges {
-  const { lowWater, ranges } = newestSlot(slots ?? []).record;
-  return new ConfirmedRanges(lowWater, ranges);
-}
-
 /** Reads every frame of a segment, holds it against its summary, and returns its unconfirmed messages. */
-async function checkSegment(disk: Disk, segment: Segment, ranges: ConfirmedRanges, findings: SpoolFinding[]): Promise<number> {
+async function checkSegment(
+  disk: Disk,
+  segment: Segment,
+  ranges: ConfirmedRanges,
+  findings: SpoolFinding[],
+  onRead: (bytes: number) => void,
+): Promise<number> {
   let content: SegmentContent;
   try {
     content = await readContent(
@@ -147,6 +192,7 @@ async function checkSegment(disk: Disk, segment: Segment, ranges: ConfirmedRange
       segment,
       (sequence) => !ranges.has(sequence),
       (_, tenant) => tenant,
+      onRead,
     );
   } catch (error) {
     if (systemCode(error) === "ENOENT") return 0;
@@ -185,42 +231,4 @@ function mismatches(segment: Segment, readable: TenantCounts): SpoolFinding[] {
 function perStream(counts: TenantCounts): Map<string, number> {
   const row = (tenants: Record<string, number>): number => Object.values(tenants).reduce((sum, count) => sum + count, 0);
   return new Map(Object.entries(counts.table()).map(([stream, tenants]) => [stream, row(tenants)]));
-}
-
-function gaps(found: RecoveredLog, ranges: ConfirmedRanges): SpoolFinding[] {
-  const lost = found.lost.filter(({ from, to, reported }) => !reported && ranges.countMissing(from, to) > 0);
-  return lost.map(({ from, to, path }) => missingNumbers(path, from, to));
-}
-
-function foundAside(names: readonly string[], folder: string): SpoolFinding[] {
-  const text = "set aside after earlier damage; remove it once nobody wants to look at it";
-  return names
-    .filter(isDamagedFile)
-    .toSorted()
-    .map((name) => finding("set-aside", join(folder, name), 0, 0, 0, text));
-}
-
-function cursorFindings(
-  folder: string,
-  found: RecoveredLog,
-  slots: readonly SlotState[] | null,
-  ranges: ConfirmedRanges,
-  confirmedEnd: number,
-): SpoolFinding[] {
-  if (slots === null) return [];
-  const findings: SpoolFinding[] = [];
-  const first = found.segments[0]?.header.baseSequence ?? found.nextSequence;
-  const about = cursorFinding(folder, slots, ranges.lowWater, first, found.segments.length === 0);
-  if (about !== null) findings.push(about);
-  if (confirmedEnd > found.nextSequence) {
-    const text = `the cursor knows number ${confirmedEnd - 1}, the log ends before ${found.nextSequence}: numbers that were used are gone`;
-    findings.push(finding("cursor-ahead", folder, 0, 0, confirmedEnd - found.nextSequence, text));
-  }
-  if (!found.stateKnown)
-    findings.push(finding("state-lost", folder, 0, 0, 0, "the state of the log is damaged: which numbers were used is not known"));
-  return findings;
-}
-
-function finding(kind: FindingKind, path: string, offset: number, bytes: number, framesLost: number, text: string): SpoolFinding {
-  return { kind, path, offset, bytes, framesLost, text };
 }

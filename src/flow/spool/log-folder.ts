@@ -5,10 +5,15 @@
  */
 import { join } from "node:path";
 import { SidestreamError } from "../../errors.ts";
+import { COMPACTING_FILE } from "./compaction.ts";
 import { systemCode, type Disk, type DiskFile } from "./disk.ts";
 import type { FindingKind, SpoolFinding } from "./findings.ts";
 import { DATA_OFFSET, decodeSegmentHeader, newerFormat, type LogKind, type SegmentHeader } from "./format.ts";
+import { SPARE_FILE } from "./spare-segment.ts";
 import { DAMAGED_SUFFIX, fileNumber, isDamagedFile, isSegmentFile, segmentOf, type Segment } from "./segment.ts";
+
+/** Made for a segment to come: after a crash nothing depends on them, and one may be a segment's file under another name. */
+const LEFTOVERS: ReadonlySet<string> = new Set([SPARE_FILE, COMPACTING_FILE]);
 
 /** @returns Null when the file went away while we only look: a running program frees segments. */
 export async function openSegment(disk: Disk, path: string, mode: "read" | "write", writes: boolean): Promise<DiskFile | null> {
@@ -47,6 +52,8 @@ export class LogFolder {
     const segments: Segment[] = [];
     for (const name of names) {
       const path = join(this.#folder, name);
+      // One that can't be removed is in nobody's way: it is tried again when a new one is made.
+      if (LEFTOVERS.has(name) && this.#writes) await this.#disk.remove(path).catch(() => undefined);
       this.lastNumber = Math.max(this.lastNumber, fileNumber(name));
       if (!isSegmentFile(name) && !isDamagedFile(name)) continue;
       const file = await openSegment(this.#disk, path, "read", this.#writes);

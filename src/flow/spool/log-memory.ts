@@ -83,6 +83,11 @@ export class LogMemory implements DestinationMemory {
     return this.#appended.list();
   }
 
+  /** What is in force by what is on disk, oldest first. */
+  durableList(): readonly unknown[] {
+    return this.#durable.list();
+  }
+
   /** These confirmations are on disk: skips of messages that are done are needed no more. */
   confirmed(confirmations: readonly Pick<Confirmation, "logSequence">[], savedLowWater: number): void {
     if (this.#appended.skips === 0 && this.#durable.skips === 0) return;

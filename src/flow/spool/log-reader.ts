@@ -7,9 +7,10 @@
  */
 import { decodeMessage } from "./message-codec.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { DATA_OFFSET, FRAME_TYPES } from "./format.ts";
+import { FRAME_TYPES } from "./format.ts";
 import type { Segment } from "./segment.ts";
-import { scanFrames, type Frame, type Hole, type ScanPosition } from "./segment-scan.ts";
+import { firstPosition, scanFrames, type Frame, type Hole, type ScanPosition } from "./segment-scan.ts";
+import type { Turns } from "./turns.ts";
 import type { ReadResult, SpooledMessage } from "./spooled.ts";
 
 export interface ReaderWatch {
@@ -22,13 +23,16 @@ export interface ReaderWatch {
 
 export class LogReader {
   readonly #disk: Disk;
+  readonly #turns: Turns;
   readonly #watch: ReaderWatch;
   #segment: Segment | null = null;
+  #isReading = false;
   #file: DiskFile | null = null;
-  #position: ScanPosition = { offset: DATA_OFFSET, framesLeft: 0, sequence: 0 };
+  #position: ScanPosition = firstPosition({ baseSequence: 0, flags: 0 });
 
-  constructor(disk: Disk, watch: ReaderWatch) {
+  constructor(disk: Disk, turns: Turns, watch: ReaderWatch) {
     this.#disk = disk;
+    this.#turns = turns;
     this.#watch = watch;
   }
 
@@ -36,22 +40,44 @@ export class LogReader {
    * Reads messages from a number on.
    *
    * @param segments - The log's segments, in order, as they stand now.
-   * @param durableSequence - Nothing at or above it is read.
+   * @param durableSequence - Where to end; what is on disk of its segment by then may be read too.
    * @param bytesMax - About how many bytes to read; at least one message is returned if there is one.
    */
   async read(segments: readonly Segment[], durableSequence: number, fromSequence: number, bytesMax: number): Promise<ReadResult> {
+    this.#isReading = true;
+    try {
+      return await this.#read(segments, durableSequence, fromSequence, bytesMax);
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /** Whether bytes of a segment's file are being read: it must not be used again meanwhile. */
+  reads(segment: Segment): boolean {
+    return this.#isReading && this.#segment === segment;
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    this.#segment = null;
+    await file?.close();
+  }
+
+  async #read(segments: readonly Segment[], durableSequence: number, fromSequence: number, bytesMax: number): Promise<ReadResult> {
     let next = fromSequence;
     while (next < durableSequence) {
-      const segment = segments.find(({ nextSequence }) => nextSequence > next);
+      const segment = await this.#open(segments, next);
       // Numbers that no segment has yet: they are stepped over when the next segment is there.
-      if (segment === undefined) return { messages: [], nextSequence: durableSequence };
+      if (segment === null) return { messages: [], nextSequence: durableSequence };
       if (segment.header.baseSequence > next) {
         this.#watch.missing(next, segment.header.baseSequence);
         next = segment.header.baseSequence;
       }
+      // Of the same moment: frames that came in between would be taken for copies.
       const limit = segment.bytes;
-      const end = Math.min(segment.nextSequence, durableSequence);
-      await this.#seek(segment, next);
+      const end = segment.nextSequence;
+      if (this.#position.sequence > next) this.#position = firstPosition(segment.header);
       const messages = await this.#take(segment, limit, end, next, bytesMax);
       next = this.#position.sequence;
       if (messages.length > 0) return { messages, nextSequence: next };
@@ -59,21 +85,20 @@ export class LogReader {
     return { messages: [], nextSequence: next };
   }
 
-  async close(): Promise<void> {
-    await this.#file?.close();
-    this.#file = null;
-    this.#segment = null;
-  }
-
-  async #seek(segment: Segment, sequence: number): Promise<void> {
-    if (this.#segment !== segment) {
+  /** The segment that has a number, with its file open here; null when there is none yet. */
+  async #open(segments: readonly Segment[], sequence: number): Promise<Segment | null> {
+    const found = segments.find(({ nextSequence }) => nextSequence > sequence) ?? null;
+    if (found === null || found === this.#segment) return found;
+    return this.#turns.run(async () => {
       await this.close();
+      // As it stands now that nobody renames or removes its file meanwhile.
+      const segment = segments.find(({ nextSequence }) => nextSequence > sequence) ?? null;
+      if (segment === null) return null;
       this.#file = await this.#disk.open(segment.path, "read");
       this.#segment = segment;
-      this.#position = startOf(segment);
-    } else if (this.#position.sequence > sequence) {
-      this.#position = startOf(segment);
-    }
+      this.#position = firstPosition(segment.header);
+      return segment;
+    });
   }
 
   async #take(segment: Segment, limit: number, end: number, from: number, bytesMax: number): Promise<SpooledMessage[]> {
@@ -106,8 +131,4 @@ export class LogReader {
     }
     if (this.#position.sequence > expected) this.#watch.missing(expected, this.#position.sequence);
   }
-}
-
-function startOf(segment: Segment): ScanPosition {
-  return { offset: DATA_OFFSET, framesLeft: 0, sequence: segment.header.baseSequence };
 }

@@ -11,6 +11,8 @@ import { LogReader } from "./log-reader.ts";
 import type { LogRoom } from "./log-room.ts";
 import type { LostMessages } from "./lost-messages.ts";
 import type { SegmentLog } from "./segment-log.ts";
+import type { Segment } from "./segment.ts";
+import type { Turns } from "./turns.ts";
 import type { ReadPass, ReadResult } from "./spooled.ts";
 
 export interface LogReadingParts {
@@ -20,6 +22,7 @@ export interface LogReadingParts {
   readonly room: LogRoom;
   readonly doubt: Doubt;
   readonly lost: LostMessages;
+  readonly turns: Turns;
 }
 
 export class LogReading {
@@ -44,14 +47,19 @@ export class LogReading {
     return result;
   }
 
+  /** Whether a segment's file is being read. */
+  reads(segment: Segment): boolean {
+    return this.#readers.ahead.reads(segment) || this.#readers.behind.reads(segment);
+  }
+
   async close(): Promise<void> {
     await this.#readers.ahead.close();
     await this.#readers.behind.close();
   }
 
   #reader(): LogReader {
-    const { disk, cursor, doubt, lost } = this.#parts;
-    return new LogReader(disk, {
+    const { disk, turns, cursor, doubt, lost } = this.#parts;
+    return new LogReader(disk, turns, {
       passed: (sequence) => {
         cursor.ranges.addRange(sequence, sequence + 1);
         this.#hasPassed = true;

@@ -3,6 +3,15 @@ import type { Disk } from "./disk.ts";
 import type { SpoolFinding } from "./findings.ts";
 import { FLAG_CONTROL } from "./format.ts";
 
+/** `refuse` differs from `drop-newest` for sources that can be told; the flow sees to that. */
+export type WhenFull = "drop-newest" | "drop-oldest" | "refuse";
+
+/** How far a recovery or a check has read. */
+export interface ReadProgress {
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+}
+
 export interface DestinationLogSettings {
   readonly disk: Disk;
   readonly folder: string;
@@ -13,6 +22,14 @@ export interface DestinationLogSettings {
   readonly segmentBytesMax?: number;
   /** Its destination numbers its lanes: segments may hold control records, which releases before them don't know. */
   readonly numbered?: boolean;
+  /** What gives way when there is no room; absent: new messages. */
+  readonly whenFull?: WhenFull;
+  /** Share of the budget that one tenant may hold once the log is half full, from 0 to 1; absent: 1, all of it. */
+  readonly tenantShare?: number;
+  /** Once others are this many bytes ahead of a message that is not done, what they leave behind is rewritten without it; absent: never. */
+  readonly parkBytes?: number;
+  /** Told now and then how far a recovery has read, where it takes long. */
+  readonly onProgress?: (progress: ReadProgress) => void;
   /** Told of what start-up or reading found. */
   readonly onFinding: (finding: SpoolFinding) => void;
 }

@@ -25,6 +25,8 @@ export interface LogStateRecord {
   readonly progress: Record<string, number>;
   /** Control records in force, oldest first. */
   readonly control: readonly unknown[];
+  /** Topics that `sequences` doesn't have begin above this: so many messages were lost whose topics nobody knows. Absent: 0. */
+  readonly floor?: number;
 }
 
 interface TopicNumber {
@@ -40,10 +42,13 @@ export class TopicNumbers {
   readonly #streams = new Map<string, Map<string, TopicNumber>>();
   readonly #touched = new Set<TopicNumber>();
   readonly #topicsMax: number;
+  /** Number before the first of a topic that isn't known. */
+  readonly #floor: number;
   #topics = 0;
 
-  constructor(topicsMax: number) {
+  constructor(topicsMax: number, floor: number) {
     this.#topicsMax = topicsMax;
+    this.#floor = floor;
   }
 
   /**
@@ -57,7 +62,7 @@ export class TopicNumbers {
     if (this.#topics >= this.#topicsMax) {
       throw new SidestreamError("SST_TOPIC_LIMIT", `the log has ${this.#topics} distinct topics; "${topic}" would be one more`);
     }
-    return 1;
+    return this.#floor + 1;
   }
 
   take(stream: string, topic: string): void {
@@ -95,6 +100,11 @@ export class TopicNumbers {
     return tableOf(this.#streams, (entry) => entry.next);
   }
 
+  /** The next numbers by what is on disk. */
+  durableTable(): StreamTable {
+    return tableOf(this.#streams, (entry) => entry.durable);
+  }
+
   load(table: StreamTable): void {
     for (const [stream, topics] of Object.entries(table))
       for (const [topic, next] of Object.entries(topics)) this.found(stream, topic, next - 1);
@@ -105,7 +115,8 @@ export class TopicNumbers {
     if (topics === undefined) this.#streams.set(stream, (topics = new Map()));
     let entry = topics.get(topic);
     if (entry === undefined) {
-      topics.set(topic, (entry = { next: 1, sealed: 1, durable: 1 }));
+      const next = this.#floor + 1;
+      topics.set(topic, (entry = { next, sealed: next, durable: next }));
       this.#topics += 1;
     }
     return entry;
@@ -115,15 +126,22 @@ export class TopicNumbers {
 /** Messages per stream and tenant, bounded. */
 export class TenantCounts {
   readonly #streams = new Map<string, Map<string, { count: number }>>();
+  /** Counted last: the next one is often the same. */
+  #last: { readonly stream: string; readonly tenant: string; readonly entry: { count: number } } | null = null;
   #keys = 0;
 
   /** Adds, and returns the tenant under which it was counted. Adding 0 makes room for a tenant and asks its name. */
   add(stream: string, tenant: string, count: number): string {
+    if (this.#last !== null && this.#last.stream === stream && this.#last.tenant === tenant) {
+      this.#last.entry.count += count;
+      return tenant;
+    }
     let tenants = this.#streams.get(stream);
     if (tenants === undefined) this.#streams.set(stream, (tenants = new Map()));
     const known = tenants.get(tenant);
     if (known !== undefined) {
       known.count += count;
+      this.#last = { stream, tenant, entry: known };
       return tenant;
     }
     if (this.#keys >= TENANT_KEYS_MAX && tenant !== OTHER_TENANTS) return this.add(stream, OTHER_TENANTS, count);

@@ -4,13 +4,15 @@
  * Promise: a message that was accepted and can't be read any more is counted as dropped, once, so that the counts of a
  * log add up again. What is booked never exceeds the numbers that are known to be gone, so it can't hide a fault.
  */
+import { takeCompacted } from "./compacted-numbers.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
 import type { Doubt } from "./doubt.ts";
 import { cursorFinding, damageText, missingNumbers, type SpoolFinding } from "./findings.ts";
 import { TenantCounts, type StreamTable } from "./log-state.ts";
 import type { Outcomes, OutcomeTable } from "./outcome-counts.ts";
-import type { RecoveredLog } from "./recovery.ts";
+import type { PendingMessages } from "./pending-messages.ts";
+import type { RecoveredLog } from "./recovered-log.ts";
 import type { Segment } from "./segment.ts";
 import { readContent } from "./segment-content.ts";
 import type { Hole } from "./segment-scan.ts";
@@ -25,7 +27,7 @@ export interface LostMessagesParts {
   readonly folder: string;
   readonly cursor: Cursor;
   readonly accepted: TenantCounts;
-  readonly pending: TenantCounts;
+  readonly pending: PendingMessages;
   readonly doubt: Doubt;
   readonly onFinding: (finding: SpoolFinding) => void;
 }
@@ -55,8 +57,9 @@ export class LostMessages {
    */
   async recover(found: RecoveredLog): Promise<void> {
     const { cursor, accepted, pending, doubt } = this.#parts;
+    const left = takeCompacted(cursor.ranges, cursor.found, found.segments);
     const touchedEnd = cursor.ranges.end;
-    const unknown = this.#checkCursor(found);
+    const unknown = left + this.#checkCursor(found, left > 0);
     let gone = unknown;
     for (const { from, to, path, reported } of found.lost) {
       const missing = this.#mark(from, to);
@@ -65,7 +68,7 @@ export class LostMessages {
     }
     for (const segment of found.segments) {
       if (segment.nextSequence <= cursor.ranges.lowWater) continue;
-      if (touchedEnd <= segment.header.baseSequence) this.#addPending(segment.counts);
+      if (touchedEnd <= segment.header.baseSequence) this.#addPending(segment.counts, segment.frameBytes);
       else gone += await this.#countUnconfirmed(segment);
     }
     if (this.#isCursorUnsure || !found.recordsKnown) doubt.begin(cursor.ranges.lowWater);
@@ -95,6 +98,11 @@ export class LostMessages {
     }
   }
 
+  /** Damage was met in a segment, and is not booked yet: its file must stay. */
+  holds(segment: Segment): boolean {
+    return this.#met.has(segment);
+  }
+
   /** Reading met damage. */
   meet(segment: Segment, hole: Hole): void {
     if (segment.damaged) return;
@@ -121,18 +129,19 @@ export class LostMessages {
       segment.damaged = true;
       this.#met.delete(segment);
       const lost = lostOf(counts, content.readable, pending.table(), gone);
-      for (const { stream, tenant, count } of lost) pending.add(stream, tenant, -count);
+      // What they took isn't known message by message: about as much as the others of their tenant.
+      for (const { stream, tenant, count } of lost) pending.add(stream, tenant, -count, -count * pending.meanBytesOf(tenant));
       this.#book(lost, REASON_DAMAGED);
     }
   }
 
   /** @returns How many numbers there are whose outcome is not known any more. */
-  #checkCursor(found: RecoveredLog): number {
+  #checkCursor(found: RecoveredLog, isBehind: boolean): number {
     const { cursor, folder, onFinding } = this.#parts;
     const first = found.segments[0]?.header.baseSequence ?? found.nextSequence;
     const { ranges } = cursor;
     const { lowWater } = ranges;
-    const finding = cursorFinding(folder, cursor.found, lowWater, first, found.segments.length === 0);
+    const finding = cursorFinding(folder, cursor.found, lowWater, first, found.segments.length === 0, isBehind);
     if (finding !== null) onFinding(finding);
     this.#isCursorUnsure = finding?.kind === "cursor-lost" || finding?.kind === "cursor-behind";
     // All of the log is in doubt then, not only what is missing before it.
@@ -145,7 +154,7 @@ export class LostMessages {
     const { disk, cursor, accepted } = this.#parts;
     const isPending = (sequence: number): boolean => !cursor.ranges.has(sequence);
     const content = await readContent(disk, segment, isPending, (stream, tenant) => accepted.keyOf(stream, tenant));
-    this.#addPending(content.wanted);
+    this.#addPending(content.wanted, content.wantedBytes);
     let gone = 0;
     for (const { from, to, offset, bytes } of content.missing) {
       gone += this.#mark(from, to);
@@ -155,9 +164,12 @@ export class LostMessages {
     return gone;
   }
 
-  #addPending(counts: TenantCounts): void {
+  #addPending(counts: TenantCounts, frameBytes: TenantCounts): void {
     const { accepted, pending } = this.#parts;
-    each(counts.table(), (stream, tenant, count) => pending.add(stream, accepted.keyOf(stream, tenant), count));
+    const bytes = frameBytes.table();
+    each(counts.table(), (stream, tenant, count) =>
+      pending.add(stream, accepted.keyOf(stream, tenant), count, bytes[stream]?.[tenant] ?? 0),
+    );
   }
 
   /** Marks numbers that nothing holds as done; they must not hold up the low-water mark. Returns how many were not yet. */

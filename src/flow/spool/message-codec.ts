@@ -3,6 +3,7 @@ import type { Message } from "../message/message.ts";
 import { align, FRAME_HEADER_BYTES, readU64, writeU64 } from "./format.ts";
 import type { SpooledMessage } from "./spooled.ts";
 import { TextCache } from "./text-cache.ts";
+import { TextEncodings, writeText } from "./text-encodings.ts";
 
 /** Lane of a message whose lane is chosen when it is sent. */
 export const LANE_UNASSIGNED = 0xffff_ffff;
@@ -10,6 +11,8 @@ const FIXED_BYTES = 40;
 const STRING_COUNT = 7;
 /** Bytes of the smallest frame that holds a message. */
 export const MESSAGE_FRAME_BYTES_MIN = align(FRAME_HEADER_BYTES + FIXED_BYTES + STRING_COUNT * 4);
+
+const knownEncodings = new TextEncodings();
 
 /** A message as it stands in the log, with the lane that was fixed when it was appended. */
 export type DecodedMessage = SpooledMessage & { readonly lane: number };
@@ -41,24 +44,19 @@ export function encodeMessage(target: Buffer, offset: number, message: Message, 
   target.writeUInt32LE(message.value.length, offset + 32);
   target.writeUInt32LE(message.headers.length, offset + 36);
   let at = offset + FIXED_BYTES;
-  at = writeText(target, at, message.stream);
-  at = writeText(target, at, message.revision);
-  at = writeText(target, at, message.tenant);
-  at = writeText(target, at, message.source);
+  at = knownEncodings.write(target, at, message.stream);
+  at = knownEncodings.write(target, at, message.revision);
+  at = knownEncodings.write(target, at, message.tenant);
+  at = knownEncodings.write(target, at, message.source);
   at = writeText(target, at, message.eventId);
-  at = writeText(target, at, message.topic);
+  at = knownEncodings.write(target, at, message.topic);
   at = writeText(target, at, message.key);
   for (const [name, value] of message.headers) {
-    at = writeText(target, at, name);
+    at = knownEncodings.write(target, at, name);
     at = writeText(target, at, value);
   }
-  return at + message.value.copy(target, at) - offset;
-}
-
-function writeText(target: Buffer, at: number, text: string): number {
-  const bytes = target.write(text, at + 4, "utf8");
-  target.writeUInt32LE(bytes, at);
-  return at + 4 + bytes;
+  target.set(message.value, at);
+  return at + message.value.length - offset;
 }
 
 /** Reads a message's payload. The checksum was checked before, so a length that doesn't fit is a fault of ours. */
@@ -83,6 +81,7 @@ export function decodeMessage(payload: Buffer, logSequence: number): DecodedMess
     key,
     headers,
     logSequence,
+    frameBytes: align(FRAME_HEADER_BYTES + payload.length),
     acceptedMs: payload.readDoubleLE(0),
     sourcePosition: readU64(payload, 8),
     sequence: readU64(payload, 16),

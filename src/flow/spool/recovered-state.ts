@@ -23,6 +23,7 @@ export class RecoveredState {
   #numbers: NamedTable = new Map();
   #accepted: NamedTable = new Map();
   #progress: Record<string, number> = {};
+  #floor = 0;
   #control = new ControlRecords();
   /** Number that the next frame has when none is missing. */
   #position = 1;
@@ -40,6 +41,7 @@ export class RecoveredState {
     this.#numbers = namedTable(state.sequences);
     this.#accepted = namedTable(state.accepted);
     this.#progress = state.progress;
+    this.#floor = state.floor ?? 0;
     this.#control = new ControlRecords(state.control);
     this.#position = nextSequence;
     this.#lost = 0;
@@ -78,7 +80,9 @@ export class RecoveredState {
 
   record(): LogStateRecord {
     const sequences = plainTable(this.#numbers, this.#lost);
-    return { version: 1, sequences, accepted: plainTable(this.#accepted, 0), progress: this.#progress, control: this.#control.list() };
+    const accepted = plainTable(this.#accepted, 0);
+    const floor = this.#floor + this.#lost === 0 ? {} : { floor: this.#floor + this.#lost };
+    return { version: 1, sequences, accepted, progress: this.#progress, control: this.#control.list(), ...floor };
   }
 }
 

@@ -91,6 +91,7 @@ async function rewriteFrom(
       progress: {},
       control: [],
     }),
+    durableState: () => owner.state(),
     batchSealed: () => undefined,
     batchDurable: () => undefined,
     batchesFailed: () => undefined,
@@ -98,13 +99,19 @@ async function rewriteFrom(
   const lastNumber = segments(disk).length;
   const found = { segments: [], open: null, nextSequence: sequence, lastNumber };
   const log = new SegmentLog(
-    { disk, folder: FOLDER, log: { id: logId, kind: "messages", name: "out", flags: 0 }, segmentBytesMax: MIB },
+    {
+      disk,
+      folder: FOLDER,
+      log: { id: logId, kind: "messages", name: "out", flags: 0 },
+      onRewritten: () => undefined,
+      segmentBytesMax: MIB,
+    },
     owner,
     found,
   );
   for (const [index, text] of contents.entries()) {
     const one = message(text);
-    const tag = { stream: STREAM, tenant: "diku", lane: LANE_UNASSIGNED, acceptedMs: one.acceptedMs, acknowledging: true };
+    const tag = { stream: STREAM, tenant: "diku", lane: LANE_UNASSIGNED, acceptedMs: one.acceptedMs, frameBytes: 0, acknowledging: true };
     log.append(
       "message",
       messagePayloadBytesMax(one),
@@ -302,7 +309,7 @@ test("segments that were removed out of turn are no loss when their messages wer
   const first = await open(failing);
   await large(first.log, ["a", "b", "c", "d"]);
   const [oldest, second] = segments(disk);
-  failing.fail = (operation, path) => (operation === "remove" && path === oldest ? "EIO" : null);
+  failing.fail = (operation, path) => ((operation === "remove" || operation === "rename") && path === oldest ? "EIO" : null);
   await first.log.confirm((await readAll(first.log)).slice(0, 3).map(delivered));
   equal(segments(disk).length, 4, "what can't be removed holds up what comes after it");
   await first.log.close();
@@ -481,8 +488,8 @@ test("a folder with segments of two logs, or of another kind, is refused", async
   await rejects(open(disk), { code: "SST_SPOOL_DAMAGED", message: /another kind of log \(deadLetters\)/ });
   disk.damage(path ?? "", () => withHeader({ kind: null }));
   await rejects(open(disk), { code: "SST_SPOOL_DAMAGED", message: /another kind of log \(unknown\)/ });
-  disk.damage(path ?? "", () => withHeader({ flags: 0x0002_0000 }));
-  await rejects(open(disk), { code: "SST_SPOOL_VERSION", message: /needs what this release doesn't have \(flags 20000\)/ });
+  disk.damage(path ?? "", () => withHeader({ flags: 0x0004_0000 }));
+  await rejects(open(disk), { code: "SST_SPOOL_VERSION", message: /needs what this release doesn't have \(flags 40000\)/ });
   disk.damage(path ?? "", () => withHeader({ flags: 0x0000_8001 }));
   const again = await open(disk);
   deepEqual(await names(again.log), ["a", "b"], "a flag of the lower half may be ignored");

@@ -11,47 +11,42 @@
 import { randomBytes } from "node:crypto";
 import type { Disk, DiskFile } from "./disk.ts";
 import { damageText, type SpoolFinding } from "./findings.ts";
-import { align, encodeSegmentHeader, FRAME_HEADER_BYTES, FRAME_TYPES, type LogKind } from "./format.ts";
+import { align, encodeSegmentHeader, FLAG_RESERVED, FRAME_HEADER_BYTES, FRAME_TYPES, type LogKind } from "./format.ts";
+import { makeLast } from "./make-last.ts";
 import { LogFolder, openSegment } from "./log-folder.ts";
 import type { LogStateRecord } from "./log-state.ts";
 import { decodeDeadLetter, decodeMessage, MESSAGE_FRAME_BYTES_MIN } from "./message-codec.ts";
+import type { ReadProgress } from "./log-settings.ts";
+import type { NumberRange } from "./confirmed-ranges.ts";
+import { NumberRanges } from "./number-ranges.ts";
+import type { LostNumbers, RecoveredLog } from "./recovered-log.ts";
 import { RecoveredState } from "./recovered-state.ts";
-import { copyBounds, countMessage, loadSummary, readSummary, type Segment, type SegmentSummary } from "./segment.ts";
-import { walkSegment, type Frame } from "./segment-scan.ts";
-
-/** Numbers that were on disk and that nothing holds any more: from inclusive, to exclusive. */
-export interface LostNumbers {
-  readonly from: number;
-  readonly to: number;
-  /** The segment that comes after them or had them. */
-  readonly path: string;
-  /** False: whole segments are missing between two others. Whether anything is lost with them, the cursor tells. */
-  readonly reported: boolean;
-}
-
-export interface RecoveredLog {
-  readonly logId: string;
-  readonly segments: Segment[];
-  /** Handle of the last segment, when it may be written on. */
-  readonly open: DiskFile | null;
-  /** Number after the last frame that could be read. */
-  readonly readableEnd: number;
-  /** Number that the next frame gets: beyond what a last file that can't be read may have held. */
-  readonly nextSequence: number;
-  /** Highest number of a segment's file; new ones go on from it. */
-  readonly lastNumber: number;
-  /** The state after all of it. */
-  readonly state: LogStateRecord;
-  /** False: the state was lost, so that nobody knows which numbers were used. */
-  readonly stateKnown: boolean;
-  /** False: control records may be among what is missing. */
-  readonly recordsKnown: boolean;
-  readonly lost: readonly LostNumbers[];
-  readonly findings: readonly SpoolFinding[];
-}
+import {
+  copyBounds,
+  countMessage,
+  isSameSegment,
+  loadSummary,
+  summaryOffset,
+  noteFrame,
+  readSummary,
+  type Segment,
+  type SegmentSummary,
+} from "./segment.ts";
+import { hasRemains, walkSegment, type Frame, type Hole } from "./segment-scan.ts";
 
 /** Numbers skipped after a last segment that can't be read, at least: more than one of the usual size can hold. */
 const NUMBERS_SKIPPED_MIN = 4_194_304;
+
+export interface RecoverySettings {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly kind: LogKind;
+  /** False to look only: nothing is cut, removed or set aside. */
+  readonly writes: boolean;
+  /** A last segment without these is not written to again. */
+  readonly flags?: number;
+  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
+}
 
 export class LogRecovery {
   readonly #disk: Disk;
@@ -59,20 +54,25 @@ export class LogRecovery {
   readonly #kind: LogKind;
   readonly #writes: boolean;
   readonly #flags: number;
+  readonly #onProgress: (progress: ReadProgress) => void;
+  /** Of the segments, in the order in which they are gone through. */
+  #bytesRead = 0;
+  #bytesTotal = 0;
+  /** Within the segment that is being read. */
+  #lastOffset = 0;
+  /** Of the last segment: where its last batch begins. */
+  #lastBatchAt = 0;
   readonly #findings: SpoolFinding[] = [];
   readonly #lost: LostNumbers[] = [];
   readonly #state = new RecoveredState();
 
-  /**
-   * @param writes - False to look only: nothing is cut, removed or set aside.
-   * @param flags - A last segment without these is not written to again.
-   */
-  constructor(disk: Disk, folder: string, kind: LogKind, writes: boolean, flags = 0) {
+  constructor({ disk, folder, kind, writes, flags = 0, onProgress }: RecoverySettings) {
     this.#disk = disk;
     this.#folder = folder;
     this.#kind = kind;
     this.#writes = writes;
     this.#flags = flags;
+    this.#onProgress = onProgress ?? (() => undefined);
   }
 
   /**
@@ -120,6 +120,7 @@ export class LogRecovery {
   /** Returns the last segment's handle, when it isn't sealed. Segments that went away while we look are left out. */
   async #readSegments(segments: Segment[]): Promise<DiskFile | null> {
     const bounds = copyBounds(segments);
+    this.#bytesTotal = segments.reduce((sum, { bytes }) => sum + bytes, 0);
     let before: Segment | null = null;
     for (const [index, segment] of [...segments].entries()) {
       const isLast = index === bounds.length - 1;
@@ -129,19 +130,37 @@ export class LogRecovery {
         continue;
       }
       let keep = false;
+      const { bytes } = segment;
       try {
         if (before !== null && before.nextSequence < segment.header.baseSequence) this.#noteMissing(before, segment);
         const isOpen = await this.#readSegment(segment, file, bounds[index] ?? Infinity);
-        // After a crash of the process alone, what is read here may not be on disk yet.
-        if (isLast && this.#writes) await file.sync();
+        if (!this.#writes && !(await isSameSegment(file, segment))) this.#forget(segments, segment);
+        if (isLast && this.#writes) await makeLast(file, segment, this.#lastBatchAt);
         keep = isOpen && this.#writes;
       } finally {
         if (!keep) await file.close();
       }
+      this.#bytesRead += bytes;
+      this.#tell(0);
       if (keep) return file;
       before = segment;
     }
     return null;
+  }
+
+  #tell(bytes: number): void {
+    this.#onProgress({ bytesRead: this.#bytesRead + bytes, bytesTotal: this.#bytesTotal });
+  }
+
+  /** A program that runs used the file again while we looked. */
+  #forget(segments: Segment[], segment: Segment): void {
+    segments.splice(segments.indexOf(segment), 1);
+    this.#drop(this.#findings, segment);
+    this.#drop(this.#lost, segment);
+  }
+
+  #drop(about: { readonly path: string }[], segment: Segment): void {
+    for (const each of about.filter(({ path }) => path === segment.path)) about.splice(about.indexOf(each), 1);
   }
 
   /**
@@ -150,6 +169,7 @@ export class LogRecovery {
    */
   async #readSegment(segment: Segment, file: DiskFile, bound: number): Promise<boolean> {
     const summary = await readSummary(file, segment.header.salt, segment.bytes);
+    if (summary !== null) this.#lastBatchAt = await summaryOffset(file, segment.bytes);
     if (summary !== null && summary.nextSequence - 1 <= bound) {
       this.#takeSummary(segment, summary, bound);
       return false;
@@ -164,36 +184,44 @@ export class LogRecovery {
       if (offset < (cut?.offset ?? Infinity) && sequence < bound)
         this.#noteHole(segment, offset, bytes, sequence, Math.min(sequence + framesLost, bound));
     }
-    const { end } = await walkSegment(file, { header: segment.header, bytes: cut?.offset ?? segment.bytes }, (frame) => {
+    const part = { header: segment.header, bytes: cut?.offset ?? segment.bytes };
+    const visit = (frame: Frame): void => {
+      this.#lastOffset = frame.offset;
       if (frame.sequence < bound) this.#takeFrame(frame, segment);
-    });
+    };
+    const { end, unfinished, lastBatchAt } = await walkSegment(file, part, visit, async () => this.#tell(this.#lastOffset));
+    this.#lastBatchAt = lastBatchAt;
+    // What damage took may have had frames: a compacted segment doesn't say that it is done.
+    if (segment.frames !== null) segment.frames = withHoles(segment.frames, walk.holes, Math.min(readTo, bound), bound);
     this.#state.lose(Math.min(readTo, bound));
     segment.nextSequence = Math.max(segment.header.baseSequence, Math.min(readTo, bound));
     const tail = segment.bytes - end;
+    if (isLast && walk.durableSequence > readTo) {
+      this.#noteHole(segment, end, tail, readTo, walk.durableSequence);
+      segment.nextSequence = walk.durableSequence;
+    }
     // With damage in it, it stays as it is: what follows the damage shows that the damage was on disk.
     if (isLast && !segment.damaged) {
-      if (tail > 0) await this.#cutTail(segment, file, end, tail);
+      // A file may be longer than what was written to it: then only what else is there of this use tells of a write.
+      const isTorn = (segment.header.flags & FLAG_RESERVED) === 0 || unfinished || (await hasRemains(file, segment.header.salt, end));
+      if (tail > 0 && isTorn) this.#noteTail(segment, end, tail);
+      if (tail > 0 && this.#writes) await file.truncate(end);
       // A crash came between the two copies of the header.
       if (tail < 0 && this.#writes) await file.write(encodeSegmentHeader(segment.header), 0);
       segment.bytes = end;
     }
     if (isLast) return true;
-    if (readTo < bound) this.#noteHole(segment, end, tail, readTo, bound);
+    if (readTo < bound && tail > 0) this.#noteHole(segment, end, tail, readTo, bound);
+    // It has no summary, and nothing is behind its last frame: whether anything came there, the cursor tells.
+    else if (readTo < bound) this.#lost.push({ from: readTo, to: bound, path: segment.path, reported: false });
     segment.sealed = true;
     return false;
   }
 
-  async #cutTail(segment: Segment, file: DiskFile, offset: number, bytes: number): Promise<void> {
+  #noteTail(segment: Segment, offset: number, bytes: number): void {
     const done = this.#writes ? "were cut" : "will be cut at the next start";
-    this.#note(
-      "cut-tail",
-      segment.path,
-      offset,
-      bytes,
-      0,
-      `the last write was never finished: ${bytes} bytes ${done}; nothing in them was acknowledged`,
-    );
-    if (this.#writes) await file.truncate(offset);
+    const text = `the last write was never finished: ${bytes} bytes ${done}; nothing in them was acknowledged`;
+    this.#note("cut-tail", segment.path, offset, bytes, 0, text);
   }
 
   #takeSummary(segment: Segment, summary: SegmentSummary, bound: number): void {
@@ -206,6 +234,8 @@ export class LogRecovery {
   #takeFrame(frame: Frame, segment: Segment): void {
     if (frame.type === FRAME_TYPES.state) this.#state.load(JSON.parse(frame.payload.toString("utf8")) as LogStateRecord, frame.sequence);
     this.#state.pass(frame.sequence);
+    if (segment.frames !== null && frame.type !== FRAME_TYPES.state && frame.type !== FRAME_TYPES.summary)
+      noteFrame(segment.frames, frame.sequence);
     if (frame.type === FRAME_TYPES.control) this.#state.control(JSON.parse(frame.payload.toString("utf8")));
     if (frame.type !== FRAME_TYPES.message && frame.type !== FRAME_TYPES.dead) return;
     const letter = frame.type === FRAME_TYPES.dead ? decodeDeadLetter(frame.payload) : null;
@@ -234,4 +264,12 @@ export class LogRecovery {
   #note(kind: SpoolFinding["kind"], path: string, offset: number, bytes: number, framesLost: number, text: string): void {
     this.#findings.push({ kind, path, offset, bytes, framesLost, text });
   }
+}
+
+/** With what may have had a frame. @param end - From here to the bound nothing could be read. */
+function withHoles(frames: readonly NumberRange[], holes: readonly Hole[], end: number, bound: number): NumberRange[] {
+  const all = new NumberRanges(0, frames);
+  for (const { sequence, framesLost } of holes) all.addRange(sequence, sequence + framesLost);
+  if (bound !== Infinity) all.addRange(end, bound);
+  return [...all.above()];
 }

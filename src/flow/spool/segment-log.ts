@@ -2,22 +2,27 @@
  * Appends frames to a log of segments, in group commits.
  *
  * Promise: `flush` settles after fdatasync, so what was appended before it survives power loss. A commit starts at
- * once; what is appended while it runs goes into the next one. When a commit fails, everything that is not on disk is
- * taken back and refused together, and the numbers are used again, since nobody has seen them.
+ * once; what is appended while it runs goes into the next one. When a write fails, everything that is not on disk is
+ * taken back and refused together, and the numbers are used again, since nobody has seen them. When a sync fails, it is
+ * written once more, to a new segment.
  */
 import { SidestreamError } from "../../errors.ts";
 import { Batch, type EncodePayload, type FrameTag } from "./batch.ts";
-import type { Disk, DiskFile } from "./disk.ts";
-import { DATA_OFFSET, encodeSegmentHeader, type FrameType } from "./format.ts";
+import { DATA_OFFSET, type FrameType } from "./format.ts";
 import type { LogStateRecord } from "./log-state.ts";
-import { DAMAGED_SUFFIX, encodeSummary, planSegment, summaryOf, type LogIdentity, type Segment } from "./segment.ts";
+import { planSegment, type LogIdentity, type Segment } from "./segment.ts";
+import { SegmentWriter, type FileFate, type FoundSegments, type SegmentWriterSettings } from "./segment-writer.ts";
 
 /** What is not on disk yet; the hand-over's bound keeps well below it. */
 const PENDING_BYTES_MAX = 512 * 1024 * 1024;
+/** A batch of this size is worth a sync of its own. */
+const BATCH_BYTES_SOON = 256 * 1024;
 
 export interface SegmentLogOwner {
   /** The state to open the next segment with: everything appended so far, on disk or not. */
   state(): LogStateRecord;
+  /** The same without what is not on disk: these frames, and control records. */
+  durableState(waiting: readonly FrameTag[]): LogStateRecord;
   /** A batch begins to be written; what is appended from now on belongs to the next. */
   batchSealed(): void;
   /** These frames are on disk. */
@@ -26,37 +31,26 @@ export interface SegmentLogOwner {
   batchesFailed(tags: readonly FrameTag[]): void;
 }
 
-export interface SegmentLogSettings {
-  readonly disk: Disk;
-  readonly folder: string;
+export interface SegmentLogSettings extends SegmentWriterSettings {
   readonly log: LogIdentity;
-  /** Size at which a new segment is begun. */
-  readonly segmentBytesMax: number;
+  /** A sync failed, and what was not on disk by then went to another segment. */
+  readonly onRewritten: (error: SidestreamError, path: string) => void;
 }
 
 /** What recovery found, as far as the log goes on from it. */
-export interface FoundLog {
-  readonly segments: Segment[];
-  /** Handle of the last segment, when it may be written on. */
-  readonly open: DiskFile | null;
-  readonly nextSequence: number;
+export interface FoundLog extends FoundSegments {
   readonly lastNumber: number;
 }
 
 export class SegmentLog {
-  readonly segments: Segment[];
-  /** Every frame below it is on disk. */
-  durableSequence: number;
   /** Set when the disk failed in a way that must not be tried again; appends are refused with it. */
   stopped: SidestreamError | null = null;
   readonly #settings: SegmentLogSettings;
   readonly #owner: SegmentLogOwner;
+  readonly #writer: SegmentWriter;
   #nextSequence: number;
   /** Highest number that a segment's file ever had: a file that could not be removed is never in the way. */
   #lastNumber: number;
-  #file: DiskFile | null;
-  /** The segment that is being written to; null before the first and between two. */
-  #open: Segment | null;
   /** The segment that the next batch goes to, and its bytes with all batches that are under way. */
   #target: Segment | null;
   #targetBytes: number;
@@ -64,22 +58,28 @@ export class SegmentLog {
   /** Frames were taken back that nobody had flushed yet. */
   #refusal: Error | null = null;
   #writing: Batch | null = null;
-  #spare: Buffer | null = null;
-  /** Bytes of all segments on disk. */
-  #storedBytes: number;
+  /** A batch is about to be written. */
+  #isStarting = false;
+  /** Of the batch before, for the next one. */
+  #buffer: Buffer | null = null;
 
   constructor(settings: SegmentLogSettings, owner: SegmentLogOwner, found: FoundLog) {
     this.#settings = settings;
     this.#owner = owner;
-    this.segments = found.segments;
-    this.#file = found.open;
-    this.#open = found.open === null ? null : (found.segments.at(-1) ?? null);
-    this.#target = this.#open;
-    this.#targetBytes = this.#open?.bytes ?? 0;
+    this.#writer = new SegmentWriter(settings, found);
+    this.#target = this.#writer.open;
+    this.#targetBytes = this.#target?.bytes ?? 0;
     this.#nextSequence = found.nextSequence;
     this.#lastNumber = found.lastNumber;
-    this.durableSequence = found.nextSequence;
-    this.#storedBytes = found.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#writer.segments;
+  }
+
+  /** Every frame below it is on disk. */
+  get durableSequence(): number {
+    return this.#writer.durableSequence;
   }
 
   get nextSequence(): number {
@@ -88,20 +88,21 @@ export class SegmentLog {
 
   /** Bytes on disk and waiting. */
   get usedBytes(): number {
-    return this.#storedBytes + (this.#pending?.bytes ?? 0) + (this.#writing?.bytes ?? 0);
+    return this.#writer.storedBytes + (this.#pending?.bytes ?? 0) + (this.#writing?.bytes ?? 0);
   }
 
   /** The segment that is written to, when it has frames and nothing is under way to it. */
   get idleSegment(): Segment | null {
-    const isIdle = this.#pending === null && this.#writing === null && this.#open === this.#target;
-    return isIdle && this.#open !== null && this.#open.bytes > DATA_OFFSET ? this.#open : null;
+    const { open } = this.#writer;
+    const isIdle = this.#pending === null && this.#writing === null && open === this.#target;
+    return isIdle && open !== null && open.bytes > DATA_OFFSET ? open : null;
   }
 
   /**
    * Appends one frame to the batch in memory.
    *
    * @param payloadBytesMax - Upper bound of what `encode` writes.
-   * @returns The frame's number.
+   * @returns The frame's number, unless a sync that fails moves it on: nobody may rely on it before `flush`.
    * @throws SidestreamError when the log is stopped or too much waits for the disk.
    */
   append(type: FrameType, payloadBytesMax: number, encode: EncodePayload, tag: FrameTag | null): number {
@@ -133,7 +134,7 @@ export class SegmentLog {
     const batch = this.#pending;
     if (batch === null) return this.#writing?.settled.promise ?? Promise.resolve();
     batch.wanted = true;
-    if (this.#writing === null) this.#start(batch);
+    if (this.#writing === null) this.#startSoon(batch);
     return batch.settled.promise;
   }
 
@@ -145,40 +146,58 @@ export class SegmentLog {
   /** Ends the log: what waits is written, the open segment stays open for the next start. */
   async close(): Promise<void> {
     await this.flush().catch(() => undefined);
-    await this.#file?.close();
-    this.#file = null;
+    // A refusal that nobody had heard of yet comes at once, before what waits is written.
+    await this.commit().catch(() => undefined);
+    await this.#writer.close();
   }
 
-  /** Forgets a segment and removes its file, or sets it aside. The open one only when it is idle. */
-  async drop(segment: Segment, setAside: boolean): Promise<void> {
-    if (!this.segments.includes(segment) || (segment === this.#open && segment !== this.idleSegment)) return;
-    if (segment === this.#open) await this.#letGo();
-    if (setAside) await this.#settings.disk.rename(segment.path, segment.path + DAMAGED_SUFFIX);
-    else await this.#settings.disk.remove(segment.path);
-    const at = this.segments.indexOf(segment);
-    if (at < 0) return;
-    this.segments.splice(at, 1);
-    this.#storedBytes -= segment.bytes;
+  /** Forgets a segment and lets its file go. The open one only when it is idle. */
+  async drop(segment: Segment, fate: FileFate): Promise<void> {
+    const isOpen = segment === this.#writer.open;
+    if (!this.segments.includes(segment) || (isOpen && segment !== this.idleSegment)) return;
+    if (isOpen) this.#target = null;
+    await this.#writer.drop(segment, fate);
+  }
+
+  /** Puts one segment in the place of sealed ones that stand next to each other. */
+  replace(segments: readonly Segment[], by: Segment): void {
+    this.#writer.replace(segments, by);
   }
 
   #beginBatch(): Batch {
     let segment = this.#target;
-    if (segment === null || this.#targetBytes >= this.#settings.segmentBytesMax) {
+    if (segment === null || this.#targetBytes >= this.#settings.segmentBytesMax || (this.#writing === null && this.#writer.hasBetter)) {
       // The number of the closing summary comes before the new segment's first.
       if (segment !== null) this.#nextSequence += 1;
-      this.#lastNumber += 1;
-      segment = this.#target = planSegment(this.#settings.folder, this.#settings.log, this.#lastNumber, this.#nextSequence);
-      this.#targetBytes = DATA_OFFSET;
+      segment = this.#plan(this.#nextSequence);
     }
     const opening = this.#targetBytes === DATA_OFFSET ? this.#owner.state() : null;
-    const batch = new Batch(segment, this.#nextSequence, opening, this.#spare);
-    this.#spare = null;
-    if (opening !== null) {
-      const state = Buffer.from(JSON.stringify(opening), "utf8");
-      batch.add("state", state.length, (target, offset) => state.copy(target, offset), null);
-      this.#nextSequence += 1;
-    }
+    const batch = new Batch(segment, this.#nextSequence, opening, this.#buffer);
+    this.#buffer = null;
+    this.#nextSequence = batch.nextSequence;
     return batch;
+  }
+
+  #plan(baseSequence: number): Segment {
+    this.#lastNumber += 1;
+    this.#target = planSegment(this.#settings.folder, this.#settings.log, this.#lastNumber, baseSequence);
+    this.#targetBytes = DATA_OFFSET;
+    return this.#target;
+  }
+
+  /**
+   * Once whoever was just told that all is on disk has appended what comes next: else the first of many would have a
+   * batch of its own, and the others wait for it. A large batch isn't kept waiting, so that disk and engine work at once.
+   */
+  #startSoon(batch: Batch): void {
+    if (batch.bytes >= BATCH_BYTES_SOON) return this.#start(batch);
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    process.nextTick(() => {
+      this.#isStarting = false;
+      const pending = this.#pending;
+      if (this.#writing === null && pending?.wanted === true) this.#start(pending);
+    });
   }
 
   #start(batch: Batch): void {
@@ -190,111 +209,74 @@ export class SegmentLog {
   }
 
   async #run(batch: Batch): Promise<void> {
+    let error: SidestreamError | null = null;
     try {
       await this.#write(batch);
-      batch.count();
-      this.#storedBytes += batch.bytes;
-      this.durableSequence = batch.segment.nextSequence;
-      this.#spare = batch.spare;
-      this.#writing = null;
-      this.#owner.batchDurable(batch.tags);
-      batch.settled.resolve();
-    } catch (error) {
-      await this.#cutHalfBatch();
-      const waiting = this.#takeBack(batch);
-      this.#writing = null;
-      batch.settled.reject(error);
-      waiting?.settled.reject(error);
-      // Whoever appended to them and flushes only now must not hear that all is well.
-      if (batch.isUnheard || waiting?.isUnheard === true) this.#refusal = error as Error;
+    } catch (failure) {
+      error = failure as SidestreamError;
+      // Half a batch is cut off. Where that fails too, or what went elsewhere did, a third try would only guess.
+      if (this.#writing !== batch || !(await this.#writer.cut())) await this.#stop(error);
     }
+    // No await from here on: whoever is told of the end may append and flush at once.
+    if (error === null) this.#succeed(this.#writing ?? batch);
+    else this.#refuse(this.#writing ?? batch, error);
     const next: Batch | null = this.#pending;
-    if (next?.wanted === true) this.#start(next);
+    if (next?.wanted === true) this.#startSoon(next);
   }
 
   async #write(batch: Batch): Promise<void> {
-    if (batch.segment !== this.#open) await this.#roll(batch.segment, batch.opening as LogStateRecord);
-    const file = this.#file as DiskFile;
-    await file.write(batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);
-    await this.#sync(file);
-  }
-
-  /** Closes the open segment with its summary and makes the next one, each on disk before the next step. */
-  async #roll(next: Segment, state: LogStateRecord): Promise<void> {
-    if (this.#open !== null) await this.#seal(this.#open, next.header.baseSequence, state);
-    const { disk, folder } = this.#settings;
-    const file = await disk.open(next.path, "create");
     try {
-      await file.write(encodeSegmentHeader(next.header), 0);
-      await this.#sync(file);
-      await disk.syncFolder(folder);
+      await this.#writer.write(batch);
     } catch (error) {
-      // A file that stays has no frames and begins where the next one will: it is ignored.
-      await file.close().catch(() => undefined);
-      await disk.remove(next.path).catch(() => undefined);
-      throw error;
-    }
-    next.bytes = DATA_OFFSET;
-    this.#storedBytes += DATA_OFFSET;
-    this.segments.push(next);
-    this.#open = next;
-    this.#file = file;
-  }
-
-  async #seal(segment: Segment, nextSequence: number, state: LogStateRecord): Promise<void> {
-    const file = this.#file as DiskFile;
-    const closing = encodeSummary(segment, summaryOf(segment, nextSequence, state), segment.bytes);
-    await file.write(closing, segment.bytes);
-    await this.#sync(file);
-    segment.bytes += closing.length;
-    this.#storedBytes += closing.length;
-    segment.nextSequence = nextSequence;
-    segment.sealed = true;
-    this.durableSequence = nextSequence;
-    await this.#letGo();
-  }
-
-  /** Closes the open segment's file. Nothing depends on how that ends: all of it is synced. */
-  async #letGo(): Promise<void> {
-    const file = this.#file;
-    if (this.#target === this.#open) this.#target = null;
-    this.#open = null;
-    this.#file = null;
-    await file?.close().catch(() => undefined);
-  }
-
-  /** After a failed sync the kernel may have dropped what it held: trying again would report a success that isn't one. */
-  async #sync(file: DiskFile): Promise<void> {
-    try {
-      await file.sync();
-    } catch (error) {
-      this.stopped = error as SidestreamError;
-      throw error;
+      if (!this.#writer.isDistrusted) throw error;
+      await this.#writeElsewhere(batch, error as SidestreamError);
     }
   }
 
-  /** Forgets the batch that failed and the one that waits behind it, whose numbers follow from it. */
-  #takeBack(batch: Batch): Batch | null {
-    const waiting = this.#pending;
-    this.#pending = null;
-    this.#nextSequence = this.durableSequence;
-    this.#target = this.#open;
-    this.#targetBytes = this.#open?.bytes ?? 0;
-    this.#owner.batchesFailed(waiting === null ? batch.tags : [...batch.tags, ...waiting.tags]);
-    return waiting;
+  #succeed(batch: Batch): void {
+    this.#buffer = batch.spare;
+    this.#writing = null;
+    this.#owner.batchDurable(batch.tags);
+    batch.settled.resolve();
   }
 
   /**
-   * Half a batch must not stand where the next one goes, nor come back after a start. The cut is synced, or else a
-   * crash could bring frames of it back between those of the next batch.
+   * After a sync that failed: what is not on disk begins a new segment, once. What the old one holds of it is a copy, and
+   * ignored, once the new one is on disk.
    */
-  async #cutHalfBatch(): Promise<void> {
-    if (this.#file === null || this.#open === null) return;
-    try {
-      await this.#file.truncate(this.#open.bytes);
-      if (this.stopped === null) await this.#file.sync();
-    } catch (error) {
-      this.stopped ??= error as SidestreamError;
-    }
+  async #writeElsewhere(batch: Batch, error: SidestreamError): Promise<void> {
+    const left = this.#writer.open?.path ?? batch.segment.path;
+    await this.#writer.leave();
+    // No await until the batches have their new places: what is appended meanwhile follows them.
+    const waiting = this.#pending;
+    const segment = this.#plan(this.durableSequence);
+    const state = this.#owner.durableState(waiting === null ? batch.tags : [...batch.tags, ...waiting.tags]);
+    const moved = batch.movedTo(segment, this.durableSequence, state);
+    this.#writing = moved;
+    this.#targetBytes += moved.bytes;
+    this.#pending = waiting?.movedTo(segment, moved.nextSequence, null) ?? null;
+    this.#nextSequence = (this.#pending ?? moved).nextSequence;
+    await this.#writer.write(moved);
+    this.#settings.onRewritten(error, left);
+  }
+
+  async #stop(error: SidestreamError): Promise<void> {
+    this.stopped = error;
+    await this.#writer.leave();
+  }
+
+  /** Refuses the batch and the one that waits behind it, whose numbers follow from it. */
+  #refuse(batch: Batch, error: SidestreamError): void {
+    const waiting = this.#pending;
+    this.#pending = null;
+    this.#writing = null;
+    this.#nextSequence = this.durableSequence;
+    this.#target = this.#writer.open;
+    this.#targetBytes = this.#target?.bytes ?? 0;
+    this.#owner.batchesFailed(waiting === null ? batch.tags : [...batch.tags, ...waiting.tags]);
+    batch.settled.reject(error);
+    waiting?.settled.reject(error);
+    // Whoever appended to them and flushes only now must not hear that all is well.
+    if (batch.isUnheard || waiting?.isUnheard === true) this.#refusal = error;
   }
 }

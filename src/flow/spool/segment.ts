@@ -2,20 +2,24 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import type { NumberRange } from "./confirmed-ranges.ts";
 import { TenantCounts, type LogStateRecord, type StreamTable } from "./log-state.ts";
 import type { DiskFile } from "./disk.ts";
 import {
   align,
   BATCH_HEADER_BYTES,
+  DATA_OFFSET,
+  decodeSegmentHeader,
   encodeBatchHeader,
   encodeFrameHeader,
+  FLAG_COMPACTED,
   FORMAT_VERSION,
   FRAME_HEADER_BYTES,
   FRAME_TYPES,
   type LogKind,
   type SegmentHeader,
 } from "./format.ts";
-import { scanFrames } from "./segment-scan.ts";
+import { scanFrames, type ScanPosition } from "./segment-scan.ts";
 
 export const SEGMENT_SUFFIX = ".segment";
 /** Suffix of a file that damage was found in: set aside for a person to look at, never deleted by the program. */
@@ -41,17 +45,21 @@ export interface SegmentSummary {
   readonly newestMs: number;
   /** The log's state after this segment. */
   readonly state: LogStateRecord;
+  /** Of a compacted segment: the numbers that have frames, from inclusive, to exclusive, less those of the log's own. */
+  readonly frames?: readonly NumberRange[];
 }
 
 /** What the log keeps in memory of each of its segments. */
 export interface Segment {
-  readonly header: SegmentHeader;
+  header: SegmentHeader;
   readonly path: string;
   /** Number after the last frame that counts. */
   nextSequence: number;
   /** Bytes on disk, headers included; where the next batch goes. */
   bytes: number;
   sealed: boolean;
+  /** It ends in a summary: what comes behind its last number is not its own. */
+  hasSummary: boolean;
   /** Damage was found in it: its file is set aside, not removed, once its messages are delivered. */
   damaged: boolean;
   readonly counts: TenantCounts;
@@ -59,6 +67,8 @@ export interface Segment {
   readonly lanes: Map<number, number>;
   oldestMs: number;
   newestMs: number;
+  /** Of a compacted segment: the numbers that have a frame, less those of the log's own; null of any other. */
+  frames: NumberRange[] | null;
 }
 
 /** What a segment counts of a message. */
@@ -124,13 +134,22 @@ export function segmentOf(header: SegmentHeader, path: string): Segment {
     nextSequence: header.baseSequence,
     bytes: 0,
     sealed: false,
+    hasSummary: false,
     damaged: false,
     counts: new TenantCounts(),
     frameBytes: new TenantCounts(),
     lanes: new Map(),
     oldestMs: 0,
     newestMs: 0,
+    frames: (header.flags & FLAG_COMPACTED) === 0 ? null : [],
   };
+}
+
+/** False where the file was used again for another segment, or one of its headers can't be read any more. */
+export async function isSameSegment(file: DiskFile, { header }: Segment): Promise<boolean> {
+  const block = Buffer.alloc(DATA_OFFSET);
+  await file.read(block, 0);
+  return decodeSegmentHeader(block)?.salt === header.salt;
 }
 
 /**
@@ -152,9 +171,15 @@ export function copyBounds(segments: readonly Segment[]): number[] {
  * frame, or its summary, alone tells the log's id and which numbers were used.
  */
 export function doneSegments(segments: readonly Segment[], lowWater: number): readonly Segment[] {
+  const before = beforeLast(segments);
+  const done = before.findIndex(({ nextSequence }) => nextSequence > lowWater);
+  return done < 0 ? before : before.slice(0, done);
+}
+
+/** The segments before the last one that has frames. */
+export function beforeLast(segments: readonly Segment[]): readonly Segment[] {
   const last = segments.findLastIndex(({ header, nextSequence }) => nextSequence > header.baseSequence);
-  const done = segments.findIndex(({ nextSequence }) => nextSequence > lowWater);
-  return segments.slice(0, Math.max(0, done < 0 ? last : Math.min(done, last)));
+  return segments.slice(0, Math.max(0, last));
 }
 
 /** Counts a message that the segment holds. @param frameBytes - Of its frame, header and filling included. */
@@ -167,13 +192,22 @@ export function countMessage(segment: Segment, message: CountedMessage, frameByt
   segment.newestMs = Math.max(segment.newestMs, timeMs);
 }
 
+/** A compacted segment has a frame of this number, the highest so far. */
+export function noteFrame(frames: NumberRange[], sequence: number): void {
+  const last = frames.at(-1);
+  if (last !== undefined && last[1] === sequence) frames[frames.length - 1] = [last[0], sequence + 1];
+  else frames.push([sequence, sequence + 1]);
+}
+
 /** Takes a segment's counts from the summary that closes it. */
 export function loadSummary(segment: Segment, summary: SegmentSummary): void {
+  segment.hasSummary = true;
   segment.counts.load(summary.counts);
   segment.frameBytes.load(summary.bytes);
   for (const [lane, count] of Object.entries(summary.lanes)) segment.lanes.set(Number(lane), count);
   segment.oldestMs = summary.oldestMs;
   segment.newestMs = summary.newestMs;
+  if (segment.frames !== null) segment.frames = [...(summary.frames ?? [])];
 }
 
 /** @param state - The log's state after this segment. */
@@ -189,6 +223,7 @@ export function summaryOf(segment: Segment, nextSequence: number, state: LogStat
     oldestMs: segment.oldestMs,
     newestMs: segment.newestMs,
     state,
+    ...(segment.frames === null ? {} : { frames: segment.frames }),
   };
 }
 
@@ -210,12 +245,27 @@ export function encodeSummary(segment: Segment, summary: SegmentSummary, offset:
   return target;
 }
 
+/** Where the batch with the summary begins, of a segment that has one. */
+export async function summaryOffset(file: DiskFile, fileBytes: number): Promise<number> {
+  const trailer = Buffer.alloc(TRAILER_BYTES);
+  await file.read(trailer, fileBytes - TRAILER_BYTES);
+  return trailer.readDoubleLE(8);
+}
+
 /** Reads the summary of a sealed segment; null when there is none that is whole. */
 export async function readSummary(file: DiskFile, salt: number, fileBytes: number): Promise<SegmentSummary | null> {
   const trailer = Buffer.alloc(TRAILER_BYTES);
   if (fileBytes < TRAILER_BYTES || (await file.read(trailer, fileBytes - TRAILER_BYTES)) < TRAILER_BYTES) return null;
   if (trailer.compare(TRAILER_MAGIC, 0, 8, 0, 8) !== 0 || trailer.readUInt32LE(28) !== crc32(trailer.subarray(0, 28), salt)) return null;
-  const position = { offset: trailer.readDoubleLE(8), framesLeft: 0, sequence: trailer.readDoubleLE(16) };
+  const offset = trailer.readDoubleLE(8);
+  const position: ScanPosition = {
+    offset,
+    framesLeft: 0,
+    sequence: trailer.readDoubleLE(16),
+    batchAt: offset,
+    batchEnd: offset,
+    sparse: false,
+  };
   const { frames } = await scanFrames(file, salt, position, fileBytes - TRAILER_BYTES, fileBytes);
   const frame = frames[0];
   return frame?.type === FRAME_TYPES.summary ? (JSON.parse(frame.payload.toString("utf8")) as SegmentSummary) : null;

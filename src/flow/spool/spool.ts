@@ -2,20 +2,25 @@
  * The spool: one log per destination in the data folder, and one for its dead letters.
  *
  * Promise: what was flushed survives the process and power loss. A destination that the configuration no longer names
- * keeps its log; it is shown as orphaned and never deleted.
+ * keeps its log; it is shown as orphaned, and goes only when somebody says so.
  */
 import { join } from "node:path";
+import type { SidestreamError } from "../../errors.ts";
 import { DeadLetterLog } from "./dead-letter-log.ts";
 import { DestinationLog } from "./destination-log.ts";
 import type { Disk } from "./disk.ts";
 import type { SpoolFinding } from "./findings.ts";
-
-export const SPOOL_FOLDER = "spool";
-export const DEAD_FOLDER = "dead";
+import { DEAD_FOLDER, SPOOL_FOLDER } from "./folders.ts";
+import type { ReadProgress, WhenFull } from "./log-settings.ts";
+import { finishRemovals, orphanedLogs } from "./orphans.ts";
 
 export interface SpoolDestination {
   readonly name: string;
   readonly bytesMax: number;
+  readonly whenFull?: WhenFull;
+  /** From 0 to 1; see the log's settings. */
+  readonly tenantShare?: number;
+  readonly parkBytes?: number;
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
   /** Its driver numbers the messages of its lanes and keeps things in the log; absent: no. */
   readonly numbered?: boolean;
@@ -27,6 +32,9 @@ export interface SpoolSettings {
   readonly destinations: readonly SpoolDestination[];
   readonly topicsMax: number;
   readonly onFinding: (destination: string, finding: SpoolFinding) => void;
+  readonly onProgress?: (destination: string, progress: ReadProgress) => void;
+  /** Part of a log that was purged could not be removed; it is tried again with the next start. */
+  readonly onUnremoved?: (error: SidestreamError) => void;
 }
 
 export class Spool {
@@ -59,17 +67,19 @@ export class Spool {
     const logs = new Map<string, DestinationLog>();
     const deadLetters = new Map<string, DeadLetterLog>();
     try {
-      for (const { name, bytesMax, numbered = false, deadLetters: dead } of settings.destinations) {
+      for (const { name, numbered = false, deadLetters: dead, ...room } of settings.destinations) {
         const onFinding = (finding: SpoolFinding) => settings.onFinding(name, finding);
         const common = { disk, destination: name, onFinding };
         const folder = join(spoolFolder, name);
-        const log = await DestinationLog.open({ ...common, folder, bytesMax, numbered, topicsMax: settings.topicsMax });
+        const progress = settings.onProgress;
+        const onProgress = progress === undefined ? {} : { onProgress: (read: ReadProgress) => progress(name, read) };
+        const log = await DestinationLog.open({ ...common, ...room, ...onProgress, folder, numbered, topicsMax: settings.topicsMax });
         logs.set(name, log);
         deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), messagesLogId: log.logId, ...dead }));
       }
       for (const folder of [spoolFolder, deadFolder, dataFolder]) await disk.syncFolder(folder);
-      const names = await disk.listFolders(spoolFolder);
-      return new Spool(logs, deadLetters, names.filter((name) => !logs.has(name)).toSorted());
+      for (const error of await finishRemovals(settings)) settings.onUnremoved?.(error);
+      return new Spool(logs, deadLetters, await orphanedLogs(settings, (name) => logs.has(name)));
     } catch (error) {
       for (const log of [...logs.values(), ...deadLetters.values()]) await log.close().catch(() => undefined);
       throw error;

@@ -7,6 +7,8 @@ export interface SpooledMessage extends Message {
   readonly logSequence: number;
   /** Gap-free per log, stream and topic, from 1. */
   readonly sequence: number;
+  /** What it takes in the log. */
+  readonly frameBytes: number;
 }
 
 export interface ReadResult {
@@ -23,6 +25,8 @@ export interface Confirmation {
   readonly logSequence: number;
   readonly stream: string;
   readonly tenant: string;
+  /** What the message takes in the log. */
+  readonly frameBytes: number;
   /** Null: it was dead before it had one. */
   readonly lane: string | null;
   /** Where its lane stands with it done; absent where lanes aren't numbered, or a later one of the same call tells it. */
@@ -73,6 +77,11 @@ export interface MessageLog {
    * be told from the log. It may come true while the log is read, always before messages behind the damage are returned.
    */
   isDoubtful(lane: string, logSequence: number): boolean;
+  /**
+   * Names who knows which messages are in somebody's hands: a log that gives up its oldest messages leaves those. One at
+   * a time; the last call counts.
+   */
+  heldBy(isHeld: (logSequence: number) => boolean): void;
   /** Where a lane stands by the cursor; null when nothing of it was ever confirmed. */
   lanePosition(lane: string): LanePosition | null;
   /** The code for which an earlier process took a message out of its lane's numbers; null when none did. */

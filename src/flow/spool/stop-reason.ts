@@ -1,10 +1,20 @@
 /** Why a log takes nothing in: it is full, or it can't go on after a start without using a number twice. */
 import { SidestreamError } from "../../errors.ts";
 import type { Cursor } from "./cursor.ts";
-import type { RecoveredLog } from "./recovery.ts";
+import type { DestinationLogSettings } from "./log-settings.ts";
+import type { RecoveredLog } from "./recovered-log.ts";
 
-export function fullError(destination: string, usedBytes: number, bytesMax: number): SidestreamError {
+export function fullError({ destination, bytesMax }: DestinationLogSettings, usedBytes: number): SidestreamError {
   return new SidestreamError("SST_SPOOL_FULL", `the spool of ${destination} holds ${usedBytes} of ${bytesMax} bytes`);
+}
+
+export function shareError(settings: DestinationLogSettings, tenant: string, heldBytes: number): SidestreamError {
+  const { destination, bytesMax, tenantShare = 1 } = settings;
+  const share = `${Math.round(tenantShare * 100)} % of ${bytesMax}`;
+  return new SidestreamError(
+    "SST_TENANT_SHARE",
+    `${tenant} has ${heldBytes} bytes waiting in the spool of ${destination}, more than its ${share}`,
+  );
 }
 
 /**

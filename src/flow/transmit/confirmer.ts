@@ -80,15 +80,15 @@ export class Confirmer {
 
 /** How a message leaves the log. @param deadCode - Null: it was delivered. */
 export function confirmation(
-  { logSequence, stream, tenant }: SpooledMessage,
+  { logSequence, stream, tenant, frameBytes }: SpooledMessage,
   lane: LaneHandle | null,
   deadCode: string | null,
   position: LanePosition | null = lane?.position ?? null,
 ): Confirmation {
   const outcome = deadCode === null ? "delivered" : "dead";
   const name = lane?.name ?? null;
-  if (position === null) return { logSequence, stream, tenant, lane: name, outcome, reason: deadCode };
-  return { logSequence, stream, tenant, lane: name, position, outcome, reason: deadCode };
+  const about = { logSequence, stream, tenant, frameBytes, lane: name, outcome, reason: deadCode } as const;
+  return position === null ? about : { ...about, position };
 }
 
 function asFailure(reason: unknown): Error {

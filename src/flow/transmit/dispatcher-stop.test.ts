@@ -86,6 +86,7 @@ test("a start goes on behind what was confirmed, in order or not", async () => {
     logSequence,
     stream: "s",
     tenant: "t",
+    frameBytes: 200,
     lane: "0",
     outcome: "delivered" as const,
     reason: null,

@@ -18,6 +18,7 @@ test("messages are sent in the log's order and confirmed as delivered", async ()
     logSequence: 1,
     stream: "stream1",
     tenant: "diku",
+    frameBytes: 200,
     lane: "0",
     outcome: "delivered",
     reason: null,
@@ -100,7 +101,7 @@ test("a refused message is set aside on disk, then confirmed as dead, and later 
   );
   const dead = at.log.confirmations.filter(({ outcome }) => outcome === "dead");
   assert.deepEqual(dead, [
-    { logSequence: 2, stream: "stream1", tenant: "diku", lane: "0", outcome: "dead", reason: "SST_DESTINATION_REFUSED" },
+    { logSequence: 2, stream: "stream1", tenant: "diku", frameBytes: 200, lane: "0", outcome: "dead", reason: "SST_DESTINATION_REFUSED" },
   ]);
   assert.equal(at.dispatcher.status().dead, 1);
   assert.equal(at.dispatcher.status().sent, 3);

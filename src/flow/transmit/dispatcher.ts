@@ -87,6 +87,7 @@ export class Dispatcher {
     this.#announced = parts.announced ?? "up";
     const { inFlightMax, maxRate = null } = parts;
     this.#window = new Window(inFlightMax);
+    parts.log.heldBy((logSequence) => this.#window.holds(logSequence));
     this.#lanes = new Lanes({ promises: parts.driver.promises, inFlightMax, maxRate }, this.#lanesHost());
     const shared = { clock: this.#clock, random: this.#random };
     this.#keeper = new ConnectionKeeper({ ...shared, open: (signal) => this.#open(signal), changed: () => this.#connectionChanged() });

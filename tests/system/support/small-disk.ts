@@ -1,25 +1,12 @@
 /** Disks that refuse: a file system of a few MiB in memory, a read-only mount, and a library that refuses in the system's name. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
+import { mountTmpfs } from "./mounted-disk.ts";
 
 /** Mounts it. Null, and the test is skipped, where mounting is refused and nothing must not be skipped. */
 export function mountSmallDisk(test: TestContext, bytes: number): string | null {
-  const path = mkdtempSync(join(tmpdir(), "sidestream-disk-"));
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
-  if (mounted.status === 0) {
-    test.after(() => {
-      spawnSync("umount", ["-l", path]);
-      rmdirSync(path);
-    });
-    return path;
-  }
-  rmdirSync(path);
-  // Where mounting is refused, the same is tested with a library that is loaded before the system's.
-  test.skip(`mounting is refused here: ${mounted.stderr.toString().trim()}`);
-  return null;
+  return mountTmpfs(test, bytes)?.path ?? null;
 }
 
 /** Compiles the library that makes a disk refuse, for LD_PRELOAD. */

@@ -73,7 +73,8 @@ export function texts(messages: readonly SpooledMessage[]): string[] {
 }
 
 export function delivered(from: SpooledMessage): Confirmation {
-  return { logSequence: from.logSequence, stream: from.stream, tenant: from.tenant, lane: "0", outcome: "delivered", reason: null };
+  const { logSequence, stream, tenant, frameBytes } = from;
+  return { logSequence, stream, tenant, frameBytes, lane: "0", outcome: "delivered", reason: null };
 }
 
 /** What of a disk can be made to fail. */

@@ -40,5 +40,14 @@ export const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("crash" as const), power: fc.boolean(), after: fc.nat(18) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("full" as const), share: fc.constantFrom(0, 0.3, 0.6, 0.95) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("syncFails" as const), power: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("syncFailsOnce" as const),
+      behind: fc.nat(2),
+      large: fc.boolean(),
+      ending: fc.constantFrom("none" as const, "kill" as const, "power" as const),
+    }),
+  },
 );
 export type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;

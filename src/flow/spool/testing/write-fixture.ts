@@ -10,7 +10,7 @@ import type { Message } from "../../message/message.ts";
 import { DeadLetterLog } from "../dead-letter-log.ts";
 import { DestinationLog } from "../destination-log.ts";
 import { disk } from "../disk.ts";
-import { DEAD_FOLDER, SPOOL_FOLDER } from "../spool.ts";
+import { DEAD_FOLDER, SPOOL_FOLDER } from "../folders.ts";
 import type { Confirmation, SpooledMessage } from "../spooled.ts";
 import { delivered, message, readAll } from "./fixtures.ts";
 
@@ -49,8 +49,10 @@ const OUTCOMES: readonly Pick<Confirmation, "outcome" | "reason">[] = [
 ];
 
 /** What a reader of the folder must get, as JSON keeps it. */
-export function described({ value, ...rest }: SpooledMessage): unknown {
-  return { ...rest, value: value.toString("base64") };
+export function described(message: SpooledMessage): unknown {
+  const entries = Object.entries({ ...message, value: message.value.toString("base64") });
+  // What a frame takes is no part of the message.
+  return Object.fromEntries(entries.filter(([name]) => name !== "frameBytes"));
 }
 
 async function write(folder: string): Promise<void> {

@@ -121,6 +121,8 @@ export class MemoryLog implements MessageLog {
     };
   }
 
+  heldBy(): void {}
+
   lanePosition(lane: string): LanePosition | null {
     return this.#lanes.get(lane) ?? null;
   }
@@ -221,6 +223,7 @@ export function spooled(logSequence: number, key = "key", value = `{"n":${logSeq
   return {
     logSequence,
     sequence: logSequence,
+    frameBytes: 200,
     stream: "stream1",
     rule: 1,
     revision: "0123456789ab",

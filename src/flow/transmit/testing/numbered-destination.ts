@@ -127,8 +127,10 @@ export class NumberedDestination {
     if (this.questionFailures.shift() === true) throw new SidestreamError("SST_DESTINATION_UNREACHABLE", "scripted");
     const state = this.#states.get(lane);
     if (state === undefined) return { number: null, position: null };
-    const { epoch } = laneRecord(memory, lane);
-    return { number: state.epoch === epoch ? state.next : last.number, position: `at ${state.next}` };
+    const { epoch, base } = laneRecord(memory, lane);
+    if (state.epoch === epoch) return { number: state.next, position: `at ${state.next}` };
+    // Nothing came under the new numbers yet. The cursor may be from before them: all below the first of them was here.
+    return { number: base, position: last.position };
   }
 
   #send(memory: DestinationMemory, { lane, firstNumber, messages }: NumberedBatch): Promise<NumberedReceipt> | NumberedReceipt {

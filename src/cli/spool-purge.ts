@@ -1,0 +1,122 @@
+/**
+ * `sidestream spool purge LOG`: removes a log whose destination is gone, with its dead letters.
+ *
+ * Promise: what is in it is told first, and without `--yes` that is all. The running program carries it out; where none
+ * runs it is done on the disk, under the lock. A log that a configuration names is refused.
+ */
+import { loadConfiguration, type Loaded } from "../config/load.ts";
+import type { Environment } from "../config/secrets.ts";
+import { configuredError, OrphanActs, unknownOrphan } from "../flow/orphan-acts.ts";
+import { disk } from "../flow/spool/disk.ts";
+import { isProblem } from "../flow/spool/findings.ts";
+import { inspectNamed, type LogReport } from "../flow/spool/inspect.ts";
+import { lockDataFolder } from "../flow/spool/lock.ts";
+import { orphanedLogs } from "../flow/spool/orphans.ts";
+import { bytesText } from "../observe/bytes-text.ts";
+import type { Log } from "../observe/log.ts";
+import { tellPurged } from "./control-commands.ts";
+import { counted, type Output } from "./output.ts";
+import { ProgressLine } from "./spool-progress.ts";
+import { askRunning, commandLog, configMissing, userName } from "./spool-running.ts";
+import { assertFolder, showProgress } from "./spool.ts";
+import type { StatusReport } from "./status-report.ts";
+
+export interface PurgeOptions {
+  /** Name of the orphaned log. */
+  readonly log: string;
+  /** False: only tell what is in it. */
+  readonly yes: boolean;
+  /** Configuration file; null: only the data folder is known. */
+  readonly config: string | null;
+  /** The data folder; where a configuration is named, that one's counts. */
+  readonly data: string;
+  readonly json: boolean;
+  readonly environment: Environment;
+}
+
+const EXIT_OK = 0;
+const EXIT_NOT_DONE = 1;
+const STATUS_MS_MAX = 10_000;
+/** A little more than the engine has for one answer. */
+const ANSWER_MS_MAX = 110_000;
+
+/** What is, or was, in the log. */
+interface Held {
+  /** Null: it can't be told. */
+  readonly messages: number | null;
+  readonly deadLetters: number;
+  readonly bytes: number;
+  readonly problems: number;
+}
+
+/**
+ * Tells what is in an orphaned log, and removes it when that is wanted.
+ *
+ * @returns Exit status: 0, or 1 when nothing was removed for want of `--yes`.
+ * @throws SidestreamError `SST_COMMAND_INVALID` for a log that is no orphan, or when the program doesn't run and no
+ * configuration was named; `SST_SPOOL_LOCKED` when the program runs and doesn't answer; what the disk says.
+ */
+export async function runSpoolPurge(options: PurgeOptions, out: Output, log: Pick<Log, "warn"> = commandLog()): Promise<number> {
+  const { config, environment, json, yes } = options;
+  const loaded = config === null ? null : await loadConfiguration(config, { environment });
+  const data = loaded?.settings.dataFolder ?? options.data;
+  await assertFolder(data);
+  await assertOrphaned(loaded, data, options.log);
+  const held = await heldBy(data, options.log, out);
+  if (yes) await purge(loaded, data, options, log);
+  const { log: name } = options;
+  out.stdout(json ? `${JSON.stringify({ log: name, purged: yes, ...held }, null, 2)}\n` : text(options, held));
+  return yes ? EXIT_OK : EXIT_NOT_DONE;
+}
+
+/** By the running program's configuration, and by the one that was named. */
+async function assertOrphaned(loaded: Loaded | null, data: string, log: string): Promise<void> {
+  const status = (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
+  if (status === null && loaded === null) throw configMissing(data, "to know which logs are orphaned");
+  const running = status?.destinations.map(({ destination }) => destination) ?? [];
+  const configured = new Set([...running, ...(loaded?.settings.destinations.map(({ name }) => name) ?? [])]);
+  if (configured.has(log)) throw configuredError(log);
+  const names = await orphanedLogs({ disk, dataFolder: data }, (name) => configured.has(name));
+  if (!names.includes(log)) throw unknownOrphan(log, names);
+}
+
+async function heldBy(dataFolder: string, log: string, out: Output): Promise<Held> {
+  const line = new ProgressLine(out);
+  let reports: readonly LogReport[];
+  try {
+    reports = await inspectNamed({ disk, dataFolder, reads: "waiting", onProgress: (progress) => showProgress(line, progress) }, log);
+  } finally {
+    line.end();
+  }
+  const messages = reports.find(({ kind }) => kind === "messages");
+  return {
+    messages: messages === undefined ? 0 : messages.pending,
+    deadLetters: reports.find(({ kind }) => kind === "deadLetters")?.messages ?? 0,
+    bytes: reports.reduce((sum, { bytes }) => sum + bytes, 0),
+    problems: reports.flatMap(({ findings }) => findings).filter(isProblem).length,
+  };
+}
+
+async function purge(loaded: Loaded | null, data: string, { log: name, environment }: PurgeOptions, log: Pick<Log, "warn">): Promise<void> {
+  const user = userName(environment);
+  if ((await askRunning(data, "purge", { log: name, user }, ANSWER_MS_MAX)) !== null) return;
+  if (loaded === null) throw configMissing(data, "to know which logs are orphaned");
+  const lock = await lockDataFolder(data);
+  try {
+    const configured = loaded.settings.destinations.map((destination) => destination.name);
+    const acts = new OrphanActs({ disk, dataFolder: data, configured, found: [], logs: new Map(), onFinding: () => undefined });
+    await acts.purge({ log: name });
+    tellPurged(log, { log: name, user });
+  } finally {
+    lock.release();
+  }
+}
+
+function text({ log, yes, data, config }: PurgeOptions, { messages, deadLetters, bytes, problems }: Held): string {
+  const waiting = messages === null ? "messages that can't be counted" : `${counted(messages, "message")} waiting`;
+  const held = `${waiting}, ${counted(deadLetters, "dead letter")}, ${bytesText(bytes)} in all`;
+  const damage = problems === 0 ? "" : "It is damaged: `sidestream spool inspect` tells how.\n";
+  if (yes) return `Removed for good: the log ${log} with ${held}.\n`;
+  const place = config === null ? `--data ${data}` : `--config ${config}`;
+  return `The orphaned log ${log} has ${held}.\n${damage}Nothing was removed. To remove it for good: sidestream spool purge ${log} ${place} --yes\n`;
+}

@@ -1,0 +1,56 @@
+/** Commands that the running program carries out, and that are done on the spool where none runs. */
+import { userInfo } from "node:os";
+import { askControlSocket } from "../admin/control-socket.ts";
+import type { Loaded } from "../config/load.ts";
+import type { Environment } from "../config/secrets.ts";
+import { isSidestreamError, SidestreamError } from "../errors.ts";
+import { didYouMean } from "../flow/match/suggest.ts";
+import type { DestinationSettings } from "../flow/settings.ts";
+import { createLog, type Log } from "../observe/log.ts";
+
+/**
+ * Asks the program that runs on a data folder.
+ *
+ * @param waitMsMax - Milliseconds for the answer.
+ * @returns Null when no program runs on it.
+ * @throws SidestreamError what the program answered.
+ */
+export async function askRunning(data: string, command: string, payload: unknown, waitMsMax: number): Promise<unknown> {
+  try {
+    return await askControlSocket(data, command, payload, waitMsMax);
+  } catch (error) {
+    // A path that is too long for a socket has none. If a program runs all the same, its lock says so.
+    if (isSidestreamError(error) && (error.code === "SST_STATUS_UNREACHABLE" || error.code === "SST_LISTEN_FAILED")) return null;
+    throw error;
+  }
+}
+
+/** Where no program runs, its configuration says what belongs to the spool. */
+export function configMissing(data: string, why: string): SidestreamError {
+  return new SidestreamError("SST_COMMAND_INVALID", `no sidestream runs in ${data}: name its configuration with --config, ${why}`);
+}
+
+/** @throws SidestreamError `SST_COMMAND_INVALID` when the configuration has no destination of that name. */
+export function destinationOf({ settings: { destinations } }: Loaded, name: string): DestinationSettings {
+  const found = destinations.find((destination) => destination.name === name);
+  if (found !== undefined) return found;
+  const names = destinations.map((destination) => destination.name);
+  throw new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${name}"${didYouMean(name, names)}`);
+}
+
+/** The log of a command itself: what it finds and changes, where no program does. */
+export function commandLog(): Log {
+  return createLog({ level: "warn", name: "sidestream" });
+}
+
+/** Who gives the command. Whoever became another user with sudo is told by both names. */
+export function userName({ SUDO_USER: behind }: Environment): string {
+  let name: string;
+  try {
+    name = userInfo().username;
+  } catch {
+    // In a container a user may have a number alone.
+    name = `user ${process.getuid?.() ?? "unknown"}`;
+  }
+  return behind === undefined || behind === "" ? name : `${behind} as ${name}`;
+}

@@ -1,0 +1,138 @@
+/**
+ * What an operator can do about a log whose destination is gone: have another destination deliver what waits in it, or
+ * remove it.
+ *
+ * Promise: the log of a configured destination is never touched; one act runs at a time, and it is the same in the
+ * running program and beside it.
+ */
+import { SidestreamError } from "../errors.ts";
+import { didYouMean } from "./match/suggest.ts";
+import { adoptLog, type Adopted, type AdoptingLog } from "./spool/adopt.ts";
+import type { SpoolFinding } from "./spool/findings.ts";
+import { orphanedLogs, purgeLog, type DataFolder } from "./spool/orphans.ts";
+
+/** As the engine is asked. */
+export interface AdoptCall {
+  readonly log: string;
+  /** Takes over what waits. */
+  readonly destination: string;
+}
+
+export interface PurgeCall {
+  readonly log: string;
+}
+
+export interface OrphanSettings extends DataFolder {
+  /** Names of all destinations in the configuration. */
+  readonly configured: readonly string[];
+  /** The orphaned logs that were found at the opening. */
+  readonly found: readonly string[];
+  /** Opened logs by destination. */
+  readonly logs: ReadonlyMap<string, AdoptingLog>;
+  readonly onFinding: (log: string, finding: SpoolFinding) => void;
+}
+
+export interface AdoptWaits {
+  /** Milliseconds after which no more is begun. */
+  readonly waitMsMax: number;
+  /** Whether a destination's log that is filled is waited for. */
+  readonly waitsForRoom: boolean;
+  readonly onMoved?: (moved: number) => void;
+}
+
+/** One line for whoever finds such a log. */
+export function orphanedText(name: string): string {
+  const choices = `\`sidestream spool adopt ${name} DESTINATION\` delivers what waits in it, \`sidestream spool purge ${name}\` removes it`;
+  return `orphaned log ${name}: no destination of that name is configured; it is kept, and not sent. ${choices}`;
+}
+
+export class OrphanActs {
+  /** Names of the orphaned logs, as they were after the last act. */
+  names: readonly string[];
+  readonly #settings: OrphanSettings;
+  /** Acts follow one another; never rejects. */
+  #acting: Promise<unknown> = Promise.resolve();
+  readonly #ending = new AbortController();
+
+  constructor(settings: OrphanSettings) {
+    this.#settings = settings;
+    this.names = settings.found;
+  }
+
+  /**
+   * Moves what waits in an orphaned log to a destination's, as far as time and room allow.
+   *
+   * @throws SidestreamError `SST_COMMAND_INVALID` when the one is no orphan or the other no destination; what the logs say.
+   */
+  adopt({ log, destination }: AdoptCall, { waitMsMax, waitsForRoom, onMoved }: AdoptWaits): Promise<Adopted> {
+    return this.#inTurn(async () => {
+      const { disk, dataFolder, logs, configured, onFinding } = this.#settings;
+      const into = logs.get(destination);
+      if (into === undefined)
+        throw new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${destination}"${didYouMean(destination, configured)}`);
+      await this.#assertOrphaned(log);
+      const adopted = await adoptLog({
+        disk,
+        dataFolder,
+        log,
+        into,
+        waitMsMax,
+        waitsForRoom,
+        signal: this.#ending.signal,
+        onFinding: (finding) => onFinding(log, finding),
+        ...(onMoved === undefined ? {} : { onMoved }),
+      });
+      await this.#look();
+      return adopted;
+    });
+  }
+
+  /** Removes an orphaned log with its dead letters. @throws SidestreamError `SST_COMMAND_INVALID`; what the disk says. */
+  purge({ log }: PurgeCall): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#assertOrphaned(log);
+      await purgeLog(this.#settings, log);
+      await this.#look();
+    });
+  }
+
+  /** Ends what is under way at its next step, and takes no more. */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#acting;
+  }
+
+  async #assertOrphaned(log: string): Promise<void> {
+    if (this.#settings.configured.includes(log)) throw configuredError(log);
+    const names = await this.#look();
+    if (names.includes(log)) return;
+    throw unknownOrphan(log, names);
+  }
+
+  async #look(): Promise<readonly string[]> {
+    return (this.names = await orphanedLogs(this.#settings, (name) => this.#settings.configured.includes(name)));
+  }
+
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const result = this.#acting.then(() => {
+      if (this.#ending.signal.aborted)
+        throw new SidestreamError("SST_ENGINE_LOST", "the program ends: give the command again once it runs");
+      return act();
+    });
+    this.#acting = result.catch(() => undefined);
+    return result;
+  }
+}
+
+export function configuredError(log: string): SidestreamError {
+  return new SidestreamError(
+    "SST_COMMAND_INVALID",
+    `"${log}" is a destination of the configuration, so its log is no orphan: take the destination out of the configuration and restart first`,
+  );
+}
+
+/** @param names - Those that there are. */
+export function unknownOrphan(log: string, names: readonly string[]): SidestreamError {
+  const known = names.length === 0 ? "there is none" : `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
+  return new SidestreamError("SST_COMMAND_INVALID", `no orphaned log is named "${log}": ${known}`);
+}

@@ -1,0 +1,192 @@
+/**
+ * Keeps messages that can't be sent from holding up a log's space: once others are far enough ahead of them, what lies
+ * between them is freed. Segments are rewritten without what is done, the oldest first.
+ *
+ * Promise: one rewrite at a time, each a bounded piece of work; what fails is tried again with a later confirmation.
+ * Nothing that waits moves: it keeps its number, its place in the order and its lane.
+ */
+import { join } from "node:path";
+import { compact, COMPACTING_FILE } from "./compaction.ts";
+import type { Cursor } from "./cursor.ts";
+import type { Disk } from "./disk.ts";
+import type { SegmentLog } from "./segment-log.ts";
+import type { Segment } from "./segment.ts";
+import type { Turns } from "./turns.ts";
+
+/** Messages that wait apart from each other, in memory: beyond, the log keeps its space. */
+const RANGES_MAX = 262_144;
+/** A segment of which less is done stays as it is for now: copying it would free next to nothing. */
+const GAIN_MIN = 0.25;
+/** The same for one that was rewritten before. */
+const GAIN_AGAIN_MIN = 0.5;
+/** Looking takes at most one part in so many of the time, where many ranges make it long. */
+const LOOK_PART = 20;
+const LOOK_MS_MIN = 1;
+/** Smaller ones are always joined: the headers alone take 8 KiB. */
+const SMALL_BYTES = 64 * 1024;
+
+export interface CompactorParts {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly segments: SegmentLog;
+  readonly cursor: Cursor;
+  /** How far others must be ahead, in bytes of segments. */
+  readonly parkBytes: number;
+  readonly segmentBytesMax: number;
+  readonly turns: Turns;
+  /** True while the log wants room: it is made by this as soon as half of a segment is done. */
+  readonly isShort: () => boolean;
+  /** Whether somebody else works on a segment. */
+  readonly isBusy: (segment: Segment) => boolean;
+}
+
+export class Compactor {
+  readonly #parts: CompactorParts;
+  #sources: readonly Segment[] = [];
+  /** Has the old ones' name; whether that lasts isn't known yet. */
+  #renamed: { readonly segment: Segment; readonly sources: readonly Segment[] } | null = null;
+  /** Never rejects. */
+  #running: Promise<void> | null = null;
+  /** Segments that can't be rewritten. */
+  readonly #unfit = new WeakSet<Segment>();
+  /** The log's last segment when a rewrite failed: nothing is tried before there is another. */
+  #failedAt: Segment | null = null;
+  readonly #frameCounts = new WeakMap<Segment, number>();
+  #nextLookMs = 0;
+  #isClosed = false;
+
+  constructor(parts: CompactorParts) {
+    this.#parts = parts;
+  }
+
+  /** A segment that is being rewritten: it must stay as it is. */
+  holds(segment: Segment): boolean {
+    return this.#sources.includes(segment);
+  }
+
+  /** Looks whether there is something to do, and begins with it. */
+  look(): void {
+    const startedMs = performance.now();
+    if (this.#isClosed || this.#running !== null || startedMs < this.#nextLookMs) return;
+    if (this.#failedAt !== null && this.#failedAt === this.#parts.segments.segments.at(-1)) return;
+    const isNeeded = this.#renamed !== null || this.#choose().length > 0;
+    const tookMs = performance.now() - startedMs;
+    if (tookMs > LOOK_MS_MIN) this.#nextLookMs = startedMs + tookMs * LOOK_PART;
+    if (isNeeded) this.#running = this.#run().finally(() => (this.#running = null));
+  }
+
+  /** Settles when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Settles when nothing of this is under way; nothing is begun any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    this.#failedAt = null;
+    try {
+      await this.#settle();
+      for (let sources = this.#choose(); sources.length > 0 && !this.#isClosed; sources = this.#choose()) {
+        this.#sources = sources;
+        await this.#compact(sources);
+        this.#sources = [];
+      }
+    } catch {
+      this.#failedAt = this.#parts.segments.segments.at(-1) ?? null;
+    } finally {
+      this.#sources = [];
+    }
+  }
+
+  async #compact(sources: readonly Segment[]): Promise<void> {
+    const { disk, folder, segments, cursor, turns } = this.#parts;
+    for (const { header, nextSequence } of sources) {
+      // No messages: the state that opens a segment, the summary that closes it.
+      cursor.ranges.add(header.baseSequence);
+      cursor.ranges.add(nextSequence - 1);
+    }
+    // What is done by now is done by the cursor that is on disk then; what is confirmed meanwhile stays in.
+    const kept = cursor.ranges.missing(sources[0]?.header.baseSequence ?? 0, sources.at(-1)?.nextSequence ?? 0);
+    await cursor.save();
+    const file = join(folder, COMPACTING_FILE);
+    const compacted = await compact(disk, file, sources, kept);
+    if (compacted.segment === null) {
+      this.#unfit.add(compacted.unfit);
+      return;
+    }
+    const { segment } = compacted;
+    await turns.run(async () => {
+      await disk.rename(file, segment.path);
+      segments.replace(sources, segment);
+      this.#renamed = { segment, sources };
+    });
+    await this.#settle();
+  }
+
+  /** Only once the new file's name lasts may the cursor leave out what it says, and may the other sources go. */
+  async #settle(): Promise<void> {
+    if (this.#renamed === null) return;
+    const { disk, folder, cursor } = this.#parts;
+    const { segment, sources } = this.#renamed;
+    await disk.syncFolder(folder);
+    this.#renamed = null;
+    cursor.ranges.compacted({ from: segment.header.baseSequence, to: segment.nextSequence, frames: segment.frames ?? [] });
+    // One that stays holds nothing but copies, and goes with the next start.
+    for (const source of sources.slice(0, -1)) await disk.remove(source.path).catch(() => undefined);
+  }
+
+  /** The segments to be rewritten next: the oldest that others are far enough ahead of. None when all is well. */
+  #choose(): readonly Segment[] {
+    const { segments: log, cursor, parkBytes, isShort } = this.#parts;
+    const { ranges } = cursor;
+    if (ranges.count >= RANGES_MAX) return [];
+    const isWanted = isShort();
+    let first: number | null = null;
+    let aheadBytes = 0;
+    for (let index = log.segments.length - 1; index >= 0; index -= 1) {
+      const segment = log.segments[index] as Segment;
+      if (segment.nextSequence <= ranges.lowWater) break;
+      if (!segment.sealed || segment.nextSequence > ranges.end) continue;
+      const done = this.#doneShare(segment);
+      const gainMin = segment.frames !== null || isWanted ? GAIN_AGAIN_MIN : GAIN_MIN;
+      if ((isWanted || aheadBytes >= parkBytes) && done >= gainMin && this.#isFit(segment)) first = index;
+      // Only what is done counts: reading goes ahead of what can't be sent, too.
+      aheadBytes += segment.bytes * done;
+    }
+    return first === null ? [] : this.#withBefore(first);
+  }
+
+  #isFit(segment: Segment): boolean {
+    return segment.hasSummary && !segment.damaged && !this.#unfit.has(segment) && !this.#parts.isBusy(segment);
+  }
+
+  /** Together with the one before it, where that is small: a stuck lane must not leave thousands of files. */
+  #withBefore(index: number): readonly Segment[] {
+    const { segments } = this.#parts.segments;
+    const segment = segments[index] as Segment;
+    const before = segments[index - 1];
+    const smallBytes = Math.max(SMALL_BYTES, this.#parts.segmentBytesMax / 4);
+    if (before === undefined || before.bytes > smallBytes || before.nextSequence !== segment.header.baseSequence) return [segment];
+    return this.#isFit(before) ? [before, segment] : [segment];
+  }
+
+  #doneShare(segment: Segment): number {
+    const { header, nextSequence } = segment;
+    const count = this.#frameCount(segment);
+    return count === 0 ? 0 : 1 - this.#parts.cursor.ranges.countMissing(header.baseSequence, nextSequence) / count;
+  }
+
+  #frameCount(segment: Segment): number {
+    if (segment.frames === null) return segment.nextSequence - segment.header.baseSequence;
+    let count = this.#frameCounts.get(segment);
+    if (count === undefined) {
+      count = segment.frames.reduce((sum, [from, to]) => sum + to - from, 0);
+      this.#frameCounts.set(segment, count);
+    }
+    return count;
+  }
+}

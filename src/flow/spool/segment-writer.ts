@@ -1,0 +1,203 @@
+/**
+ * Writes to the open segment of a log, closes it when it is full and begins the next one.
+ *
+ * Promise: each step is on disk before the next one is made. After a sync that failed the file is not written to again:
+ * the system may have dropped what it held, and a second try would report a success that isn't one.
+ *
+ * @see docs/spool-format.md, section 6
+ */
+import type { Batch } from "./batch.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+import { DATA_OFFSET, encodeSegmentHeader, FLAG_RESERVED } from "./format.ts";
+import type { LogStateRecord } from "./log-state.ts";
+import { DAMAGED_SUFFIX, encodeSummary, summaryOf, type Segment } from "./segment.ts";
+import { SpareSegment } from "./spare-segment.ts";
+
+export interface SegmentWriterSettings {
+  readonly disk: Disk;
+  readonly folder: string;
+  /** Size at which a new segment is begun. */
+  readonly segmentBytesMax: number;
+  /** Bytes of the budget that nothing takes yet; absent: no file is made ahead or used again. */
+  readonly freeBytes?: () => number;
+}
+
+/** What recovery found, as far as the writer goes on from it. */
+export interface FoundSegments {
+  readonly segments: Segment[];
+  /** Handle of the last segment, when it may be written on. */
+  readonly open: DiskFile | null;
+  readonly nextSequence: number;
+}
+
+/** A segment isn't ended before it has this much, whatever its file costs: each one takes a state and a summary. */
+const HALF_EMPTY_BYTES = 1024 * 1024;
+
+/** What becomes of the file of a segment that is done: a file that somebody reads must not be used again. */
+export type FileFate = "use-again" | "remove" | "set-aside";
+
+export class SegmentWriter {
+  readonly segments: Segment[];
+  /** Every frame below it is on disk. */
+  durableSequence: number;
+  /** Bytes of all segments on disk. */
+  storedBytes: number;
+  /** The segment that is being written to; null before the first and between two. */
+  open: Segment | null;
+  /** A sync failed: what isn't durable must go to another file. */
+  isDistrusted = false;
+  readonly #settings: SegmentWriterSettings;
+  readonly #spare: SpareSegment | null;
+  #file: DiskFile | null;
+  /** Length of the open segment's file where it is more than what was written: it must be cut when it is closed. */
+  #reservedBytes = 0;
+  /** A segment without a summary was removed, and that it is gone isn't on disk yet. */
+  #mayComeBack = false;
+
+  constructor(settings: SegmentWriterSettings, found: FoundSegments) {
+    const { disk, folder, segmentBytesMax: bytes, freeBytes } = settings;
+    this.#settings = settings;
+    this.segments = found.segments;
+    this.open = found.open === null ? null : (found.segments.at(-1) ?? null);
+    this.#file = found.open;
+    this.durableSequence = found.nextSequence;
+    this.storedBytes = found.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    this.#spare = freeBytes === undefined ? null : new SpareSegment({ disk, folder, bytes, freeBytes });
+  }
+
+  /** The open segment's file grows with each batch, and there is one that needn't. */
+  get hasBetter(): boolean {
+    return this.open !== null && this.#reservedBytes === 0 && this.open.bytes >= HALF_EMPTY_BYTES && this.#spare?.isReady === true;
+  }
+
+  /** Writes a batch where it belongs and settles once it is on disk. It begins its segment where that is a new one. */
+  async write(batch: Batch): Promise<void> {
+    if (batch.segment !== this.open) await this.#roll(batch.segment, batch.opening as LogStateRecord);
+    const file = this.#file as DiskFile;
+    await file.write(batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);
+    await this.#sync(file);
+    batch.count();
+    this.storedBytes += batch.bytes;
+    this.durableSequence = batch.segment.nextSequence;
+    this.#spare?.appended(batch.bytes);
+  }
+
+  /**
+   * Removes what a write that failed left. Half a batch must not stand where the next one goes, nor come back after a
+   * start. The cut is synced, or else a crash could bring frames of it back between those of the next batch.
+   *
+   * @returns False when that failed.
+   */
+  async cut(): Promise<boolean> {
+    if (this.#file === null || this.open === null) return true;
+    try {
+      await this.#file.truncate(this.open.bytes);
+      this.#reservedBytes = 0;
+      await this.#file.sync();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Leaves the open segment as it is: without a summary, and with what the next one begins with anew at its end. */
+  async leave(): Promise<void> {
+    this.isDistrusted = false;
+    if (this.open !== null) {
+      this.open.sealed = true;
+      // As well as can be: what a source is told is refused had better not come back with the next start.
+      await this.#file?.truncate(this.open.bytes).catch(() => undefined);
+    }
+    await this.#letGo();
+  }
+
+  /** Forgets a segment and lets its file go. The caller sees to it that nothing is under way to it. */
+  async drop(segment: Segment, fate: FileFate): Promise<void> {
+    if (segment === this.open) await this.#letGo();
+    const { disk, folder } = this.#settings;
+    // What follows one without a summary would be missed, if that one alone came back with a power loss.
+    if (this.#mayComeBack) await disk.syncFolder(folder);
+    this.#mayComeBack = !segment.hasSummary;
+    // Nor is its file used again: a sync of it may have failed.
+    const isOfUse = fate === "use-again" && segment.hasSummary;
+    if (fate === "set-aside") await disk.rename(segment.path, segment.path + DAMAGED_SUFFIX);
+    else if (!isOfUse || (await this.#spare?.recycle(segment.path, segment.bytes)) !== true) await disk.remove(segment.path);
+    const at = this.segments.indexOf(segment);
+    if (at < 0) return;
+    this.segments.splice(at, 1);
+    this.storedBytes -= segment.bytes;
+  }
+
+  /** Puts one segment in the place of several that stand next to each other. */
+  replace(segments: readonly Segment[], by: Segment): void {
+    this.segments.splice(this.segments.indexOf(segments[0] as Segment), segments.length, by);
+    for (const { bytes } of segments) this.storedBytes -= bytes;
+    this.storedBytes += by.bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#spare?.close();
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  /** Closes the open segment with its summary and makes the next one, each on disk before the next step. */
+  async #roll(next: Segment, state: LogStateRecord): Promise<void> {
+    if (this.open !== null) await this.#seal(this.open, next.header.baseSequence, state);
+    const { disk, folder } = this.#settings;
+    const taken = await this.#spare?.take(next.path, encodeSegmentHeader({ ...next.header, flags: next.header.flags | FLAG_RESERVED }));
+    const file = taken?.file ?? (await disk.open(next.path, "create"));
+    try {
+      if (taken === undefined || taken === null) {
+        await file.write(encodeSegmentHeader(next.header), 0);
+        await this.#sync(file);
+      } else next.header = { ...next.header, flags: next.header.flags | FLAG_RESERVED };
+      await disk.syncFolder(folder);
+    } catch (error) {
+      // A file that stays has no frames and begins where the next one will: it is ignored.
+      await file.close().catch(() => undefined);
+      await disk.remove(next.path).catch(() => undefined);
+      throw error;
+    }
+    next.bytes = DATA_OFFSET;
+    this.storedBytes += DATA_OFFSET;
+    this.segments.push(next);
+    this.open = next;
+    this.#file = file;
+    this.#reservedBytes = taken?.bytes ?? 0;
+  }
+
+  async #seal(segment: Segment, nextSequence: number, state: LogStateRecord): Promise<void> {
+    const file = this.#file as DiskFile;
+    const closing = encodeSummary(segment, summaryOf(segment, nextSequence, state), segment.bytes);
+    const end = segment.bytes + closing.length;
+    await file.write(closing, segment.bytes);
+    // The trailer must be the last of the file.
+    if (this.#reservedBytes > end) await file.truncate(end);
+    await this.#sync(file);
+    segment.bytes = end;
+    this.storedBytes += closing.length;
+    segment.nextSequence = nextSequence;
+    segment.sealed = segment.hasSummary = true;
+    this.durableSequence = nextSequence;
+    await this.#letGo();
+  }
+
+  /** Closes the open segment's file. Nothing depends on how that ends: all of it that counts is synced. */
+  async #letGo(): Promise<void> {
+    const file = this.#file;
+    this.open = null;
+    this.#file = null;
+    this.#reservedBytes = 0;
+    await file?.close().catch(() => undefined);
+  }
+
+  async #sync(file: DiskFile): Promise<void> {
+    try {
+      await file.sync();
+    } catch (error) {
+      this.isDistrusted = true;
+      throw error;
+    }
+  }
+}
