@@ -261,12 +261,13 @@ def tell_holes(segment, is_last, durable, bound, complaints):
     return bound
 
 
-def tell_gap(segment, end, bound, summary, cursor, complaints):
+def tell_gap(segment, end, bound, cursor, complaints):
     """Tells what is missing between a segment that isn't the last one and those after it."""
     if end >= bound:
         return
-    # Behind a whole segment others are gone: of a full log, such as are done may go before older ones.
-    if summary is None or not is_done(cursor, end, bound):
+    # Others are gone behind it: of a full log, such as are done may go before older ones; and a segment that was left
+    # after a write that failed may come back after those that took its place have gone.
+    if not is_done(cursor, end, bound):
         complaints.tell(f"{segment.path}: ends before {end}, the next segment begins with {bound}")
 
 
@@ -317,7 +318,7 @@ def main(folder, kept):
         durable, end = segment.scan()
         summary = segment.summary()
         if not is_last:
-            tell_gap(segment, end, bound, summary, cursor, complaints)
+            tell_gap(segment, end, bound, cursor, complaints)
         bound = tell_holes(segment, is_last, durable, bound, complaints)
         frames = [frame for frame in segment.frames if frame[1] < bound]
         if summary is not None and summary["nextSequence"] - 1 <= bound:

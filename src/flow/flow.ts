@@ -92,7 +92,8 @@ export class Flow {
     // First, since it is the one step beside the spool's own opening that can fail, and then no file stays open.
     const redactionKey = await openRedactionKey(disk, settings.dataFolder);
     const onFinding = (destination: string, finding: SpoolFinding): void => {
-      const code = isProblem(finding) ? "SST_SPOOL_DAMAGED" : undefined;
+      const problem = finding.kind === "rewritten" ? "SST_SPOOL_IO" : "SST_SPOOL_DAMAGED";
+      const code = isProblem(finding) ? problem : undefined;
       log.warn({ destination, code, ...finding }, `${finding.path}: ${finding.text}`);
     };
     const recovery = new RecoveryNotices(log);

@@ -16,6 +16,8 @@ import type { Disk, DiskFile } from "./disk.ts";
 export const SPARE_FILE = "spare";
 /** A log that appends less than this while the program runs gets no spare: most logs are small. */
 const SPARE_AFTER_BYTES = 1024 * 1024;
+/** Where segments are smaller than those of the smallest budget, so many of them are enough. */
+const SPARE_AFTER_SEGMENTS = 4;
 /** Made and synced at a time: no burst that would hold up a commit. */
 const STEP_BYTES = 1024 * 1024;
 /** A step for each so many bytes appended: the file is whole well before the segment is full. */
@@ -136,7 +138,7 @@ export class SpareSegment {
 
   /** A log that only drains has no use for it. */
   get #isUseful(): boolean {
-    return this.#appendedBytes >= SPARE_AFTER_BYTES;
+    return this.#appendedBytes >= Math.min(SPARE_AFTER_BYTES, SPARE_AFTER_SEGMENTS * this.#settings.bytes);
   }
 
   async #step(): Promise<void> {
