@@ -164,12 +164,17 @@ export const ERRORS = {
   SST_COMMAND_INVALID: {
     retry: "never",
     exit: 2,
-    hint: "Nothing was changed. `sidestream status` lists the destinations; docs/cli.md says what each command takes.",
+    hint: "Nothing was changed. `sidestream status` lists destinations and orphaned logs, `sidestream spool inspect` all logs on disk; with --help a command says what it takes.",
+  },
+  SST_DATA_MISSING: {
+    retry: "never",
+    exit: 2,
+    hint: "Name the data folder with --data (what `data` or --spool names for `run`), or the configuration with --config; the first start makes it.",
   },
   SST_STATUS_UNREACHABLE: {
     retry: "later",
     exit: 75,
-    hint: "No running sidestream answers in that data folder: is `--data` right, and does it run?",
+    hint: "A sidestream ran on that data folder, but none answers now: start it, or ask as the user who runs it. `sidestream spool inspect` tells what waits on disk.",
   },
 } as const satisfies Record<string, ErrorEntry>;
 

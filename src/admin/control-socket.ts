@@ -9,7 +9,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { join, relative, resolve } from "node:path";
 import { ERRORS, isSidestreamError, SidestreamError, type ErrorCode } from "../errors.ts";
 
-const SOCKET_FILE = "control.sock";
+export const SOCKET_FILE = "control.sock";
 /** The kernel's bound on the path of a Unix socket, less its final zero. */
 const SOCKET_PATH_BYTES_MAX = 107;
 /** Takes every right from group and others. */

@@ -50,6 +50,11 @@ test("/ready answers 503 with the reasons", async () => {
   deepEqual(answer.json(), { ready: false, reasons: ["shutting down"] });
 });
 
+test("/ready waits for what has to be asked first", async () => {
+  const answer = await ask({ ...well, ready: () => Promise.resolve({ ready: false, reasons: ["kafka1: its log has stopped"] }) }, "/ready");
+  equal(answer.statusCode, 503);
+});
+
 test("/live doesn't ask what /ready asks", async () => {
   const ready = (): never => {
     throw new Error("not to be asked");

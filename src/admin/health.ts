@@ -2,9 +2,9 @@
  * The health listener: `/live`, `/ready` and `/metrics`, apart from the traffic's own port.
  *
  * Promise: it listens on loopback unless told otherwise, shows numbers and names but no content, and changes nothing.
- * `/live` says whether a restart would help, so a full disk never fails it; `/ready` says whether to send traffic
- * here, so a destination that is down never fails it: the spool is there for that. What counts is decided by the
- * caller; docs/health.md tells it to the user.
+ * `/live` says whether a restart alone would help, so a full disk never fails it; `/ready` says whether to send traffic
+ * here, so a destination that is down never fails it, since the spool is there for that, but a log that has stopped
+ * does. What counts is decided by the caller; docs/health.md tells it to the user.
  */
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -31,7 +31,7 @@ export interface HealthChecks {
   /** False only when a restart would help. */
   readonly live: () => boolean;
   /** False when traffic should go elsewhere. */
-  readonly ready: () => Readiness;
+  readonly ready: () => Readiness | Promise<Readiness>;
   /** The text for Prometheus. */
   readonly metrics: () => Promise<string>;
   /** Told what broke while an answer was made; the client is told nothing of it. */
@@ -93,7 +93,7 @@ export function healthServer({ live, ready, metrics, onError }: HealthChecks): F
       .send({ live: isLive });
   });
   server.get("/ready", async (_request, reply) => {
-    const { ready: isReady, reasons } = ready();
+    const { ready: isReady, reasons } = await ready();
     return reply
       .code(isReady ? 200 : 503)
       .header("cache-control", "no-store")

@@ -7,7 +7,7 @@ import { LOG_LEVELS, type LogLevel } from "../observe/log.ts";
 import { VERSION } from "../version.ts";
 import { runCheck } from "./check.ts";
 import { runDemo } from "./demo/demo.ts";
-import { processOutput as out } from "./output.ts";
+import { processOutput as out, watchOutput } from "./output.ts";
 import { dataFolder, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
 import { run } from "./run.ts";
 import { runSchema, type SchemaKind } from "./schema.ts";
@@ -88,15 +88,18 @@ function addRun(command: Command, end: (status: number) => void): void {
   command
     .command("run")
     .description("run with a configuration file, or with --listen and --upstream and no file at all")
-    .option("--config <file>", "the configuration")
+    .option("--config <file>", "the configuration; with it only --log-level may be given")
     .option("--listen <host:port>", "address of the gateway")
     .option("--upstream <url>", "where requests are forwarded to")
-    .option("--to <destination>", "file:DIR, stdout: or kafka://HOST:PORT,HOST:PORT/TOPIC (may be repeated)", several)
+    .option("--to <destination>", "file:DIR, stdout: or kafka://HOST:PORT,HOST:PORT/TOPIC (may be repeated; default: stdout:)", several)
     .option("--rule <rule>", "selection criteria, or a whole rule; without one everything is published (may be repeated)", several)
     .option("--spool <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`)
-    .option("--capture <value>", "best-effort, durable or write-ahead (default: best-effort)")
-    .option("--delivery <value>", "at-most-once, at-least-once or exactly-once (default: at-least-once)")
-    .option("--health <host:port>", "address for /live, /ready and /metrics, or off")
+    .option("--capture <value>", "what an answer waits for: best-effort or durable (default: best-effort)")
+    .option("--delivery <value>", "the promise to the destination: at-least-once, no other yet (default: at-least-once)")
+    .option(
+      "--health <host:port>",
+      "address for /live, /ready and /metrics, or off (default: 127.0.0.1:9464, or a free port where it is taken)",
+    )
     .addOption(new Option("--log-level <level>", "least severity that is logged").choices(LOG_LEVELS).default("info"))
     .action(async (flags: RunFlags, self: Command) => {
       const { config, logLevel, ...rest } = flags;
@@ -125,6 +128,7 @@ function exitStatusOf(error: unknown): number {
 
 /** Runs one command and leaves its exit status to the process. */
 export async function main(argv: readonly string[]): Promise<void> {
+  watchOutput();
   registerBuiltInDrivers();
   try {
     await program((status) => (process.exitCode = status)).parseAsync([...argv]);

@@ -1,6 +1,9 @@
-/** Where commands write: data to standard output, talk to standard error. Tests put something else in its place. */
-import { SidestreamError } from "../errors.ts";
-
+/**
+ * Where commands write: data to standard output, talk to standard error. Tests put something else in its place.
+ *
+ * Promise: a reader that goes ends a command quietly, with the status of a program that the system ends over it; output
+ * that can't be written otherwise is told in one line, and the status says so.
+ */
 export interface TextOutput {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
@@ -13,7 +16,7 @@ export interface Output extends TextOutput {
 
 /** For a command that prints more than fits into memory. */
 export interface LineOutput extends Output {
-  /** Prints and settles once more is wanted: false when nobody reads any more. */
+  /** Prints and settles once more is wanted: false when no more can be printed. */
   readonly lines: (text: string) => Promise<boolean>;
 }
 
@@ -23,18 +26,34 @@ export const processOutput: Output = {
   isTerminal: process.stderr.isTTY,
 };
 
+/** As a shell shows a program that SIGPIPE ended. */
+const EXIT_NO_READER = 141;
+const EXIT_NOT_WRITTEN = 74;
+
+/** Looks after the process's own output, for as long as it lives. To be called once, before anything is written. */
+export function watchOutput(): void {
+  let status: number | null = null;
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (status !== null) return;
+    status = code === "EPIPE" ? EXIT_NO_READER : EXIT_NOT_WRITTEN;
+    if (status === EXIT_NOT_WRITTEN)
+      processOutput.stderr(`could not write to standard output, what is there is not whole: ${code ?? message}\n`);
+  });
+  // Nobody is left to be told.
+  process.stderr.on("error", () => undefined);
+  // Last, since a command that is through says how it went.
+  process.on("exit", () => {
+    if (status !== null) process.exitCode = status;
+  });
+}
+
 /** Progress is for a person who doesn't see the lines: both would be written over each other. */
 export function processLines(): LineOutput {
   const { stdout } = process;
-  // Whoever writes is told; without this the process would end over it.
-  stdout.on("error", () => undefined);
+  // Why it failed is told by whoever looks after the output.
   const lines = (text: string): Promise<boolean> =>
-    new Promise((done, fail) => {
-      stdout.write(text, (cause: NodeJS.ErrnoException | null | undefined) => {
-        if (cause === null || cause === undefined) done(true);
-        else if (cause.code === "EPIPE") done(false);
-        else fail(new SidestreamError("SST_SPOOL_IO", `could not write to standard output: ${cause.code ?? cause.message}`, { cause }));
-      });
+    new Promise((done) => {
+      stdout.write(text, (cause) => done(cause === null || cause === undefined));
     });
   return { ...processOutput, isTerminal: process.stderr.isTTY && !stdout.isTTY, lines };
 }

@@ -12,14 +12,17 @@ export interface PlaceFlags {
   readonly json?: boolean;
 }
 
-export function withPlace(command: Command): Command {
-  return command
-    .option("--config <file>", "configuration that names the data folder")
-    .option("--data <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`);
+const NAMES_FOLDER = "configuration that names the data folder, instead of --data";
+/** For a command that the running program carries out, or that is done on the spool where none runs. */
+export const NEEDED_WHERE_NONE_RUNS =
+  "configuration that names the data folder and the destinations, instead of --data; needed where the program doesn't run";
+
+export function withPlace(command: Command, configAbout = NAMES_FOLDER): Command {
+  return command.option("--config <file>", configAbout).option("--data <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`);
 }
 
-export function withPlaceAndJson(command: Command): Command {
-  return withPlace(command).option("--json", "print as JSON");
+export function withPlaceAndJson(command: Command, configAbout = NAMES_FOLDER): Command {
+  return withPlace(command, configAbout).option("--json", "print as JSON");
 }
 
 /** For a command that needs no more of a configuration than its data folder. */

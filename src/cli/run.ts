@@ -2,7 +2,8 @@
 import { loadConfiguration, type Loaded } from "../config/load.ts";
 import { QUICK_TENANT_HEADER, quickConfiguration, type QuickFlags } from "../config/quick.ts";
 import { formatFinding } from "../config/finding.ts";
-import { createLog, type Log, type LogLevel } from "../observe/log.ts";
+import { createLog, type LogLevel } from "../observe/log.ts";
+import { Ending } from "./ending.ts";
 import type { Output } from "./output.ts";
 import { Running } from "./running.ts";
 
@@ -13,10 +14,6 @@ export interface RunOptions {
   readonly logLevel: LogLevel;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
-
-/** Exit status when a second signal cut the clean end short. */
-const EXIT_CUT_SHORT = 130;
-const ENDING_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
  * Runs until a signal ends it.
@@ -32,23 +29,16 @@ export async function run(options: RunOptions, out: Output): Promise<number> {
   if (options.config === null)
     log.warn(`the tenant is taken from the header ${QUICK_TENANT_HEADER}, which is trusted; without it the tenant is "default"`);
   // Before the start, so that a signal that comes while the spool is recovered ends it cleanly too.
-  const signal = firstSignal(log);
+  const ending = new Ending(log, () => "the start, which may have a large spool to read, is not through");
   const running = await Running.start({ loaded, log, logLevel: options.logLevel, healthMayMove: isDefaultHealth(options, loaded) });
-  log.info({ signal: await signal }, "ending: exchanges and sends under way are completed, the rest stays in the spool");
-  for (const name of ENDING_SIGNALS) process.once(name, () => process.exit(EXIT_CUT_SHORT));
+  ending.waitsFor(() => running.unfinished());
+  log.info({ signal: await ending.asked }, "ending: exchanges and sends under way are completed, the rest stays in the spool");
   await running.stop();
+  ending.done();
   log.info("ended");
   return 0;
 }
 
 function isDefaultHealth({ flags }: RunOptions, loaded: Loaded): boolean {
   return flags !== null && flags.health === undefined && loaded.health !== null;
-}
-
-/** Settles with the first signal that asks the program to end. */
-function firstSignal(log: Log): Promise<string> {
-  process.on("SIGHUP", () => log.warn("reloading is not available yet; restart to load a changed configuration"));
-  return new Promise((resolve) => {
-    for (const name of ENDING_SIGNALS) process.once(name, () => resolve(name));
-  });
 }

@@ -1,8 +1,7 @@
 /**
  * The running program: edge, health listener and control socket, from start to a clean end.
  *
- * Promise: nothing is left open when the start fails; a signal ends it cleanly within the grace period, a second one at
- * once, and then nothing that was acknowledged is lost either.
+ * Promise: nothing is left open when the start fails; the end completes what is under way within the grace period.
  */
 import { controlSocketPath, openControlSocket, type ControlListener } from "../admin/control-socket.ts";
 import { openHealth, type HealthListener } from "../admin/health.ts";
@@ -58,6 +57,11 @@ export class Running {
     }
   }
 
+  /** What the clean end still waits for, for a person. */
+  unfinished(): string {
+    return this.edge.unfinished() ?? "the health listener or the control socket is not closed";
+  }
+
   /** Ends cleanly. Again is harmless. */
   async stop(): Promise<void> {
     this.#life.draining = true;
@@ -80,10 +84,11 @@ async function startHealth(
   });
   const checks = {
     live: () => true,
-    ready: () => {
+    ready: async () => {
       const reasons: string[] = [];
       if (life.draining) reasons.push("the program is ending");
       if (!edge.engineUp) reasons.push("the engine is being restarted");
+      reasons.push(...(await edge.stoppedLogs()));
       return { ready: reasons.length === 0, reasons };
     },
     metrics: () => metrics.text(),

@@ -10,6 +10,7 @@ import type { Environment } from "../config/secrets.ts";
 import { SidestreamError } from "../errors.ts";
 import { configuredError, OrphanActs } from "../flow/orphan-acts.ts";
 import { spoolDestination } from "../flow/spool-destination.ts";
+import { eventBytesMax } from "../flow/spool-room.ts";
 import type { Adopted } from "../flow/spool/adopt.ts";
 import { disk } from "../flow/spool/disk.ts";
 import type { SpoolFinding } from "../flow/spool/findings.ts";
@@ -87,12 +88,12 @@ async function adoptRunning(data: string, options: AdoptOptions, line: ProgressL
 }
 
 async function adoptOnDisk(loaded: Loaded | null, options: AdoptOptions, line: ProgressLine, log: Pick<Log, "warn">): Promise<Adopted> {
-  if (loaded === null) throw configMissing(options.data, "to know which logs are orphaned");
+  if (loaded === null) throw await configMissing(options.data, "to know which logs are orphaned");
   const { dataFolder, destinations, limits } = loaded.settings;
   const onFinding = (name: string, finding: SpoolFinding) => log.warn({ log: name, ...finding }, `${finding.path}: ${finding.text}`);
   const lock = await lockDataFolder(dataFolder);
   try {
-    const target = spoolDestination(destinationOf(loaded, options.destination));
+    const target = spoolDestination(destinationOf(loaded, options.destination), eventBytesMax(loaded.settings));
     const spool = await Spool.open({ disk, dataFolder, destinations: [target], topicsMax: limits.topicsMax, onFinding });
     try {
       const configured = destinations.map(({ name }) => name);

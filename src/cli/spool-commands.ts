@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { IDENTITY_ACTIONS, type IdentityAction } from "../flow/identity-act.ts";
 import { processLines, processOutput as out } from "./output.ts";
-import { dataFolder, placeOf, withPlace, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
+import { dataFolder, NEEDED_WHERE_NONE_RUNS, placeOf, withPlace, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
 import { runSpoolAdopt } from "./spool-adopt.ts";
 import { runSpoolExport } from "./spool-export.ts";
 import { runSpoolIdentity } from "./spool-identity.ts";
@@ -24,9 +24,13 @@ export function addSpool(command: Command, end: End, environment: Environment): 
   withPlaceAndJson(spool.command("inspect").description("list logs and segments")).action(async (flags: PlaceFlags) =>
     end(await runSpoolInspect(await place(flags), out)),
   );
-  withPlaceAndJson(spool.command("fsck").description("read every byte and report what is damaged; the program must not run")).action(
-    async (flags: PlaceFlags) => end(await runSpoolFsck(await place(flags), out)),
-  );
+  withPlaceAndJson(
+    spool
+      .command("fsck")
+      .description(
+        "read every byte and report what is damaged; the program must not run. Nothing is written, so a read-only folder will do",
+      ),
+  ).action(async (flags: PlaceFlags) => end(await runSpoolFsck(await place(flags), out)));
   addExport(spool, end, environment);
   addOrphans(spool, end, environment);
   addIdentity(spool, end, environment);
@@ -47,16 +51,16 @@ function addExport(spool: Command, end: End, environment: Environment): void {
 }
 
 function addOrphans(spool: Command, end: End, environment: Environment): void {
-  const log = ["<log>", "its name; no destination of the configuration has it"] as const;
+  const log = ["<log>", "its name, as status tells it; no destination of the configuration has it"] as const;
   const adopt = spool.command("adopt").description("have a destination deliver what waits in a log whose own destination is gone");
-  withPlaceAndJson(adopt.argument(...log).argument("<destination>", "its name in the configuration")).action(
+  withPlaceAndJson(adopt.argument(...log).argument("<destination>", "its name in the configuration"), NEEDED_WHERE_NONE_RUNS).action(
     async (name: string, destination: string, flags: PlaceFlags) => {
       const options = { log: name, destination, ...placeOf(flags), json: flags.json === true, environment };
       end(await runSpoolAdopt(options, out));
     },
   );
   const purge = spool.command("purge").description("remove a log whose destination is gone, with its dead letters");
-  withPlaceAndJson(purge.argument(...log))
+  withPlaceAndJson(purge.argument(...log), NEEDED_WHERE_NONE_RUNS)
     .option("--yes", "remove it; without this only tell what is in it")
     .action(async (name: string, { yes = false, ...flags }: PlaceFlags & { readonly yes?: boolean }) => {
       end(await runSpoolPurge({ log: name, yes, ...placeOf(flags), json: flags.json === true, environment }, out));
@@ -68,6 +72,7 @@ function addIdentity(spool: Command, end: End, environment: Environment): void {
   for (const action of IDENTITY_ACTIONS) {
     withPlaceAndJson(
       identity.command(action).description(IDENTITY_ABOUT[action]).argument("<destination>", "its name in the configuration"),
+      NEEDED_WHERE_NONE_RUNS,
     ).action(async (destination: string, flags: PlaceFlags) => {
       end(await runSpoolIdentity({ action, destination, ...placeOf(flags), json: flags.json === true, environment }, out));
     });

@@ -82,7 +82,7 @@ test("a log that isn't there is told with one that is, and dead letters can't be
     code: "SST_COMMAND_INVALID",
     message: `there is no log "rabbit-ue" in ${join(data, "spool")}; did you mean rabbit-eu?`,
   });
-  await rejects(print(join(data, "none")), { code: "SST_COMMAND_INVALID" });
+  await rejects(print(join(data, "none")), { code: "SST_DATA_MISSING" });
   await rejects(print(data, { log: "/" }), { code: "SST_COMMAND_INVALID" });
   await rejects(print(data, { dead: true, pending: true }), { code: "SST_COMMAND_INVALID", message: /--pending is for messages/ });
 });

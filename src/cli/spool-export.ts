@@ -11,6 +11,7 @@ import { disk } from "../flow/spool/disk.ts";
 import { exportLog } from "../flow/spool/export.ts";
 import { isProblem, type SpoolFinding } from "../flow/spool/findings.ts";
 import { DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "../flow/spool/folders.ts";
+import { assertDataFolder } from "./data-folder.ts";
 import type { LineOutput } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
 import { findingText } from "./spool.ts";
@@ -34,7 +35,7 @@ const EXIT_PROBLEMS = 1;
  *
  * @returns Exit status: 0, or 1 when something could not be read.
  * @throws SidestreamError `SST_COMMAND_INVALID` when there is no such log, or `pending` is asked of dead letters;
- * `SST_SPOOL_VERSION`, `SST_SPOOL_DAMAGED`, `SST_SPOOL_IO`.
+ * `SST_DATA_MISSING`, `SST_SPOOL_VERSION`, `SST_SPOOL_DAMAGED`, `SST_SPOOL_IO`.
  */
 export async function runSpoolExport(options: ExportOptions, out: LineOutput): Promise<number> {
   const { dead, pending, log } = options;
@@ -65,7 +66,9 @@ export async function runSpoolExport(options: ExportOptions, out: LineOutput): P
 }
 
 async function folderOf({ log, data, dead }: ExportOptions): Promise<string> {
-  const parent = log.includes("/") ? dirname(resolve(log)) : join(data, dead ? DEAD_FOLDER : SPOOL_FOLDER);
+  const isPath = log.includes("/");
+  if (!isPath) await assertDataFolder(data);
+  const parent = isPath ? dirname(resolve(log)) : join(data, dead ? DEAD_FOLDER : SPOOL_FOLDER);
   const name = basename(log);
   const names = (await disk.exists(parent)) ? await disk.listFolders(parent) : [];
   if (names.includes(name)) return join(parent, name);

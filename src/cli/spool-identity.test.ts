@@ -148,7 +148,10 @@ test("a program that runs and doesn't answer keeps its spool", async (context) =
 });
 
 test("without a program and without a configuration it is said what is missing", async (context) => {
-  await rejects(identity(site(context), "show", { config: null }), { code: "SST_COMMAND_INVALID", message: /--config/ });
+  const folder = site(context);
+  await rejects(identity(folder, "show", { config: null }), { code: "SST_DATA_MISSING" });
+  (await lockDataFolder(join(folder, "data"))).release();
+  await rejects(identity(folder, "show", { config: null }), { code: "SST_COMMAND_INVALID", message: /--config/ });
 });
 
 test("an unknown destination and one that has no identity are told apart", async (context) => {

@@ -72,7 +72,7 @@ async function actOnSpool(
   user: string,
   log: Pick<Log, "warn">,
 ): Promise<IdentityAnswer> {
-  if (loaded === null) throw configMissing(data, "to open its spool");
+  if (loaded === null) throw await configMissing(data, "to open its spool");
   const { settings, identity } = identityOf(loaded, destination);
   const { dataFolder } = loaded.settings;
   const folder = join(dataFolder, SPOOL_FOLDER, destination);

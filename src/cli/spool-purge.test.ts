@@ -86,7 +86,7 @@ test("what can't be right is refused before anything is touched", async (t) => {
   const site = await orphanSite(t, 2);
   await rejects(purge(site, { config: null }), { code: "SST_COMMAND_INVALID", message: /name its configuration with --config/ });
   await rejects(purge(site, { log: "../dead/old" }), { code: "SST_COMMAND_INVALID", message: /there is old$/ });
-  await rejects(purge(site, { config: null, data: join(site.folder, "none") }), { code: "SST_CONFIG_UNREADABLE" });
+  await rejects(purge(site, { config: null, data: join(site.folder, "none") }), { code: "SST_DATA_MISSING" });
   const lock = await lockDataFolder(site.data);
   await rejects(purge(site), { code: "SST_SPOOL_LOCKED" });
   lock.release();

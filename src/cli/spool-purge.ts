@@ -8,17 +8,16 @@ import { loadConfiguration, type Loaded } from "../config/load.ts";
 import type { Environment } from "../config/secrets.ts";
 import { configuredError, OrphanActs, unknownOrphan } from "../flow/orphan-acts.ts";
 import { disk } from "../flow/spool/disk.ts";
-import { isProblem } from "../flow/spool/findings.ts";
-import { inspectNamed, type LogReport } from "../flow/spool/inspect.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
 import { orphanedLogs } from "../flow/spool/orphans.ts";
 import { bytesText } from "../observe/bytes-text.ts";
 import type { Log } from "../observe/log.ts";
 import { tellPurged } from "./control-commands.ts";
+import { orphanReport, type OrphanReport } from "./orphan-report.ts";
 import { counted, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
 import { askRunning, commandLog, configMissing, userName } from "./spool-running.ts";
-import { assertFolder, showProgress } from "./spool.ts";
+import { showProgress } from "./spool.ts";
 import type { StatusReport } from "./status-report.ts";
 
 export interface PurgeOptions {
@@ -40,15 +39,6 @@ const STATUS_MS_MAX = 10_000;
 /** A little more than the engine has for one answer. */
 const ANSWER_MS_MAX = 110_000;
 
-/** What is, or was, in the log. */
-interface Held {
-  /** Null: it can't be told. */
-  readonly messages: number | null;
-  readonly deadLetters: number;
-  readonly bytes: number;
-  readonly problems: number;
-}
-
 /**
  * Tells what is in an orphaned log, and removes it when that is wanted.
  *
@@ -60,19 +50,23 @@ export async function runSpoolPurge(options: PurgeOptions, out: Output, log: Pic
   const { config, environment, json, yes } = options;
   const loaded = config === null ? null : await loadConfiguration(config, { environment });
   const data = loaded?.settings.dataFolder ?? options.data;
-  await assertFolder(data);
   await assertOrphaned(loaded, data, options.log);
   const held = await heldBy(data, options.log, out);
   if (yes) await purge(loaded, data, options, log);
   const { log: name } = options;
-  out.stdout(json ? `${JSON.stringify({ log: name, purged: yes, ...held }, null, 2)}\n` : text(options, held));
+  const { deadLetters, bytes, problems } = held;
+  out.stdout(
+    json
+      ? `${JSON.stringify({ log: name, purged: yes, messages: held.pending, deadLetters, bytes, problems }, null, 2)}\n`
+      : text(options, held),
+  );
   return yes ? EXIT_OK : EXIT_NOT_DONE;
 }
 
 /** By the running program's configuration, and by the one that was named. */
 async function assertOrphaned(loaded: Loaded | null, data: string, log: string): Promise<void> {
   const status = (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
-  if (status === null && loaded === null) throw configMissing(data, "to know which logs are orphaned");
+  if (status === null && loaded === null) throw await configMissing(data, "to know which logs are orphaned");
   const running = status?.destinations.map(({ destination }) => destination) ?? [];
   const configured = new Set([...running, ...(loaded?.settings.destinations.map(({ name }) => name) ?? [])]);
   if (configured.has(log)) throw configuredError(log);
@@ -80,27 +74,19 @@ async function assertOrphaned(loaded: Loaded | null, data: string, log: string):
   if (!names.includes(log)) throw unknownOrphan(log, names);
 }
 
-async function heldBy(dataFolder: string, log: string, out: Output): Promise<Held> {
+async function heldBy(dataFolder: string, log: string, out: Output): Promise<OrphanReport> {
   const line = new ProgressLine(out);
-  let reports: readonly LogReport[];
   try {
-    reports = await inspectNamed({ disk, dataFolder, reads: "waiting", onProgress: (progress) => showProgress(line, progress) }, log);
+    return await orphanReport(dataFolder, log, (progress) => showProgress(line, progress));
   } finally {
     line.end();
   }
-  const messages = reports.find(({ kind }) => kind === "messages");
-  return {
-    messages: messages === undefined ? 0 : messages.pending,
-    deadLetters: reports.find(({ kind }) => kind === "deadLetters")?.messages ?? 0,
-    bytes: reports.reduce((sum, { bytes }) => sum + bytes, 0),
-    problems: reports.flatMap(({ findings }) => findings).filter(isProblem).length,
-  };
 }
 
 async function purge(loaded: Loaded | null, data: string, { log: name, environment }: PurgeOptions, log: Pick<Log, "warn">): Promise<void> {
   const user = userName(environment);
   if ((await askRunning(data, "purge", { log: name, user }, ANSWER_MS_MAX)) !== null) return;
-  if (loaded === null) throw configMissing(data, "to know which logs are orphaned");
+  if (loaded === null) throw await configMissing(data, "to know which logs are orphaned");
   const lock = await lockDataFolder(data);
   try {
     const configured = loaded.settings.destinations.map((destination) => destination.name);
@@ -112,8 +98,8 @@ async function purge(loaded: Loaded | null, data: string, { log: name, environme
   }
 }
 
-function text({ log, yes, data, config }: PurgeOptions, { messages, deadLetters, bytes, problems }: Held): string {
-  const waiting = messages === null ? "messages that can't be counted" : `${counted(messages, "message")} waiting`;
+function text({ log, yes, data, config }: PurgeOptions, { pending, deadLetters, bytes, problems }: OrphanReport): string {
+  const waiting = pending === null ? "messages that can't be counted" : `${counted(pending, "message")} waiting`;
   const held = `${waiting}, ${counted(deadLetters, "dead letter")}, ${bytesText(bytes)} in all`;
   const damage = problems === 0 ? "" : "It is damaged: `sidestream spool inspect` tells how.\n";
   if (yes) return `Removed for good: the log ${log} with ${held}.\n`;

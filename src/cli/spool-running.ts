@@ -7,6 +7,7 @@ import { isSidestreamError, SidestreamError } from "../errors.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
 import type { DestinationSettings } from "../flow/settings.ts";
 import { createLog, type Log } from "../observe/log.ts";
+import { assertDataFolder } from "./data-folder.ts";
 
 /**
  * Asks the program that runs on a data folder.
@@ -25,8 +26,13 @@ export async function askRunning(data: string, command: string, payload: unknown
   }
 }
 
-/** Where no program runs, its configuration says what belongs to the spool. */
-export function configMissing(data: string, why: string): SidestreamError {
+/**
+ * Where no program runs, its configuration says what belongs to the spool.
+ *
+ * @throws SidestreamError `SST_DATA_MISSING` where the folder is what is wrong.
+ */
+export async function configMissing(data: string, why: string): Promise<SidestreamError> {
+  await assertDataFolder(data);
   return new SidestreamError("SST_COMMAND_INVALID", `no sidestream runs in ${data}: name its configuration with --config, ${why}`);
 }
 

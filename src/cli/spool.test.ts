@@ -5,6 +5,7 @@ import { test, type TestContext } from "node:test";
 import { disk } from "../flow/spool/disk.ts";
 import { DATA_OFFSET } from "../flow/spool/format.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
+import { lockForReading } from "../flow/spool/read-lock.ts";
 import { Spool } from "../flow/spool/spool.ts";
 import { delivered, message, readAll, temporaryFolder } from "../flow/spool/testing/fixtures.ts";
 import type { Output } from "./output.ts";
@@ -69,7 +70,8 @@ test("a clean spool is listed for people, exit 0", async (t) => {
       ["rabbit-eu", "dead letters"],
     ],
   );
-  match(lines[1] ?? "", / 3 +5$/);
+  match(lines[1] ?? "", / 3 +2 +5$/);
+  match(lines[3] ?? "", /^kafka1 +dead letters .* 1 +- +-$/);
   match(out.out, /No problem found\. A quick look, and a snapshot when the program runs/);
   equal(out.error, "");
 });
@@ -149,6 +151,7 @@ test("fsck refuses while the program runs, and inspect works then too", async (t
 
 test("progress is shown to a person on standard error, one line that is cleared", async (t) => {
   const data = await dataFolder(t);
+  (await lockDataFolder(data)).release();
   const out = new Recorded(true);
   await runSpoolFsck({ data, json: true }, out);
   for (const log of ["spool/kafka1", "spool/rabbit-eu", "dead/kafka1", "dead/rabbit-eu"])
@@ -163,15 +166,45 @@ test("a folder that isn't there is an error and is not made; one without a spool
   const none = join(data, "none");
   for (const run of [runSpoolInspect, runSpoolFsck]) {
     await rejects(run({ data: none, json: false }, new Recorded()), {
-      code: "SST_CONFIG_UNREADABLE",
+      code: "SST_DATA_MISSING",
       message: `there is no data folder ${none}`,
     });
   }
   equal(existsSync(none), false);
   for (const name of ["spool", "dead"]) rmSync(join(data, name), { recursive: true });
+  (await lockDataFolder(data)).release();
   const out = new Recorded();
   equal(await runSpoolInspect({ data, json: false }, out), 0);
   equal(out.out, "There is no spool in this data folder.\n");
+});
+
+test("a folder on which no sidestream ran, or a file, is no data folder, and is left as it is", async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, "file"), "");
+  for (const run of [runSpoolInspect, runSpoolFsck]) {
+    await rejects(run({ data: folder, json: false }, new Recorded()), {
+      code: "SST_DATA_MISSING",
+      message: /no sidestream ever ran on it$/,
+    });
+    await rejects(run({ data: join(folder, "file"), json: false }, new Recorded()), { code: "SST_DATA_MISSING", message: /is a file/ });
+  }
+  deepEqual(readdirSync(folder), ["file"]);
+});
+
+test("fsck makes no lock where there is none, says so, and lets others read where there is one", async (t) => {
+  const data = await dataFolder(t);
+  const unlocked = new Recorded();
+  equal(await runSpoolFsck({ data, json: false }, unlocked), 0);
+  match(unlocked.error, /is read without its lock \(it has none\): make sure that no sidestream runs on it/);
+  equal(existsSync(join(data, "lock")), false);
+  (await lockDataFolder(data)).release();
+  const reading = lockForReading(data);
+  const locked = new Recorded();
+  equal(await runSpoolFsck({ data, json: false }, locked), 0);
+  equal(locked.error, "");
+  await rejects(lockDataFolder(data), { code: "SST_SPOOL_LOCKED" });
+  reading.release();
+  (await lockDataFolder(data)).release();
 });
 
 test("very many findings are cut for people, and counted", async (t) => {

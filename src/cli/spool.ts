@@ -2,13 +2,13 @@
  * `sidestream spool inspect` and `sidestream spool fsck`: what is on disk, for people and for programs.
  *
  * Promise: neither changes a byte. `inspect` reads headers, summaries and open segments, also while the program runs;
- * `fsck` takes the lock and reads everything. What a kill leaves behind is told and is no problem.
+ * `fsck` keeps the program from starting meanwhile and reads everything. What a kill leaves behind is told and is no problem.
  */
-import { SidestreamError } from "../errors.ts";
 import { disk } from "../flow/spool/disk.ts";
 import { isProblem, type SpoolFinding } from "../flow/spool/findings.ts";
 import { inspectSpool, type InspectProgress, type LogReport } from "../flow/spool/inspect.ts";
-import { lockDataFolder } from "../flow/spool/lock.ts";
+import { lockForReading } from "../flow/spool/read-lock.ts";
+import { assertDataFolder } from "./data-folder.ts";
 import { table, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
 
@@ -27,10 +27,10 @@ const FINDINGS_MAX = 100;
  * Lists the logs and what a quick look finds.
  *
  * @returns Exit status: 0, or 1 when something was found that somebody should act on.
- * @throws SidestreamError `SST_CONFIG_UNREADABLE` when there is no such folder, `SST_SPOOL_VERSION`, `SST_SPOOL_IO`.
+ * @throws SidestreamError `SST_DATA_MISSING` when it is no data folder, `SST_SPOOL_VERSION`, `SST_SPOOL_IO`.
  */
 export async function runSpoolInspect(options: SpoolOptions, out: Output): Promise<number> {
-  await assertFolder(options.data);
+  await assertDataFolder(options.data);
   return report(
     await inspected(options.data, false, out),
     options,
@@ -46,18 +46,15 @@ export async function runSpoolInspect(options: SpoolOptions, out: Output): Promi
  * @throws SidestreamError `SST_SPOOL_LOCKED` when the program runs; else as `runSpoolInspect`.
  */
 export async function runSpoolFsck(options: SpoolOptions, out: Output): Promise<number> {
-  await assertFolder(options.data);
-  const lock = await lockDataFolder(options.data);
+  await assertDataFolder(options.data);
+  const lock = lockForReading(options.data);
+  if (lock.problem !== null)
+    out.stderr(`${options.data} is read without its lock (${lock.problem}): make sure that no sidestream runs on it\n`);
   try {
     return report(await inspected(options.data, true, out), options, out, "Every byte was read.");
   } finally {
     lock.release();
   }
-}
-
-/** The lock would make the folder: a wrong name must not. */
-export async function assertFolder(folder: string): Promise<void> {
-  if (!(await disk.exists(folder))) throw new SidestreamError("SST_CONFIG_UNREADABLE", `there is no data folder ${folder}`);
 }
 
 /** Shows progress, and nothing of it afterwards. */
@@ -95,8 +92,8 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
     log.segments.length,
     log.bytes,
     log.messages,
-    log.pending ?? "",
-    log.kind === "messages" ? log.nextSequence : "",
+    log.pending ?? (log.kind === "messages" ? "?" : "-"),
+    log.kind === "messages" ? log.nextSequence : "-",
   ]);
   const kept = logs
     .filter(({ records, skips }) => records + skips > 0)

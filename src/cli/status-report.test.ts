@@ -1,6 +1,7 @@
-import { equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { ERRORS } from "../errors.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
 import { VERSION } from "../version.ts";
 import { needsAttention, printStatus, type StatusReport } from "./status-report.ts";
@@ -74,12 +75,12 @@ test("what needs a person is said and told by the exit status", () => {
     [{ engineUp: false }, /engine DOWN/],
     [
       { breaches: [{ stream: "audit", tenant: "diku", destination: "kafka1", difference: 2 }] },
-      /NOT CONSERVED: audit, diku, kafka1: 2 messages/,
+      /NOT CONSERVED: audit, diku, kafka1: 2 messages.*\nNOT CONSERVED: this should never be.* report it$/m,
     ],
     [{ destinations: [destination({ stopped: "the log ends at 5" })] }, /STOPPED.*the log ends at 5/],
     [
       { destinations: [destination({ trouble: { code: "SST_SPOOL_FULL", message: "it is full", sinceMs: 0 } })] },
-      /NO ROOM.*SST_SPOOL_FULL: it is full/,
+      /NO ROOM, up.*SST_SPOOL_FULL: the log is full, 0\.0 of 10\.0 GiB$/m,
     ],
     [
       {
@@ -98,21 +99,47 @@ test("what needs a person is said and told by the exit status", () => {
   }
 });
 
-test("losses, dead letters, orphans and dormant parts are named with their reasons", () => {
+test("losses, dead letters and dormant parts are named with their reasons", () => {
   const text = printStatus(
     report({
       edge: { captured: [], lost: [{ source: "front", route: "/x", reason: "no-room", count: 4 }], unreadable: 1 },
       destinations: [destination({ deadLetters: { messages: 1, bytes: 10, removed: 0, lastReason: "SST_TEMPLATE_VALUE: no value" } })],
       unidentified: 2,
-      orphaned: ["old"],
       dormant: [{ kind: "stream", name: "b", reason: "no tenant is assigned to it" }],
     }),
   );
   match(text, /source front, route \/x: 4 events went by uncaptured \(no-room\)/);
   match(text, /last dead letter: SST_TEMPLATE_VALUE: no value/);
   match(text, /2 events had no tenant/);
-  match(text, /orphaned log old/);
   match(text, /dormant stream b: no tenant is assigned to it/);
+});
+
+test("a full log doesn't hide what its destination suffers from: both are said, each with what to do", () => {
+  const over = destination({
+    spoolBytes: 9.5 * 2 ** 30,
+    trouble: { code: "SST_SPOOL_FULL", message: "it held 9 bytes an hour ago", sinceMs: 0 },
+    transmit: { ...TRANSMIT, state: "paused", lastError: { code: "SST_DESTINATION_REFUSED", message: "too large", atMs: 0 } },
+  });
+  const lines = printStatus(report({ destinations: [over] })).split("\n");
+  const from = lines.findIndex((line) => line.startsWith("kafka1 "));
+  match(lines[from] ?? "", /^kafka1 +NO ROOM, paused +9\.5 GiB +10\.0 GiB +3 +0 +SST_SPOOL_FULL: the log is full, 9\.5 of 10\.0 GiB$/);
+  deepEqual(lines.slice(from + 1, from + 4), [
+    "kafka1: SST_DESTINATION_REFUSED: too large (it is paused)",
+    `SST_SPOOL_FULL: ${ERRORS.SST_SPOOL_FULL.hint}`,
+    `SST_DESTINATION_REFUSED: ${ERRORS.SST_DESTINATION_REFUSED.hint}`,
+  ]);
+});
+
+const ORPHAN = { name: "old", pending: 3, deadLetters: 1, bytes: 2048, problems: 0 };
+
+test("an orphaned log stands among the destinations, with what waits in it and what to do, and needs somebody", () => {
+  const orphaned = report({ orphaned: ["old"] });
+  const text = printStatus(orphaned, [ORPHAN]);
+  match(text, /^old +ORPHANED +2\.0 KiB +0 +1 +3 messages wait, NOT sent: see below$/m);
+  match(text, /^orphaned log old: .*3 messages wait, its dead letters stay\. `sidestream spool adopt old .*`sidestream spool purge old`/m);
+  ok(needsAttention(orphaned, [ORPHAN]));
+  ok(needsAttention(orphaned, [{ ...ORPHAN, pending: null }]), "it can't be told what waits");
+  ok(!needsAttention(orphaned, [{ ...ORPHAN, pending: 0 }]), "only dead letters are left");
 });
 
 const blocked = (code: string, count: number) =>

@@ -228,6 +228,48 @@ streams: [ ./stream.yaml ]
   ]);
 });
 
+test("with `drop-oldest`, a spool in which the largest events would never find room is refused, with the size that it needs", async (context) => {
+  const folder = configFolder(context, {
+    "sidestream.yaml": `version: 1
+enabled: true
+sources: { front: { type: gateway, upstream: "http://x" } }
+destinations:
+  files: { type: file, path: out, spool: { bytesMax: 3MiB, whenFull: drop-oldest } }
+  enough: { type: file, path: more, spool: { bytesMax: 4MiB, whenFull: drop-oldest } }
+streams: [ ./stream.yaml ]
+`,
+    "stream.yaml": "stream: audit\ntenants: all\nrules:\n  - METHOD=POST , publish , files:audit\n",
+  });
+  const findings = await findingsOf(folder);
+  assert.deepEqual(linesOf(findings, folder), [
+    "sidestream.yaml:5:54 destinations.files.spool.bytesMax: too small for `whenFull: drop-oldest`: half of it must be enough for two events of the largest size, else large ones are never taken",
+  ]);
+  assert.equal(findings[0]?.hint, "Give it at least 4MiB, or lower `limits.messageBytesMax`.");
+});
+
+test("with `drop-oldest`, a spool that messages on their way could fill is warned of", async (context) => {
+  const spool = (bytesMax: string, inFlightMax: number) =>
+    `spool: { bytesMax: ${bytesMax}, whenFull: drop-oldest }, inFlightMax: ${inFlightMax}`;
+  const folder = configFolder(context, {
+    "sidestream.yaml": `version: 1
+enabled: true
+sources: { front: { type: gateway, upstream: "http://x" } }
+destinations:
+  files: { type: file, path: out, ${spool("64MiB", 1000)} }
+  few: { type: file, path: few, ${spool("64MiB", 10)} }
+  enough: { type: file, path: more, ${spool("68MiB", 1000)} }
+streams: [ ./stream.yaml ]
+`,
+    "stream.yaml":
+      "stream: audit\ntenants: all\nrules:\n  - METHOD=POST , publish , files:audit\n  - METHOD=PUT , publish , few:audit\n  - METHOD=PUT , publish , enough:audit\n",
+  });
+  const { warnings } = await loadFolder(folder);
+  assert.deepEqual(linesOf(warnings, folder), [
+    "sidestream.yaml:5:54 destinations.files.spool.bytesMax: warning: messages that are being sent are not given up, and may take 64MiB of it: new ones may find no room while the destination is away",
+  ]);
+  assert.equal(warnings[0]?.hint, "Give it at least 68MiB, or lower `destinations.files.inFlightMax`.");
+});
+
 test("a rate is a number, or a number per second, or null", async (context) => {
   const folder = configFolder(context, {
     "sidestream.yaml":

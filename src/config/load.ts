@@ -7,7 +7,8 @@ import { hostname } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { ListenAddress } from "../driver/listen-address.ts";
 import type { FlowSettings } from "../flow/settings.ts";
-import { eventBytesMax } from "../flow/spool-room.ts";
+import { dropOldestBytesMin, eventBytesMax, messagesBytesMax } from "../flow/spool-room.ts";
+import { WINDOW_BYTES_MAX } from "../flow/transmit/window.ts";
 import { type Assignments, NO_ASSIGNMENTS, readAssignments, warnOfUnknownStreams } from "./assignments.ts";
 import { check, type CheckContext, valueAt } from "./check.ts";
 import { exists, findDescriptors, readDescriptors } from "./descriptor-files.ts";
@@ -20,6 +21,7 @@ import { type Environment, resolveSecrets } from "./secrets.ts";
 import { readYaml } from "./yaml.ts";
 import type { YamlDocument } from "./yaml-document.ts";
 
+const MIB = 2 ** 20;
 /** Fewer events of the largest size than this in a spool, and durable sources get no room while a few wait. */
 const SPOOL_EVENTS_MIN = 8;
 
@@ -91,8 +93,9 @@ export async function inspectDocument(document: YamlDocument, { environment }: L
     limits,
   };
   warnOfIdleParts(settings, configuration, document, findings);
-  warnOfSmallSpools(settings, document, findings);
+  tellOfSmallSpools(settings, document, findings);
   for (const stream of described) warnOfLargeBodies(stream.document, stream.settings.body.bytesMax, limits.messageBytesMax, findings);
+  if (findings.errorCount > before) return null;
   return {
     settings,
     enabled: configuration.enabled,
@@ -143,21 +146,37 @@ function warnOfIdleParts(settings: FlowSettings, { enabled }: Configuration, doc
   if (settings.streams.length === 0) warn("there are no streams, so nothing is captured", "Name descriptors under `streams`.");
 }
 
-/** Durable requests and webhooks wait for room for the largest messages that one event can make. */
-function warnOfSmallSpools(settings: FlowSettings, document: YamlDocument, findings: Findings): void {
-  const needed = SPOOL_EVENTS_MIN * eventBytesMax(settings);
-  for (const { name, spool } of settings.destinations) {
-    if (spool.bytesMax >= needed) continue;
-    const path = ["destinations", name, "spool", "bytesMax"];
+/**
+ * Durable requests and webhooks wait for room for the largest messages that one event can make. A log whose oldest
+ * messages give way keeps room for them free: one that is too small for that would refuse them for good.
+ */
+function tellOfSmallSpools(settings: FlowSettings, document: YamlDocument, findings: Findings): void {
+  const largest = eventBytesMax(settings);
+  const tell = (name: string, severity: "error" | "warning", problem: string, neededBytes: number, orLower: string): void =>
     findings.add({
-      severity: "warning",
+      severity,
       code: "SST_CONFIG_INVALID",
       file: document.file,
-      ...document.place(path),
+      ...document.place(["destinations", name, "spool", "bytesMax"]),
       path: `destinations.${name}.spool.bytesMax`,
-      problem: `fewer than ${SPOOL_EVENTS_MIN} events of the largest size fit: durable requests and webhooks may find no room`,
-      hint: `Give it at least ${Math.ceil(needed / 2 ** 20)}MiB, or lower \`limits.messageBytesMax\`.`,
+      problem,
+      hint: `Give it at least ${Math.ceil(neededBytes / MIB)}MiB, or lower \`${orLower}\`.`,
     });
+  for (const { name, spool, inFlightMax } of settings.destinations) {
+    const dropsOldest = spool.whenFull === "drop-oldest";
+    const least = dropOldestBytesMin(largest);
+    const heldBytes = dropsOldest ? Math.min(WINDOW_BYTES_MAX, inFlightMax * messagesBytesMax(settings, 1)) : 0;
+    if (dropsOldest && spool.bytesMax < least) {
+      const problem =
+        "too small for `whenFull: drop-oldest`: half of it must be enough for two events of the largest size, else large ones are never taken";
+      tell(name, "error", problem, least, "limits.messageBytesMax");
+    } else if (spool.bytesMax < SPOOL_EVENTS_MIN * largest) {
+      const problem = `fewer than ${SPOOL_EVENTS_MIN} events of the largest size fit: durable requests and webhooks may find no room`;
+      tell(name, "warning", problem, SPOOL_EVENTS_MIN * largest, "limits.messageBytesMax");
+    } else if (spool.bytesMax < least + heldBytes) {
+      const problem = `messages that are being sent are not given up, and may take ${Math.ceil(heldBytes / MIB)}MiB of it: new ones may find no room while the destination is away`;
+      tell(name, "warning", problem, least + heldBytes, `destinations.${name}.inFlightMax`);
+    }
   }
 }
 

@@ -136,7 +136,7 @@ export const destinationCommonSchema = z.strictObject({
     .strictObject({
       bytesMax: size(MIB, 64 * TIB)
         .prefault("10GiB")
-        .describe("Disk that the log of this destination may take."),
+        .describe("Disk that the log of this destination may take, with the file made ahead for what comes next (`spare`)."),
       whenFull: z
         .enum(["drop-newest", "drop-oldest", "refuse"])
         .default("drop-newest")
@@ -148,11 +148,13 @@ export const destinationCommonSchema = z.strictObject({
         .min(1)
         .max(100)
         .default(25)
-        .describe("Share of `bytesMax` beyond which a tenant is held back, alone, once the log is half full; 100: none ever is."),
+        .describe(
+          "Share of `bytesMax` beyond which one of several tenants is held back, alone, once the log is half full; 100: none ever is.",
+        ),
       parkBytes: size(MIB, 64 * TIB)
         .prefault("256MiB")
         .describe(
-          "Once others are so far ahead of a message that waits, the log's space behind it is freed. Never more than a quarter of `bytesMax`.",
+          "Where a message waits and others behind it are delivered: so much of what they leave in the log may keep its disk space before it is given back. At most a quarter of `bytesMax` counts.",
         ),
     })
     .prefault({})

@@ -76,8 +76,9 @@ export interface LanePosition {
 export interface LaneRecovery {
   /**
    * Number of the message that the destination expects next: it has all below for good (also after the loss of one of
-   * its machines). Below `last.number`: it lost what it had acknowledged. Null: it knows nothing of the lane's numbers
-   * any more, and takes any.
+   * its machines), and those are not sent again: a number too high loses messages. Where nothing came since `renumber`, the
+   * number given there, also when `last.number` is lower. Below `last.number`: it lost what it had acknowledged. Null: it
+   * knows nothing of the lane's numbers any more, and takes any.
    */
   readonly number: number | null;
   readonly position: string | null;
@@ -102,8 +103,9 @@ export interface NumberedConnection extends Connection {
    */
   recover(lane: string, last: LanePosition, signal: AbortSignal): Promise<LaneRecovery>;
   /**
-   * Begins the lane's numbers anew: what the destination has under the old ones no longer counts against them. Called
-   * when numbers and destination disagree, after which messages may arrive twice.
+   * Begins the lane's numbers anew: what the destination has under the old ones, or still gets from a process that is dead,
+   * no longer counts against them. Called where the destination lost what it had, and where messages that may have been
+   * sent are gone from the log, before their numbers go to others. Messages may arrive twice then.
    *
    * @param number - Number of the next message. It settles once this is in the memory.
    */

@@ -37,6 +37,8 @@ const SOURCES_SHARE = 0.5;
 const SENDS_MS_MAX = 2_000;
 /** Before a decision over an identity is taken sending ends, for which a driver that hangs has 30 seconds. */
 const IDENTITY_MS_MAX = 40_000;
+/** Who asks whether traffic may come often waits for a second only. */
+const STOPPED_MS_MAX = 500;
 /** An orphaned log is recovered before anything of it is moved, and one that is purged may have very many files. */
 const ORPHAN_MS_MAX = 100_000;
 
@@ -51,12 +53,17 @@ export class Edge {
   readonly #host: EngineHost | null;
   readonly #lock: DataFolderLock | null;
   readonly #loopDelay = openLoopDelayMeter();
+  readonly #openSources = new Set<string>();
   #closed: Promise<void> | null = null;
+  #isThrough = false;
+  #stopped: readonly string[] = [];
+  #asking: Promise<void> | null = null;
 
   private constructor(host: EngineHost | null, lock: DataFolderLock | null, sources: Edge["sources"]) {
     this.#host = host;
     this.#lock = lock;
     this.sources = sources;
+    for (const { name } of sources) this.#openSources.add(name);
   }
 
   /**
@@ -94,6 +101,18 @@ export class Edge {
     return this.#host === null || this.#host.counters().engineUp;
   }
 
+  /** What is to be told of each log in use that has stopped. An engine that doesn't answer at once leaves it as it was last. */
+  async stoppedLogs(): Promise<readonly string[]> {
+    if (this.#host === null) return [];
+    this.#asking ??= this.#host
+      .call("stopped", null, STOPPED_MS_MAX)
+      .then((stopped) => void (this.#stopped = stopped as readonly string[]))
+      .catch(() => undefined)
+      .finally(() => (this.#asking = null));
+    await this.#asking;
+    return this.#stopped;
+  }
+
   /** Asks the engine and adds what the edge counts. @throws SidestreamError when the engine doesn't answer. */
   async status(): Promise<EdgeStatus> {
     const flow = this.#host === null ? null : ((await this.#host.call("snapshot", null)) as FlowSnapshot);
@@ -101,6 +120,8 @@ export class Edge {
       flow,
       messages: flow?.messages ?? [],
       destinations: flow?.destinations ?? [],
+      orphaned: flow?.orphaned ?? [],
+      orphanedPending: flow?.orphanedPending ?? [],
       edge: this.#edgeCounts(),
       engineRestarts: this.#host?.engineRestarts ?? 0,
       engineUp: this.engineUp,
@@ -135,12 +156,24 @@ export class Edge {
     return this.#closed;
   }
 
+  /** What `close` waits for, for a person; null when it is through. */
+  unfinished(): string | null {
+    if (this.#isThrough) return null;
+    if (this.#openSources.size > 0) return `connections of ${[...this.#openSources].join(", ")} are not closed`;
+    return `the engine doesn't end, with ${this.#host?.counters().unsettled ?? 0} durable events not settled`;
+  }
+
   async #close(graceMs: number): Promise<void> {
     const startMs = performance.now();
-    await Promise.all(this.sources.map(({ connection }) => connection.close(graceMs * SOURCES_SHARE)));
+    const close = async ({ name, connection }: Edge["sources"][number]): Promise<void> => {
+      await connection.close(graceMs * SOURCES_SHARE);
+      this.#openSources.delete(name);
+    };
+    await Promise.all(this.sources.map(close));
     await this.#host?.stop(Math.max(SENDS_MS_MAX, graceMs - (performance.now() - startMs)));
     this.#loopDelay.close();
     this.#lock?.release();
+    this.#isThrough = true;
   }
 
   #running(): EngineHost {

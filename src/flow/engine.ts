@@ -60,6 +60,7 @@ class EngineHandling implements EngineHandlers {
 
   onCall(name: string, payload: unknown): unknown {
     if (name === "snapshot") return this.#flow.snapshot();
+    if (name === "stopped") return this.#flow.stopped;
     if (name === "identity") {
       const { destination, action } = payload as IdentityCall;
       return this.#flow.identity(destination, action);

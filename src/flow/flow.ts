@@ -7,7 +7,7 @@
 import { type ErrorCode, SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MessageCounts } from "../observe/conservation.ts";
-import type { DestinationState } from "../observe/snapshot.ts";
+import type { DestinationState, OrphanedMessages } from "../observe/snapshot.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
 import { createIdentify } from "./identify/identify.ts";
@@ -18,7 +18,8 @@ import { select } from "./match/select.ts";
 import { didYouMean } from "./match/suggest.ts";
 import { MessageMaker } from "./message/maker.ts";
 import { messageCounts } from "./message-counts.ts";
-import { Outlet, type DestinationDetail, type Write } from "./outlet.ts";
+import { Outlet, type Write } from "./outlet.ts";
+import type { DestinationDetail } from "./outlet-detail.ts";
 import { OrphanActs, orphanedText, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
 import { RecoveryNotices } from "./recovery-notices.ts";
 import { openRedactionKey } from "./redaction-key.ts";
@@ -45,6 +46,8 @@ export interface FlowSnapshot {
   readonly unidentified: number;
   /** Logs on disk whose destination the configuration doesn't name. */
   readonly orphaned: readonly string[];
+  /** What waits in them, as far as it was counted. */
+  readonly orphanedPending: readonly OrphanedMessages[];
 }
 
 /** Messages are moved for so long at a time; whoever wants all of them asks again. */
@@ -100,7 +103,7 @@ export class Flow {
     const spool = await Spool.open({
       disk,
       dataFolder: settings.dataFolder,
-      destinations: settings.destinations.map(spoolDestination),
+      destinations: settings.destinations.map((destination) => spoolDestination(destination, eventBytesMax(settings))),
       topicsMax: settings.limits.topicsMax,
       onFinding,
       onProgress: (destination, progress) => recovery.read(destination, progress),
@@ -114,6 +117,7 @@ export class Flow {
     const { dataFolder } = settings;
     const configured = settings.destinations.map(({ name }) => name);
     const orphans = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding });
+    void orphans.count().catch((error: unknown) => log.warn({ err: error }, "what waits in orphaned logs could not be counted"));
     return new Flow(settings, spool, maker, outlets, orphans);
   }
 
@@ -123,9 +127,15 @@ export class Flow {
    */
   get roomBytes(): number {
     let room = Number.MAX_SAFE_INTEGER;
-    for (const outlet of this.#outlets.values())
-      if (this.#targeted.has(outlet.name) && !outlet.dormant) room = Math.min(room, outlet.log.roomBytes);
+    for (const outlet of this.#outlets.values()) if (this.#isUsed(outlet)) room = Math.min(room, outlet.log.roomBytes);
     return room;
+  }
+
+  /** What is to be told of each log in use that has stopped: while there is one, no event is surely kept here. */
+  get stopped(): readonly string[] {
+    return [...this.#outlets.values()].flatMap((outlet) =>
+      this.#isUsed(outlet) && outlet.stopped !== null ? [`${outlet.name}: ${outlet.stopped}`] : [],
+    );
   }
 
   /**
@@ -165,9 +175,7 @@ export class Flow {
 
   /** Tells the operator of logs that came to their end, or have room again. To be called now and then. */
   lookAtRoom(): void {
-    for (const outlet of this.#outlets.values()) {
-      if (this.#targeted.has(outlet.name) && !outlet.dormant) outlet.lookAtRoom(this.#eventBytesMax);
-    }
+    for (const outlet of this.#outlets.values()) if (this.#isUsed(outlet)) outlet.lookAtRoom(this.#eventBytesMax);
   }
 
   snapshot(): FlowSnapshot {
@@ -177,6 +185,7 @@ export class Flow {
       destinations: outlets.map((outlet) => outlet.state()),
       unidentified: this.#unidentified,
       orphaned: this.#orphans.names,
+      orphanedPending: this.#orphans.pending,
     };
   }
 
@@ -245,6 +254,10 @@ export class Flow {
       this.#written.set(write, outlet);
     }
     return { refused: null, writes: [...writes] };
+  }
+
+  #isUsed({ name, dormant }: Outlet): boolean {
+    return this.#targeted.has(name) && !dormant;
   }
 
   #bytesMax(targeted: readonly { readonly outlet: Outlet }[], outlet: Outlet): number {

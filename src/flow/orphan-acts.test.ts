@@ -50,6 +50,34 @@ test("orphans are known from the opening on, and what is adopted or purged is no
   ok(!existsSync(join(data, "spool", "older")) && !existsSync(join(data, "dead", "older")));
 });
 
+test("what waits in orphans is counted on disk, without what is done, and follows each act", async (t) => {
+  const { data, acts, spool } = await opened(t);
+  await spool.close();
+  const again = await open(data, ["kafka1", "kafka2", "old"]);
+  const old = again.logs.get("old");
+  ok(old !== undefined);
+  const [first] = await readAll(old);
+  ok(first !== undefined);
+  await old.confirm([{ ...first, lane: null, outcome: "delivered", reason: null }]);
+  await again.close();
+  deepEqual(acts.pending, [], "not counted yet");
+  await acts.count();
+  deepEqual(acts.pending, [
+    { log: "old", messages: 2 },
+    { log: "older", messages: 3 },
+  ]);
+  await acts.purge({ log: "older" });
+  deepEqual(acts.pending, [{ log: "old", messages: 2 }]);
+});
+
+test("a count that is under way ends when the program does", async (t) => {
+  const { acts } = await opened(t);
+  const counting = acts.count();
+  await acts.stop();
+  await counting;
+  ok(acts.pending.length <= 2);
+});
+
 test("a destination's own log is never purged or adopted, and for a name that is none those that there are are told", async (t) => {
   const { acts, data } = await opened(t);
   for (const act of [() => acts.purge({ log: "kafka1" }), () => acts.adopt({ log: "kafka2", destination: "kafka1" }, WAITS)])
@@ -76,6 +104,7 @@ test("when the program ends, an adoption ends after the chunk that is under way,
   let stopping: Promise<void> = Promise.resolve();
   const adopted = await acts.adopt({ log: "old", destination: "kafka1" }, { ...WAITS, onMoved: () => void (stopping = acts.stop()) });
   deepEqual(adopted, { moved: 500, left: 700, state: "more", damaged: false });
+  deepEqual(acts.pending, [{ log: "old", messages: 700 }]);
   await stopping;
   await rejects(acts.purge({ log: "old" }), { code: "SST_ENGINE_LOST" });
 });

@@ -6,7 +6,9 @@
  * running program and beside it.
  */
 import { SidestreamError } from "../errors.ts";
+import type { OrphanedMessages } from "../observe/snapshot.ts";
 import { didYouMean } from "./match/suggest.ts";
+import { OrphanCounts } from "./orphan-counts.ts";
 import { adoptLog, type Adopted, type AdoptingLog } from "./spool/adopt.ts";
 import type { SpoolFinding } from "./spool/findings.ts";
 import { orphanedLogs, purgeLog, type DataFolder } from "./spool/orphans.ts";
@@ -50,13 +52,27 @@ export class OrphanActs {
   /** Names of the orphaned logs, as they were after the last act. */
   names: readonly string[];
   readonly #settings: OrphanSettings;
+  readonly #counts: OrphanCounts;
   /** Acts follow one another; never rejects. */
   #acting: Promise<unknown> = Promise.resolve();
   readonly #ending = new AbortController();
 
   constructor(settings: OrphanSettings) {
     this.#settings = settings;
+    this.#counts = new OrphanCounts(settings);
     this.names = settings.found;
+  }
+
+  /** What waits in them, as far as it was counted. */
+  get pending(): readonly OrphanedMessages[] {
+    return this.#counts.list();
+  }
+
+  /** Counts what waits in them, which large logs take a while for; acts wait for it. */
+  count(): Promise<void> {
+    const counting = this.#acting.then(() => this.#counts.count(this.names, this.#ending.signal));
+    this.#acting = counting.catch(() => undefined);
+    return counting;
   }
 
   /**
@@ -82,6 +98,7 @@ export class OrphanActs {
         onFinding: (finding) => onFinding(log, finding),
         ...(onMoved === undefined ? {} : { onMoved }),
       });
+      this.#counts.set(log, adopted.left);
       await this.#look();
       return adopted;
     });
@@ -110,7 +127,9 @@ export class OrphanActs {
   }
 
   async #look(): Promise<readonly string[]> {
-    return (this.names = await orphanedLogs(this.#settings, (name) => this.#settings.configured.includes(name)));
+    this.names = await orphanedLogs(this.#settings, (name) => this.#settings.configured.includes(name));
+    this.#counts.keep(this.names);
+    return this.names;
   }
 
   #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {

@@ -45,6 +45,28 @@ test("a log that fills and empties in turn is told of once a minute", (t) => {
   equal(told.length, 4);
 });
 
+test("trouble that begins anew within a minute of its line, and goes on, is told after that minute", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const { told, notices: about } = notices();
+  about.spoolFailed(full());
+  about.spoolWorks();
+  for (let second = 1; second < 60; second++) {
+    t.mock.timers.setTime(1_000_000 + second * 1_000);
+    about.spoolFailed(full());
+  }
+  equal(told.length, 2);
+  equal(about.trouble?.sinceMs, 1_001_000);
+  t.mock.timers.setTime(1_060_000);
+  about.spoolFailed(full());
+  about.spoolFailed(full());
+  about.spoolWorks();
+  deepEqual(
+    told.map(({ level }) => level),
+    ["error", "info", "error", "info"],
+  );
+  equal(told[3]?.msg, "messages for kafka1 are kept again, after 59 s");
+});
+
 test("another kind of trouble is told too", () => {
   const { told, notices: about } = notices();
   about.spoolFailed(full());

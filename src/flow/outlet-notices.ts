@@ -1,10 +1,12 @@
 /**
  * Tells an operator what a destination's spool and dead letters go through: once when it begins, once when it ends.
  *
- * Promise: never a line per event. What repeats is counted and told again after a minute at the earliest.
+ * Promise: never a line per event. What repeats is counted and told again after a minute at the earliest; what goes on
+ * by then is told, so that the last line says how it is.
  */
-import { ERRORS, isSidestreamError, type SidestreamError } from "../errors.ts";
+import { ERRORS, isSidestreamError, type ErrorCode, type SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
+import { stoppedText } from "./stopped-log.ts";
 
 const REPEAT_MS = 60_000;
 /** What a driver said last is kept for the status: the same is said at each connection, so that few are different. */
@@ -27,7 +29,9 @@ export class OutletNotices {
   readonly #name: string;
   readonly #log: Log;
   #troubleTold = { code: "", atMs: Number.NEGATIVE_INFINITY };
-  #endIsOwed = false;
+  /** What the trouble that there is was told by; null while its end is owed to nobody. */
+  #toldCode: string | null = null;
+  #hasStopped = false;
   #deadToldMs = Number.NEGATIVE_INFINITY;
   #deadUntold = 0;
 
@@ -52,20 +56,38 @@ export class OutletNotices {
     if (this.#begins(error)) this.#log.error(this.#about(error), `messages for ${this.#name} can't be kept: ${error.message}. ${so}`);
   }
 
-  /** Old messages are dropped for new ones. */
-  givesUpOldest(error: SidestreamError): void {
-    const so = "All that is given up is counted, and so are new ones for which there is no room in time";
-    if (this.#begins(error)) this.#log.error(this.#about(error), `messages for ${this.#name} are dropped: ${error.message}. ${so}`);
+  /**
+   * The log takes nothing more in until a restart. Told once, since nothing ends it before.
+   *
+   * @param isSent - What it holds is still sent.
+   */
+  logStopped(error: SidestreamError, isSent: boolean): void {
+    if (this.#hasStopped) return;
+    this.#hasStopped = true;
+    this.trouble = { code: error.code, message: error.message, sinceMs: Date.now() };
+    this.#log.error(this.#about(error), `messages for ${this.#name} can't be kept: ${stoppedText(error, isSent)}`);
   }
 
-  /** Messages are kept again. */
-  spoolWorks(): void {
-    if (this.trouble === null) return;
+  /** Whether a line about such trouble would be written now: it was not told yet, and another not within a minute. */
+  isDue(code: ErrorCode): boolean {
+    if (this.#hasStopped || this.#toldCode === code) return false;
+    // A log at its bound fills and empties many times a minute.
+    return this.#troubleTold.code !== code || Date.now() - this.#troubleTold.atMs >= REPEAT_MS;
+  }
+
+  /** The log has come to the end of its budget. @param what - That, what becomes of messages and what to do, as a text. */
+  spoolFull(error: SidestreamError, what: string): void {
+    if (this.#begins(error)) this.#log.error(this.#about(error), what);
+  }
+
+  /** Messages are kept again. @param what - What has ended, for the line that says so. */
+  spoolWorks(what = `messages for ${this.#name} are kept again`): void {
+    if (this.trouble === null || this.#hasStopped) return;
     const seconds = Math.round((Date.now() - this.trouble.sinceMs) / 1000);
     this.trouble = null;
-    if (!this.#endIsOwed) return;
-    this.#endIsOwed = false;
-    this.#log.info({ destination: this.#name }, `messages for ${this.#name} are kept again, after ${seconds} s`);
+    if (this.#toldCode === null) return;
+    this.#toldCode = null;
+    this.#log.info({ destination: this.#name }, `${what}, after ${seconds} s`);
   }
 
   /** A message was set aside for good. */
@@ -106,13 +128,12 @@ export class OutletNotices {
 
   /** @returns Whether to tell of it. */
   #begins(error: SidestreamError): boolean {
-    if (this.trouble?.code === error.code) return false;
+    if (this.#hasStopped) return false;
     const nowMs = Date.now();
-    this.trouble = { code: error.code, message: error.message, sinceMs: nowMs };
-    // A log at its bound fills and empties many times a minute.
-    if (this.#troubleTold.code === error.code && nowMs - this.#troubleTold.atMs < REPEAT_MS) return false;
+    if (this.trouble?.code !== error.code) this.trouble = { code: error.code, message: error.message, sinceMs: nowMs };
+    if (!this.isDue(error.code)) return false;
     this.#troubleTold = { code: error.code, atMs: nowMs };
-    this.#endIsOwed = true;
+    this.#toldCode = error.code;
     return true;
   }
 

@@ -10,10 +10,15 @@ const MIB = 2 ** 20;
 
 class FakeLog implements RoomLog {
   stopped: SidestreamError | null = null;
+  uncut: SidestreamError | null = null;
   roomBytes = 8 * MIB;
   givenUp = 0;
   freed = 0;
   readonly overShare = new Set<string>();
+
+  get refusing(): SidestreamError | null {
+    return this.stopped ?? this.uncut;
+  }
 
   roomFor(tenant: string): number {
     return this.overShare.has(tenant) ? 0 : this.roomBytes;
@@ -39,7 +44,8 @@ function setUp(context: TestContext, whenFull: BudgetSettings["whenFull"] = "dro
   const log = createLog({ level: "info", name: "test", write: (line) => told.push((JSON.parse(line) as { msg: string }).msg) });
   const spool = new FakeLog();
   const notices = new OutletNotices("kafka1", log);
-  const room = new OutletRoom("kafka1", spool, { bytesMax: 8 * MIB, whenFull, tenantSharePercent: 25, parkBytes: MIB }, notices, log);
+  const budget = { bytesMax: 8 * MIB, whenFull, tenantSharePercent: 25, parkBytes: MIB };
+  const room = new OutletRoom({ name: "kafka1", spool, budget, notices, log, isSent: true });
   return { told, spool, notices, room };
 }
 
@@ -82,30 +88,75 @@ test("a full log is told of once, tried to be freed at each look, and told of wh
   spool.roomBytes = MIB / 2;
   for (let looks = 0; looks < 3; looks++) room.look(MIB);
   equal(spool.freed, 3);
+  context.mock.timers.setTime(1_007_000);
   spool.roomBytes = MIB;
   room.look(MIB);
   room.look(MIB);
   deepEqual(told, [
-    "messages for kafka1 can't be kept: the spool of kafka1 holds 7864320 of 8388608 bytes. Durable requests and webhooks are refused or pass uncaptured, the rest is lost and counted",
-    "messages for kafka1 are kept again, after 0 s",
+    "the spool of kafka1 is full: it holds 7.5 of 8.0 MiB. New messages for it are turned away until some are delivered: webhooks are answered 503, durable requests are refused or pass uncaptured, the rest is dropped and counted as `spool-full`. Mend the destination if it lags; else raise its `spool.bytesMax`",
+    "the spool of kafka1 has room again, after 7 s",
   ]);
 });
 
-test("a log that gives up its oldest messages says so while there is room, until an eighth of it is free", (context) => {
+test("a log that fills again within a minute and stays full is told of after that minute, so that the last line is true", (context) => {
+  const { told, spool, room } = setUp(context);
+  for (const roomBytes of [0, MIB, 0]) {
+    spool.roomBytes = roomBytes;
+    room.look(MIB);
+  }
+  equal(told.length, 2);
+  for (let second = 1; second <= 120; second++) {
+    context.mock.timers.setTime(1_000_000 + second * 1_000);
+    room.look(MIB);
+  }
+  equal(told.length, 3);
+  match(told[2] ?? "", /^the spool of kafka1 is full/);
+  spool.roomBytes = MIB;
+  room.look(MIB);
+  equal(told[3], "the spool of kafka1 has room again, after 120 s");
+});
+
+test("with `refuse`, the line of a full log says that other destinations lose the events, too", (context) => {
+  const { told, spool, room } = setUp(context, "refuse");
+  spool.roomBytes = 0;
+  room.look(MIB);
+  spool.roomBytes = MIB;
+  room.look(MIB);
+  equal(told.length, 2);
+  match(
+    told[0] ?? "",
+    /^the spool of kafka1 is full: .* refused as a whole .* other destinations get nothing .*`refused`\. Mend the destination/,
+  );
+  equal(told[1], "the spool of kafka1 has room again, after 0 s");
+});
+
+test("a log that gives up its oldest messages says so while there is room, until an eighth of it is free, and how many it were", (context) => {
   const { told, spool, notices, room } = setUp(context, "drop-oldest");
   spool.roomBytes = (7 / 8) * MIB;
   room.look(MIB / 4);
   deepEqual(told, []);
   for (spool.givenUp = 10; spool.givenUp < 15; spool.givenUp++) room.look(MIB / 4);
   room.look(MIB / 4);
-  equal(notices.trouble?.message, "the spool of kafka1 holds 7471104 of 8388608 bytes; its oldest messages are given up");
+  equal(notices.trouble?.message, "the spool of kafka1 is full: it holds 7.1 of 8.0 MiB");
   spool.roomBytes = MIB;
   room.look(MIB / 4);
   equal(notices.trouble, null);
   deepEqual(told, [
-    "messages for kafka1 are dropped: the spool of kafka1 holds 7471104 of 8388608 bytes; its oldest messages are given up. All that is given up is counted, and so are new ones for which there is no room in time",
-    "messages for kafka1 are kept again, after 0 s",
+    "the spool of kafka1 is full: it holds 7.1 of 8.0 MiB. Its oldest messages are given up for new ones, also such as were acknowledged, and counted as `drop-oldest`; new ones for which room isn't made in time are dropped, counted as `spool-full`. Mend the destination if it lags; else raise its `spool.bytesMax`",
+    "the spool of kafka1 has room again (15 of its oldest messages were given up), after 0 s",
   ]);
+});
+
+test("where events are large, a log that gives up its oldest messages has room again only beyond what it keeps free for them", (context) => {
+  const { told, spool, room } = setUp(context, "drop-oldest");
+  spool.givenUp = 1;
+  spool.roomBytes = 2.4 * MIB;
+  room.look(MIB);
+  room.look(MIB);
+  equal(told.length, 1);
+  spool.roomBytes = 2.5 * MIB;
+  room.look(MIB);
+  equal(told.length, 2);
 });
 
 test("a log whose oldest messages give way tells so too when a new one found no room", (context) => {
@@ -114,7 +165,22 @@ test("a log whose oldest messages give way tells so too when a new one found no 
   equal(room.turnedAway(new SidestreamError("SST_SPOOL_FULL", "full"), "diku"), "spool-full");
   room.look(MIB);
   equal(told.length, 1);
-  match(told[0] ?? "", /; its oldest messages are given up\. /);
+  match(told[0] ?? "", /Its oldest messages are given up/);
+});
+
+test("a log that stopped is told of once, with what to do, whoever meets it first, and never as working again", (context) => {
+  const { told, spool, notices, room } = setUp(context);
+  spool.roomBytes = 0;
+  room.look(MIB);
+  spool.stopped = new SidestreamError("SST_SPOOL_IO", "could not write to x: EIO");
+  equal(room.turnedAway(spool.stopped, "diku"), "disk");
+  room.look(MIB);
+  notices.spoolFailed(new SidestreamError("SST_SPOOL_READ_ONLY", "EROFS"));
+  notices.spoolWorks();
+  equal(notices.trouble?.code, "SST_SPOOL_IO");
+  deepEqual(told.slice(1), [
+    "messages for kafka1 can't be kept: SST_SPOOL_IO: could not write to x: EIO. The log has stopped. What it holds is still sent, nothing new is taken in: webhooks are answered 503, durable requests are refused or pass uncaptured, the rest is lost and counted. Mend the disk (its space, its mount, `dmesg`), then restart Sidestream: the log doesn't go on before, and `/ready` answers 503 until then",
+  ]);
 });
 
 test("only a destination with `whenFull: refuse` refuses events whose source can't be told", (context) => {
@@ -127,4 +193,14 @@ test("only a destination with `whenFull: refuse` refuses events whose source can
     equal(room.refuses, refuses, whenFull);
     context.mock.timers.reset();
   }
+});
+
+test("a log that refuses for what the disk did is told by the disk's code, not as full, and asked again", (context) => {
+  const { spool, notices, room } = setUp(context);
+  spool.uncut = new SidestreamError("SST_SPOOL_READ_ONLY", "could not cut x: EROFS");
+  spool.roomBytes = 0;
+  room.look(MIB);
+  equal(room.refusal(MIB, "diku"), "SST_SPOOL_READ_ONLY");
+  equal(notices.trouble?.code, "SST_SPOOL_READ_ONLY");
+  equal(spool.freed, 1);
 });

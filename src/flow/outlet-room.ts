@@ -5,22 +5,50 @@
  * the log has come to its end or has room again.
  */
 import { type ErrorCode, SidestreamError } from "../errors.ts";
+import { bytesOfText } from "../observe/bytes-text.ts";
 import type { Log } from "../observe/log.ts";
 import type { OutletNotices } from "./outlet-notices.ts";
 import type { BudgetSettings } from "./settings.ts";
+import { reservedBytesMin } from "./spool-room.ts";
 import { type SharedLog, TenantShares } from "./tenant-shares.ts";
 
-/** A log that gives up its oldest messages lets go of a segment at a time: so much room says that it has ended. */
+/**
+ * A log that gives up its oldest messages lets go of a segment at a time, and keeps a sixteenth free, or more where events
+ * are large: as much again, or an eighth, says that it has ended.
+ */
 const ENDED_SHARE = 1 / 8;
+const ENDED_BEYOND_SHARE = 1 / 16;
 
 /** What a log tells of its room. */
 export interface RoomLog extends SharedLog {
   readonly stopped: SidestreamError | null;
+  /** Why it takes nothing in by now. */
+  readonly refusing: SidestreamError | null;
   /** Messages given up since the start to make room for newer ones. */
   readonly givenUp: number;
   status(): { readonly usedBytes: number; readonly bytesMax: number };
   freeSegments(): Promise<void>;
 }
+
+export interface OutletRoomParts {
+  /** The destination's. */
+  readonly name: string;
+  readonly spool: RoomLog;
+  readonly budget: BudgetSettings;
+  readonly notices: OutletNotices;
+  readonly log: Log;
+  /** What the log holds is sent, also once it has stopped. */
+  readonly isSent: boolean;
+}
+
+/** What becomes of messages when the log is full. Sources that can be told are: those that acknowledge, and durable routes. */
+const TOLD = "webhooks are answered 503, durable requests are refused or pass uncaptured";
+const BECOMES = {
+  "drop-newest": `New messages for it are turned away until some are delivered: ${TOLD}, the rest is dropped and counted as \`spool-full\``,
+  "drop-oldest":
+    "Its oldest messages are given up for new ones, also such as were acknowledged, and counted as `drop-oldest`; new ones for which room isn't made in time are dropped, counted as `spool-full`",
+  refuse: `Events with a message for it are refused as a whole until some are delivered, so other destinations get nothing of them either: ${TOLD}, the rest counts as lost at the edge, \`refused\``,
+} as const satisfies Record<BudgetSettings["whenFull"], string>;
 
 export class OutletRoom {
   /** An event that doesn't find room is refused as a whole, also where its source can't be told. */
@@ -30,15 +58,19 @@ export class OutletRoom {
   readonly #spool: RoomLog;
   readonly #budget: BudgetSettings;
   readonly #notices: OutletNotices;
+  readonly #isSent: boolean;
+  /** As of the last look, and as of the one before the log was full. */
   #givenUp = 0;
+  #givenUpBefore = 0;
 
-  constructor(name: string, spool: RoomLog, budget: BudgetSettings, notices: OutletNotices, log: Log) {
+  constructor({ name, spool, budget, notices, log, isSent }: OutletRoomParts) {
     this.refuses = budget.whenFull === "refuse";
     this.shares = new TenantShares(name, spool, (budget.bytesMax * budget.tenantSharePercent) / 100, log);
     this.#name = name;
     this.#spool = spool;
     this.#budget = budget;
     this.#notices = notices;
+    this.#isSent = isSent;
   }
 
   /**
@@ -48,7 +80,7 @@ export class OutletRoom {
    */
   refusal(bytes: number, tenant: string): ErrorCode | null {
     if (this.#spool.roomFor(tenant) >= bytes) return null;
-    if (this.#spool.roomBytes < bytes) return this.#spool.stopped?.code ?? "SST_SPOOL_FULL";
+    if (this.#spool.roomBytes < bytes) return this.#spool.refusing?.code ?? "SST_SPOOL_FULL";
     this.shares.met(tenant);
     return "SST_TENANT_SHARE";
   }
@@ -67,7 +99,8 @@ export class OutletRoom {
       return "tenant-share";
     }
     if (error.code !== "SST_SPOOL_FULL") {
-      this.#notices.spoolFailed(error);
+      if (this.#spool.stopped !== null) this.#notices.logStopped(this.#spool.stopped, this.#isSent);
+      else this.#notices.spoolFailed(error);
       return "disk";
     }
     this.#tellFull();
@@ -81,27 +114,42 @@ export class OutletRoom {
    */
   look(bytes: number): void {
     this.shares.look();
-    const gaveUp = this.#spool.givenUp > this.#givenUp;
+    const before = this.#givenUp;
     this.#givenUp = this.#spool.givenUp;
     const hasRoom = this.#spool.roomBytes >= bytes;
-    if (this.#spool.stopped !== null) this.#notices.spoolFailed(this.#spool.stopped);
-    else if (!hasRoom || gaveUp) this.#tellFull();
-    else if (this.#notices.trouble?.code === "SST_SPOOL_FULL" && this.#hasEnded()) this.#notices.spoolWorks();
+    if (this.#spool.stopped !== null) this.#notices.logStopped(this.#spool.stopped, this.#isSent);
+    else if (this.#spool.refusing !== null) this.#notices.spoolFailed(this.#spool.refusing);
+    else if (!hasRoom || this.#givenUp > before) this.#tellFull(before);
+    else if (this.#isFull && this.#hasEnded(bytes)) this.#tellRoom();
     // A segment that could not be removed is tried again; it never rejects.
     if (!hasRoom) void this.#spool.freeSegments();
   }
 
-  /** Until there is some room more, the next message may have the next old ones given up. */
-  #hasEnded(): boolean {
-    return this.#budget.whenFull !== "drop-oldest" || this.#spool.roomBytes >= this.#budget.bytesMax * ENDED_SHARE;
+  get #isFull(): boolean {
+    return this.#notices.trouble?.code === "SST_SPOOL_FULL";
   }
 
-  #tellFull(): void {
+  /** Until there is some room more, the next message may have the next old ones given up. */
+  #hasEnded(eventBytes: number): boolean {
+    const { whenFull, bytesMax } = this.#budget;
+    const wanted = Math.max(bytesMax * ENDED_SHARE, reservedBytesMin(eventBytes) + bytesMax * ENDED_BEYOND_SHARE);
+    return whenFull !== "drop-oldest" || this.#spool.roomBytes >= wanted;
+  }
+
+  /** @param givenUp - Messages given up before this time. */
+  #tellFull(givenUp = this.#givenUp): void {
     // Asked for each message that is turned away, so nothing is made before it is known that there is something to tell.
-    if (this.#notices.trouble?.code === "SST_SPOOL_FULL") return;
+    if (this.#isFull && !this.#notices.isDue("SST_SPOOL_FULL")) return;
+    if (!this.#isFull) this.#givenUpBefore = givenUp;
     const { usedBytes, bytesMax } = this.#spool.status();
-    const text = `the spool of ${this.#name} holds ${usedBytes} of ${bytesMax} bytes`;
-    if (this.#budget.whenFull !== "drop-oldest") this.#notices.spoolFailed(new SidestreamError("SST_SPOOL_FULL", text));
-    else this.#notices.givesUpOldest(new SidestreamError("SST_SPOOL_FULL", `${text}; its oldest messages are given up`));
+    const state = `the spool of ${this.#name} is full: it holds ${bytesOfText(usedBytes, bytesMax)}`;
+    const text = `${state}. ${BECOMES[this.#budget.whenFull]}. Mend the destination if it lags; else raise its \`spool.bytesMax\``;
+    this.#notices.spoolFull(new SidestreamError("SST_SPOOL_FULL", state), text);
+  }
+
+  #tellRoom(): void {
+    const gaveUp = this.#givenUp - this.#givenUpBefore;
+    const cost = gaveUp === 0 ? "" : ` (${gaveUp} of its oldest messages were given up)`;
+    this.#notices.spoolWorks(`the spool of ${this.#name} has room again${cost}`);
   }
 }

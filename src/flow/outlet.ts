@@ -15,15 +15,16 @@ import type { Attributes } from "./match/rule.ts";
 import type { Selection } from "./match/select.ts";
 import type { MessageMaker, Prepared } from "./message/maker.ts";
 import type { Message } from "./message/message.ts";
-import { OutletNotices, type SpoolTrouble } from "./outlet-notices.ts";
+import type { DestinationDetail } from "./outlet-detail.ts";
+import { OutletNotices } from "./outlet-notices.ts";
 import { OutletRoom } from "./outlet-room.ts";
 import type { DestinationSettings } from "./settings.ts";
+import { stoppedText } from "./stopped-log.ts";
 import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { Spool } from "./spool/spool.ts";
-import type { HeldTenant } from "./tenant-shares.ts";
 import type { AnnouncedState } from "./transmit/dispatcher-status.ts";
-import { Dispatcher, type DispatcherStatus } from "./transmit/dispatcher.ts";
+import { Dispatcher } from "./transmit/dispatcher.ts";
 
 /** How often a stop looks whether all was delivered. */
 const DRAIN_LOOK_MS = 10;
@@ -31,31 +32,6 @@ const DRAIN_LOOK_MS = 10;
 /** Somewhere that was written to and that `flush` makes last. */
 export interface Write {
   flush(): Promise<void>;
-}
-
-/** What status shows of a destination beside what metrics do. */
-export interface DestinationDetail {
-  readonly logId: string;
-  readonly damagedMessages: number;
-  readonly deadLetters: {
-    readonly messages: number;
-    readonly bytes: number;
-    /** Removed for age or want of room, since the start. */
-    readonly removed: number;
-    /** Why the last one is there, since the start. */
-    readonly lastReason: string | null;
-  };
-  /** Why messages can't be kept at the moment, or null. */
-  readonly trouble: SpoolTrouble | null;
-  /** Tenants that are over their share of the log. */
-  readonly tenantsHeldBack: number;
-  /** Up to ten of them, those with the most first. */
-  readonly heldBack: readonly HeldTenant[];
-  /** Why the log takes nothing more, or null. */
-  readonly stopped: string | null;
-  /** What the driver had to say last, such as a setting at the destination that weakens a promise. */
-  readonly notices: readonly string[];
-  readonly transmit: DispatcherStatus | null;
 }
 
 export interface Put {
@@ -116,7 +92,7 @@ export class Outlet {
       `logs and driver of ${name}, since the configuration was checked`,
     );
     const notices = new OutletNotices(name, log);
-    if (messages.stopped !== null) notices.spoolFailed(messages.stopped);
+    if (messages.stopped !== null) notices.logStopped(messages.stopped, false);
     const runs = settings.dormant === null && messages.stopped === null;
     const notice = (text: string) => notices.driverSays(text);
     const toldDeadLetters = {
@@ -132,7 +108,7 @@ export class Outlet {
       dispatcher.start();
       return dispatcher;
     };
-    const room = new OutletRoom(name, messages, settings.spool, notices, log);
+    const room = new OutletRoom({ name, spool: messages, budget: settings.spool, notices, log, isSent: runs });
     return new Outlet(settings, messages, deadLetters, driver, runs ? begin : null, notices, room);
   }
 
@@ -164,7 +140,8 @@ export class Outlet {
       if (this.log.durableSequence > wasDurable && this.#notices.trouble?.code !== "SST_SPOOL_FULL") this.#notices.spoolWorks();
       return true;
     } catch (error) {
-      this.#notices.failed(error);
+      if (this.log.stopped !== null) this.#notices.logStopped(this.log.stopped, this.#begin !== null);
+      else this.#notices.failed(error);
       return false;
     }
   }
@@ -196,6 +173,11 @@ export class Outlet {
     }
   }
 
+  /** What an operator is told of the log that has stopped; null while it goes on. */
+  get stopped(): string | null {
+    return this.log.stopped === null ? null : stoppedText(this.log.stopped, this.#begin !== null);
+  }
+
   state(): DestinationState & DestinationDetail {
     const status = this.log.status();
     const { shares } = this.#room;
@@ -218,7 +200,7 @@ export class Outlet {
       trouble: this.#notices.trouble,
       tenantsHeldBack: shares.count,
       heldBack: shares.list(),
-      stopped: status.stopped,
+      stopped: this.stopped,
       notices: [...this.#notices.said],
       transmit,
     };

@@ -4,6 +4,7 @@ import type { DestinationSettings } from "./settings.ts";
 import { logBudget } from "./spool-room.ts";
 import type { SpoolDestination } from "./spool/spool.ts";
 
-export function spoolDestination({ name, type, spool, deadLetters }: DestinationSettings): SpoolDestination {
-  return { name, ...logBudget(spool), numbered: destinationDriver(type)?.promises.deduplicates === true, deadLetters };
+/** @param eventBytes - What the largest event may take in one log. */
+export function spoolDestination({ name, type, spool, deadLetters }: DestinationSettings, eventBytes: number): SpoolDestination {
+  return { name, ...logBudget(spool, eventBytes), numbered: destinationDriver(type)?.promises.deduplicates === true, deadLetters };
 }

@@ -4,7 +4,7 @@ import { parseRule } from "./match/parse.ts";
 import type { FlowSettings, StreamSettings } from "./settings.ts";
 import { makeMessage, template, transactionEvent } from "./message/testing/messages.ts";
 import { messagePayloadBytesMax } from "./spool/message-codec.ts";
-import { eventBytesMax, logBudget, messagesBytesMax } from "./spool-room.ts";
+import { dropOldestBytesMin, eventBytesMax, logBudget, messagesBytesMax } from "./spool-room.ts";
 
 const limits = { messageBytesMax: 100_000 } as FlowSettings["limits"];
 
@@ -57,8 +57,15 @@ test("a message with as many and as long headers as can be takes no more than is
 
 test("a log parks what waits at the latest when others are a quarter of its budget ahead", () => {
   const budget = { bytesMax: 2 ** 30, whenFull: "refuse", tenantSharePercent: 30, parkBytes: 2 ** 28 } as const;
-  const inTerms = { bytesMax: 2 ** 30, whenFull: "refuse", tenantShare: 0.3, parkBytes: 2 ** 28 };
-  deepEqual(logBudget(budget), inTerms);
-  deepEqual(logBudget({ ...budget, parkBytes: 2 ** 20 }), { ...inTerms, parkBytes: 2 ** 20 });
-  deepEqual(logBudget({ ...budget, parkBytes: 2 ** 40 }), inTerms);
+  const inTerms = { bytesMax: 2 ** 30, whenFull: "refuse", tenantShare: 0.3, parkBytes: 2 ** 28, reserveBytesMin: 2_000 };
+  deepEqual(logBudget(budget, 1_000), inTerms);
+  deepEqual(logBudget({ ...budget, parkBytes: 2 ** 20 }, 1_000), { ...inTerms, parkBytes: 2 ** 20 });
+  deepEqual(logBudget({ ...budget, parkBytes: 2 ** 40 }, 1_000), inTerms);
+});
+
+test("what a log keeps free whose oldest messages give way is at most half of the least budget that it may have", () => {
+  const eventBytes = 960 * 1024;
+  const bytesMax = dropOldestBytesMin(eventBytes);
+  const { reserveBytesMin } = logBudget({ bytesMax, whenFull: "drop-oldest", tenantSharePercent: 25, parkBytes: 1 }, eventBytes);
+  deepEqual([reserveBytesMin, bytesMax], [2 * eventBytes, 4 * eventBytes]);
 });

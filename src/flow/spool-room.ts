@@ -16,18 +16,38 @@ import type { SpoolDestination } from "./spool/spool.ts";
  */
 const AROUND_MESSAGE_BYTES = 16 * 1024 + 2 * HEADERS_BYTES_MAX;
 
+/**
+ * Where the oldest messages give way, this many of the largest events fit into what is kept free: one that comes while
+ * room is made for the one before is taken, too.
+ */
+const RESERVED_EVENTS = 2;
+/** At least as much again is for what waits. */
+const RESERVE_SHARE_MAX = 1 / 2;
+
 /** What waits and may lie scattered between what is done: a log must stay free of it for the most part. */
 const PARK_SHARE_MAX = 1 / 4;
 
-/** The budget in the log's own terms. */
-export function logBudget({
-  bytesMax,
-  whenFull,
-  tenantSharePercent,
-  parkBytes,
-}: BudgetSettings): Required<Pick<SpoolDestination, "bytesMax" | "whenFull" | "tenantShare" | "parkBytes">> {
-  const tenantShare = tenantSharePercent / 100;
-  return { bytesMax, whenFull, tenantShare, parkBytes: Math.min(parkBytes, Math.floor(bytesMax * PARK_SHARE_MAX)) };
+type LogBudget = Required<Pick<SpoolDestination, "bytesMax" | "whenFull" | "tenantShare" | "parkBytes" | "reserveBytesMin">>;
+
+/** The budget in the log's own terms. @param eventBytes - What the largest event may take in it. */
+export function logBudget({ bytesMax, whenFull, tenantSharePercent, parkBytes }: BudgetSettings, eventBytes: number): LogBudget {
+  return {
+    bytesMax,
+    whenFull,
+    tenantShare: tenantSharePercent / 100,
+    parkBytes: Math.min(parkBytes, Math.floor(bytesMax * PARK_SHARE_MAX)),
+    reserveBytesMin: reservedBytesMin(eventBytes),
+  };
+}
+
+/** What a log keeps free at least whose oldest messages give way. */
+export function reservedBytesMin(eventBytes: number): number {
+  return RESERVED_EVENTS * eventBytes;
+}
+
+/** The least budget with which a log whose oldest messages give way always makes room for the largest event. */
+export function dropOldestBytesMin(eventBytes: number): number {
+  return reservedBytesMin(eventBytes) / RESERVE_SHARE_MAX;
 }
 
 /** Bytes that so many messages may take in one log. */

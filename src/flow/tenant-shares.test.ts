@@ -54,46 +54,86 @@ test("a tenant that meets its share is told of once, with what it holds and its 
   );
 });
 
-test("tenants that come and go many times a minute make one line a minute, and one for the end of it", (context) => {
+test("tenants that come and go many times a minute are named once a minute each, those that are new in a line each ten seconds", (context) => {
   const { told, spool, shares, meet, later } = setUp(context);
-  for (let count = 0; count < 600; count++) {
+  for (let count = 0; count < 599; count++) {
     meet(`tenant${count % 7}`);
     later(100);
     spool.held.clear();
     shares.look();
   }
-  equal(told.length, 2);
-  meet("diku");
-  equal(told.length, 3);
+  const named = told.flatMap(({ tenants = [] }) => tenants);
+  deepEqual(named.toSorted(), ["tenant0", "tenant1", "tenant2", "tenant3", "tenant4", "tenant5", "tenant6"]);
+  deepEqual(
+    told.map(({ level }) => level),
+    ["warn", "info", "warn", "info"],
+  );
+  later(60_000);
+  meet("tenant0");
+  deepEqual(told.at(-1)?.tenants?.includes("tenant0"), true);
 });
 
-test("a tenant that met its share while no line was due is named a minute after the last one, if it still is over it", (context) => {
+test("each tenant that is held back is named once: the first at once, those that follow together, also one that is gone by then", (context) => {
   const { told, spool, shares, meet, later } = setUp(context);
   meet("diku");
   meet("college");
   meet("gone");
   spool.held.delete("gone");
-  later(59_000);
+  later(9_000);
   shares.look();
   equal(told.length, 1);
   later(1_000);
-  shares.look();
-  shares.look();
+  for (let looks = 0; looks < 100; looks++) {
+    shares.look();
+    later(1_000);
+  }
   deepEqual(
     told.map(({ tenants }) => tenants),
-    [["diku"], ["diku", "college"]],
+    [["diku"], ["college", "gone"]],
   );
 });
 
-test("those with the most are named first, five in a line and ten in the status", (context) => {
+test("one that is held back again within a minute of its line is named a minute after that, if it still is", (context) => {
+  const { told, spool, shares, meet, later } = setUp(context);
+  meet("diku");
+  spool.held.clear();
+  shares.look();
+  later(30_000);
+  meet("diku");
+  shares.look();
+  equal(told.length, 2);
+  later(30_000);
+  shares.look();
+  deepEqual(
+    told.map(({ tenants }) => tenants),
+    [["diku"], undefined, ["diku"]],
+  );
+});
+
+test("those with the most are named first, all of them in the log and ten in the status", (context) => {
   const { told, shares, meet, later } = setUp(context);
   for (let count = 0; count < 20; count++) meet(`tenant${count}`, count * MIB);
-  later(60_000);
+  later(10_000);
   shares.look();
-  deepEqual(told[1]?.tenants, ["tenant19", "tenant18", "tenant17", "tenant16", "tenant15"]);
-  match(told[1]?.msg ?? "", /tenant15 \(15\.0 MiB\) and 15 more\. /);
+  deepEqual(told[1]?.tenants?.slice(0, 3), ["tenant19", "tenant18", "tenant17"]);
+  equal(told[1]?.tenants?.length, 19);
   equal(shares.count, 20);
   equal(shares.list().length, 10);
+});
+
+test("a line names a hundred tenants, and counts what comes beyond", (context) => {
+  const { told, spool, shares, meet, later } = setUp(context);
+  meet("first");
+  for (let count = 0; count < 150; count++) {
+    meet(`tenant${count}`);
+    spool.held.clear();
+    shares.look();
+  }
+  later(10_000);
+  shares.look();
+  const line = told.findLast(({ level }) => level === "warn");
+  equal(line?.tenants?.length, 100);
+  match(line.msg, / and 50 more\. /);
 });
 
 test("a log without room for anybody lets go of no tenant", (context) => {

@@ -27,7 +27,9 @@ const snapshot: Snapshot = {
   },
   sources: [{ source: "front", samples: { sidestream_gateway_rejected_total: 5 } }],
   unidentified: 7,
-  destinations: [{ destination: "file1", spoolBytes: 4096, spoolBytesMax: 1_048_576, oldestUnsentMs: 1500, up: true }],
+  destinations: [{ destination: "file1", spoolBytes: 4096, spoolBytesMax: 1_048_576, oldestUnsentMs: 1500, up: true, stopped: null }],
+  orphaned: ["old", "older"],
+  orphanedPending: [{ log: "old", messages: 12 }],
   engineRestarts: 2,
   edgeLoopDelay: { medianMs: 1, percentile99Ms: 4, maxMs: 20 },
 };
@@ -65,6 +67,9 @@ test("a snapshot's numbers are published under their names and labels", async ()
   deepEqual(samples(text, "sidestream_spool_limit_bytes"), { 'destination="file1"': 1_048_576 });
   deepEqual(samples(text, "sidestream_spool_oldest_unsent_age_seconds"), { 'destination="file1"': 1.5 });
   deepEqual(samples(text, "sidestream_destination_up"), { 'destination="file1"': 1 });
+  deepEqual(samples(text, "sidestream_spool_stopped"), { 'destination="file1"': 0 });
+  deepEqual(samples(text, "sidestream_orphaned_logs"), { "": 2 });
+  deepEqual(samples(text, "sidestream_orphaned_messages_pending"), { 'log="old"': 12 });
   deepEqual(samples(text, "sidestream_engine_restarts_total"), { "": 2 });
   deepEqual(samples(text, "sidestream_edge_loop_delay_seconds"), {
     'quantile="0.5"': 0.001,
@@ -111,6 +116,26 @@ test("tenants beyond the limit are summed, and those with a label keep it", asyn
     'stream="users-audit",tenant="b",destination="file1"': 10,
     'stream="users-audit",tenant="a",destination="file1"': 10,
   });
+});
+
+test("a log that stopped shows as 1, and an orphaned log that is none any more doesn't show", async () => {
+  let latest = snapshot;
+  const metrics = createMetrics({ collect: async () => latest, build });
+  await metrics.text();
+  const destinations = snapshot.destinations.map((state) => ({ ...state, stopped: "EIO" }));
+  latest = { ...snapshot, destinations, orphaned: [], orphanedPending: [] };
+  const text = await metrics.text();
+  deepEqual(samples(text, "sidestream_spool_stopped"), { 'destination="file1"': 1 });
+  deepEqual(samples(text, "sidestream_orphaned_logs"), { "": 0 });
+  deepEqual(samples(text, "sidestream_orphaned_messages_pending"), {});
+});
+
+test("orphaned logs beyond a hundred are summed", async () => {
+  const orphanedPending = Array.from({ length: 110 }, (_, index) => ({ log: `log${index}`, messages: 2 }));
+  const text = await createMetrics({ collect: async () => ({ ...snapshot, orphanedPending }), build }).text();
+  const shown = samples(text, "sidestream_orphaned_messages_pending");
+  equal(Object.keys(shown).length, 101);
+  equal(shown['log="other"'], 20);
 });
 
 test("a label with quotes and line breaks can't forge a line", async () => {

@@ -13,8 +13,10 @@ import { sampleLines } from "./source-samples.ts";
 
 /** Tenants with labels of their own; the rest are summed. */
 const TENANT_LABELS_MAX = 5000;
+/** Orphaned logs with labels of their own; the rest are summed. More than a few are rare. */
+const ORPHAN_LABELS_MAX = 100;
 /** The label that the rest get. */
-export const OTHER_TENANTS = "other";
+export const OTHERS = "other";
 /** Prometheus gives up after 10 s by default; a scrape with old numbers must come before. */
 const SNAPSHOT_WAIT_MS = 2000;
 const MILLISECONDS_PER_SECOND = 1000;
@@ -53,7 +55,7 @@ export function createMetrics({
   const labelled = new Set<string>();
   const tenantLabel = (tenant: string): string => {
     if (labelled.has(tenant)) return tenant;
-    if (labelled.size >= tenantLabelsMax) return OTHER_TENANTS;
+    if (labelled.size >= tenantLabelsMax) return OTHERS;
     labelled.add(tenant);
     return tenant;
   };
@@ -122,6 +124,9 @@ function defineMetrics(registry: Registry) {
     spoolBytes: gauge("sidestream_spool_bytes", "Bytes of the destination's log on disk.", ["destination"]),
     spoolLimit: gauge("sidestream_spool_limit_bytes", "Bytes that the destination's log may take.", ["destination"]),
     oldestUnsent: gauge("sidestream_spool_oldest_unsent_age_seconds", "Age of the oldest message still to be delivered.", ["destination"]),
+    spoolStopped: gauge("sidestream_spool_stopped", "1 when the destination's log takes nothing more in until a restart.", ["destination"]),
+    orphanedLogs: gauge("sidestream_orphaned_logs", "Logs whose destination the configuration doesn't name."),
+    orphanedPending: gauge("sidestream_orphaned_messages_pending", "Messages that wait in a log that nobody sends.", ["log"]),
     destinationUp: gauge("sidestream_destination_up", "1 when the last attempt to reach the destination succeeded.", ["destination"]),
     engineRestarts: counter("sidestream_engine_restarts_total", "Times the engine was started anew after it died.", []),
     loopDelay: gauge("sidestream_edge_loop_delay_seconds", "How late the edge's event loop ran.", ["quantile"]),
@@ -144,20 +149,29 @@ function publish(published: Published, snapshot: Snapshot, tenantLabel: (tenant:
   published.unreadable.inc(unreadable);
   published.unidentified.inc(snapshot.unidentified);
 
-  for (const metric of [published.spoolBytes, published.spoolLimit, published.oldestUnsent, published.destinationUp]) metric.reset();
-  for (const state of snapshot.destinations) {
-    const labels = { destination: state.destination };
-    published.spoolBytes.set(labels, state.spoolBytes);
-    published.spoolLimit.set(labels, state.spoolBytesMax);
-    published.oldestUnsent.set(labels, state.oldestUnsentMs / MILLISECONDS_PER_SECOND);
-    published.destinationUp.set(labels, state.up ? 1 : 0);
-  }
+  publishDestinations(published, snapshot);
 
   published.engineRestarts.reset();
   published.engineRestarts.inc(snapshot.engineRestarts);
   published.loopDelay.set({ quantile: "0.5" }, snapshot.edgeLoopDelay.medianMs / MILLISECONDS_PER_SECOND);
   published.loopDelay.set({ quantile: "0.99" }, snapshot.edgeLoopDelay.percentile99Ms / MILLISECONDS_PER_SECOND);
   published.loopDelay.set({ quantile: "1" }, snapshot.edgeLoopDelay.maxMs / MILLISECONDS_PER_SECOND);
+}
+
+function publishDestinations(published: Published, snapshot: Snapshot): void {
+  const { spoolBytes, spoolLimit, oldestUnsent, destinationUp, spoolStopped, orphanedPending } = published;
+  for (const metric of [spoolBytes, spoolLimit, oldestUnsent, destinationUp, spoolStopped, orphanedPending]) metric.reset();
+  for (const state of snapshot.destinations) {
+    const labels = { destination: state.destination };
+    spoolBytes.set(labels, state.spoolBytes);
+    spoolLimit.set(labels, state.spoolBytesMax);
+    oldestUnsent.set(labels, state.oldestUnsentMs / MILLISECONDS_PER_SECOND);
+    destinationUp.set(labels, state.up ? 1 : 0);
+    spoolStopped.set(labels, state.stopped === null ? 0 : 1);
+  }
+  published.orphanedLogs.set(snapshot.orphaned.length);
+  for (const [index, { log, messages }] of snapshot.orphanedPending.entries())
+    orphanedPending.inc({ log: index < ORPHAN_LABELS_MAX ? log : OTHERS }, messages);
 }
 
 function publishMessages(published: Published, all: readonly MessageCounts[], tenantLabel: (tenant: string) => string): void {

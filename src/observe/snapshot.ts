@@ -27,6 +27,14 @@ export interface DestinationState {
   readonly oldestUnsentMs: number;
   /** The last attempt to reach it succeeded. */
   readonly up: boolean;
+  /** Why its log takes nothing more in and what to do about it, in words; null while it goes on. */
+  readonly stopped: string | null;
+}
+
+/** What waits in a log whose destination the configuration doesn't name. */
+export interface OrphanedMessages {
+  readonly log: string;
+  readonly messages: number;
 }
 
 /** How late the edge's event loop ran, milliseconds. */
@@ -43,6 +51,10 @@ export interface Snapshot {
   /** Events whose owner could not be told; they made no message. */
   readonly unidentified: number;
   readonly destinations: readonly DestinationState[];
+  /** Names of logs that no destination has. */
+  readonly orphaned: readonly string[];
+  /** What waits in them, as far as it was counted. */
+  readonly orphanedPending: readonly OrphanedMessages[];
   /** Times the engine was started anew after it died. */
   readonly engineRestarts: number;
   readonly edgeLoopDelay: LoopDelay;

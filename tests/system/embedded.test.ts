@@ -1,6 +1,6 @@
 /** The flow inside another program: what becomes of an event whose topic, room or owner is missing. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -197,6 +197,7 @@ test("a tenant that has more than its share of a spool that is half full is refu
   const fill = async () => {
     for (let taken = 0; taken < 100; taken++) await flow.accept(event({ tenant: "diku", body }));
   };
+  await flow.accept(event({ tenant: "college" }));
   await rejects(fill, { code: "SST_TENANT_SHARE" });
   await flow.accept(event({ tenant: "college", body }));
   await rejects(flow.accept(event({ tenant: "diku" })), { code: "SST_TENANT_SHARE" });
@@ -204,6 +205,76 @@ test("a tenant that has more than its share of a spool that is half full is refu
     flow.snapshot().destinations.flatMap(({ heldBack }) => heldBack.map(({ tenant }) => tenant)),
     ["diku"],
   );
+});
+
+/** Hands an event in again until it is taken, as whoever embeds the flow would. */
+async function acceptAtLast(t: TestContext, flow: EmbeddedFlow, handed: Event): Promise<void> {
+  for (;;) {
+    t.signal.throwIfAborted();
+    const code = await flow.accept(handed).then(
+      () => null,
+      (error: { readonly code?: string }) => error.code,
+    );
+    if (code === null) return;
+    equal(code, "SST_SPOOL_FULL");
+    await new Promise(setImmediate);
+  }
+}
+
+test("a spool that is full says so in the snapshot, and no more once there is room", { timeout: 60_000 }, async (t) => {
+  const { flow, folder } = await open(t, {
+    rules: ["METHOD=POST , publish , out:a"],
+    destination: ", spool: { bytesMax: 4MiB }",
+    blocked: true,
+  });
+  const body = Buffer.from(JSON.stringify({ filler: "x".repeat(200_000) }));
+  const trouble = () => flow.snapshot().destinations.find(({ destination }) => destination === "out")?.trouble?.code ?? null;
+  const until = async (wanted: string | null) => {
+    while (trouble() !== wanted) {
+      t.signal.throwIfAborted();
+      await new Promise(setImmediate);
+    }
+  };
+  await rejects(
+    async () => {
+      for (let taken = 0; taken < 100; taken++) await flow.accept(event({ tenant: "diku", body }));
+    },
+    { code: "SST_SPOOL_FULL", message: /hand it in again later/ },
+  );
+  await until("SST_SPOOL_FULL");
+  rmSync(join(folder, "events"));
+  await until(null);
+});
+
+test("a spool that gives up its oldest messages takes new events at last, however they come", { timeout: 60_000 }, async (t) => {
+  const { flow } = await open(t, {
+    rules: ["METHOD=POST , publish , out:a"],
+    destination: ", inFlightMax: 1, spool: { bytesMax: 4MiB, whenFull: drop-oldest }",
+    blocked: true,
+  });
+  const body = Buffer.from(JSON.stringify({ filler: "x".repeat(600_000) }));
+  for (let taken = 0; taken < 20; taken++) await acceptAtLast(t, flow, event({ tenant: "diku", body }));
+  equal(only(flow)?.accepted, 20);
+  ok((only(flow)?.dropped["drop-oldest"] ?? 0) > 10);
+});
+
+test("a log that was cut is told in the snapshot and by each refusal, with what to do; other destinations go on", async (t) => {
+  const rules = ["PATH=/things/* , publish , out:a", "PATH=/other/* , publish , second:a"];
+  const destination = " }\n  second: { type: file, path: ./second";
+  const { flow, folder } = await open(t, { rules, destination });
+  await flow.accept(event({ tenant: "diku" }));
+  await finish(flow);
+  const spool = join(folder, "data/spool/out");
+  for (const name of readdirSync(spool)) if (!name.startsWith("cursor-")) rmSync(join(spool, name));
+  const again = await createFlow({ config: join(folder, "sidestream.yaml"), logLevel: "silent" });
+  t.after(() => again.close(0));
+  const stopped =
+    /SST_SPOOL_CUT: the log of out ends before .* The log has stopped\. Nothing is taken in, and what it holds waits: .* section 8 /;
+  match(again.snapshot().destinations.find((state) => state.destination === "out")?.stopped ?? "", stopped);
+  await rejects(again.accept(event({ tenant: "diku" })), { code: "SST_SPOOL_CUT", message: stopped });
+  await again.accept(event({ tenant: "diku", path: "/other/1" }));
+  await finish(again);
+  equal(readMessages(join(folder, "second")).length, 1);
 });
 
 test("the data folder is locked while a flow is open, and free afterwards", async (t) => {

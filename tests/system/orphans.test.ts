@@ -113,11 +113,20 @@ test("a renamed destination's log is told, adopted and purged while the program 
   const program = await start(t, ["--config", site.configuration]);
   match((await program.logged("orphaned log renamed")).msg, /spool adopt renamed DESTINATION.*spool purge renamed/);
   deepEqual(statusOf(site.data).orphaned, ["renamed", "unwanted"]);
+  const health = (await program.logged("health checks and metrics")).address ?? "";
+  const waiting = async (): Promise<readonly string[]> =>
+    [...(await (await fetch(`${health}/metrics`)).text()).matchAll(/^sidestream_orphaned_messages_pending\{log="(.+)"\} (\d+)$/gmu)].map(
+      ([, log, messages]) => `${log} ${messages}`,
+    );
+  // They are counted once the program runs.
+  while ((await waiting()).length < 2) await pause(2);
+  deepEqual(await waiting(), ["renamed 1198", "unwanted 10"]);
   const adopted = command(["spool", "adopt", "renamed", "out", "--data", site.data]);
   equal(adopted.status, 0, adopted.stderr);
   await program.logged("has out adopt the orphaned log renamed: 1198 messages moved, 0 left");
   const status = statusWhen(site.data, ({ totals }) => totals.pending === 0 && totals.delivered === 1_198);
   deepEqual(status.breaches, []);
+  deepEqual(await waiting(), ["renamed 0", "unwanted 10"]);
   // Its two dead letters are left.
   deepEqual(status.orphaned, ["renamed", "unwanted"]);
   for (const log of ["renamed", "unwanted"]) {

@@ -37,6 +37,11 @@ test("a read-only mount is told by its name and ends the start with 74; nothing 
   equal(refused.status, 74);
   match(refused.stderr, /SST_SPOOL_READ_ONLY: Mount the data folder writable/);
   match(refused.stderr, new RegExp(join(disk, "data")));
+  for (const look of ["inspect", "fsck"]) {
+    const { status, stdout, stderr } = command(["spool", look, "--data", site.data]);
+    deepEqual([status, stderr], [0, ""], "it only reads, under the lock");
+    match(stdout, /^out +messages +1 +\d+ +3 +3 /m);
+  }
   makeWritable(disk);
   await expectAllDelivered(t, site);
 });

@@ -106,12 +106,14 @@ test(
   async (t) => {
     const site = await startSite(t, "tenantSharePercent: 25");
     const { data, program, open, messages, send, hook } = site;
+    // Alone, a tenant would have the log to itself.
+    equal(await hook("calm", 0), 200);
     let taken = 0;
     for (; (await hook("flood", taken)) === 200; taken++) ok(taken < 200, "the share has a bound");
     equal(await hook("flood", taken), 503);
     match((await program.logged("over their share of 512.0 KiB")).msg, /in the spool of out: flood \((1\.0 MiB|9\d\d\.\d KiB)\)\. /);
 
-    for (const number of numbers(5)) equal(await hook("calm", number), 200);
+    for (const number of numbers(4, 1)) equal(await hook("calm", number), 200);
     // Its tenant shows only after it was forwarded: what becomes of the answer is the route's choice.
     equal(await send("/durable/x", "flood", 1_000), false);
     equal(await send("/released/x", "flood", 1_001), true);
@@ -150,8 +152,9 @@ test(
   async (t) => {
     const site = await startSite(t, "tenantSharePercent: 25");
     const { data, program, open, messages, send } = site;
+    equal(await send("/x", "calm", 0), true);
     for (const number of numbers(100)) equal(await send("/x", "flood", number), true);
-    for (const number of numbers(10)) equal(await send("/x", "calm", number), true);
+    for (const number of numbers(9, 1)) equal(await send("/x", "calm", number), true);
     const status = statusWhen(data, ({ totals }) => totals.accepted === 220);
     deepEqual(status.breaches, []);
     const flood = status.messages.find(({ tenant, destination }) => tenant === "flood" && destination === "out");
@@ -189,7 +192,7 @@ test(
     );
     equal(status.totals.dropped, 0);
     equal(await metric(site, REFUSED("default")), 150 - accepted);
-    equal((await program.logged("can't be kept")).level, "error");
+    equal((await program.logged("Events with a message for it are refused as a whole")).level, "error");
     open();
     const end = statusWhen(data, ({ totals }) => totals.pending === 0);
     deepEqual(end.breaches, []);
@@ -209,7 +212,7 @@ test(
       // Not faster than room is made.
       while ((await metric(site, 'sidestream_spool_bytes{destination="out"}')) > 1_850_000);
     }
-    equal((await program.logged("its oldest messages are given up")).level, "error");
+    equal((await program.logged("Its oldest messages are given up")).level, "error");
     statusWhen(data, ({ totals }) => totals.accepted === 400);
     open();
     const end = statusWhen(data, ({ totals }) => totals.pending === 0);

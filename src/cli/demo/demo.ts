@@ -119,10 +119,11 @@ function kafkaHint(kafka: string): string {
 `;
 }
 
-/** Aborted by the first signal, or when the time is over. */
+/** Aborted by the first signal, when the time is over, or when nobody reads any more. */
 function untilEnd(seconds: number | null): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+  process.stdout.once("error", () => controller.abort());
   if (seconds !== null) setTimeout(() => controller.abort(), seconds * MILLISECONDS_PER_SECOND).unref();
   return controller.signal;
 }

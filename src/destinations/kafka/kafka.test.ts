@@ -1,6 +1,6 @@
 /** The driver at a real broker: exactly what was sent, in order, once, over all that goes wrong on the way. */
 import assert from "node:assert/strict";
-import { after, test, type TestContext } from "node:test";
+import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Admin, Connection, ConfigResourceTypes, describeProducersV0, IncrementalAlterConfigOperationTypes } from "@platformatic/kafka";
 import { consumeTopic, type ConsumedRecord } from "../../../tools/kafka/console-consumer.ts";
@@ -11,6 +11,7 @@ import { ContractMemory } from "../../driver/contract/contract-memory.ts";
 import type { LanePosition, LaneRecovery, NumberedConnection, OutgoingMessage } from "../../driver/destination.ts";
 import { ERRORS, isSidestreamError } from "../../errors.ts";
 import { kafkaIdentity } from "./identity.ts";
+import { nextProduce } from "./testing/next-produce.ts";
 import { Sender } from "./testing/sender.ts";
 
 const WAIT_MS_MAX = 30_000;
@@ -64,17 +65,6 @@ async function assertArrived(topic: string, sent: readonly OutgoingMessage[]): P
     byKey(arrived.map(({ key, value }) => [String(key), String(value)])),
     byKey(sent.map(({ key, value }) => [key, value.toString()])),
   );
-}
-
-/** Settles when the next Produce request was handed to its socket. */
-function nextProduce(context: TestContext): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const send = Connection.prototype.send;
-  const spy = context.mock.method(Connection.prototype, "send", function (this: Connection, ...args: Parameters<Connection["send"]>) {
-    if (args[0] === PRODUCE) setImmediate(resolve);
-    return send.apply(this, args);
-  });
-  return promise.finally(() => spy.mock.restore());
 }
 
 async function withAdmin(work: (admin: Admin) => Promise<unknown>): Promise<void> {

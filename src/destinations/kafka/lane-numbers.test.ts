@@ -27,6 +27,8 @@ test("a lane that is numbered anew has a higher epoch and sequence 0, and keeps 
   assert.deepEqual(numbers.batch("users/1", 1_000), { ...PRODUCER, baseSequence: 1_000 });
   const later = new LaneNumbers(memory, PRODUCER, noOther);
   assert.deepEqual(later.batch("users/0", 1_007), { producerId: PRODUCER.producerId, epoch: 4, baseSequence: 7 });
+  const before = { producerId: PRODUCER.producerId, epoch: 4, baseSequence: 2_147_483_645 };
+  assert.deepEqual(later.batch("users/0", 997), before, "what a cursor from before it sends runs into 0");
 });
 
 test("a lane without an epoch left gets a producer of its own, for good", async () => {
@@ -50,16 +52,20 @@ test("a lane keeps its numbers when the disk fails while it is numbered anew", a
   assert.deepEqual(numbers.batch("users/0", 9), { ...PRODUCER, baseSequence: 9 });
 });
 
-test("the number behind a sequence is found again, within 2^30 of where the lane stands", () => {
-  const base = fc.integer({ min: 0, max: 2 ** 40 });
-  const offset = fc.integer({ min: 0, max: 2 ** 40 });
-  const distance = fc.integer({ min: -(2 ** 30) + 1, max: 2 ** 30 - 1 });
+test("the number behind a sequence is found again, within 2^30 of where the lane stands, below its base too", () => {
+  const base = fc.oneof(fc.nat({ max: 5 }), fc.integer({ min: 0, max: 2 ** 40 }));
+  const offset = fc.oneof(fc.integer({ min: -5, max: 5 }), fc.integer({ min: -(2 ** 40), max: 2 ** 40 }));
+  const distance = fc.oneof(fc.integer({ min: -5, max: 5 }), fc.integer({ min: -(2 ** 30) + 1, max: 2 ** 30 - 1 }));
   fc.assert(
     fc.property(base, offset, distance, (from, ahead, away) => {
       const identity = { base: from };
-      const number = from + ahead;
-      const near = number + 1 + away;
-      assert.equal(numberAfter(identity, sequenceOf(identity, number), near), Math.max(from, number + 1));
+      const number = Math.max(0, from + ahead);
+      const near = Math.max(0, number + 1 + away);
+      assert.equal(numberAfter(identity, sequenceOf(identity, number), near), number + 1);
     }),
   );
+});
+
+test("a sequence that no number has is behind none", () => {
+  assert.equal(numberAfter({ base: 0 }, 2_147_483_645, 1), 0);
 });

@@ -88,9 +88,10 @@ export function lastSequenceOf(baseSequence: number, lastOffsetDelta: number): n
 }
 
 /**
- * Number of the message after the one with this sequence: of all that it can be, the one next to `near`.
+ * Number of the message after the one with this sequence: of all that it can be, the one next to `near`. Sequences before
+ * 0 are those before the lane's base, counted back from 2^31 - 1: raised to the base, it would claim what never arrived.
  */
 export function numberAfter(identity: Pick<LaneIdentity, "base">, sequence: number, near: number): number {
   const ahead = (sequence + 1 - sequenceOf(identity, near) + SEQUENCES) % SEQUENCES;
-  return Math.max(identity.base, near + (ahead < SEQUENCES / 2 ? ahead : ahead - SEQUENCES));
+  return Math.max(0, near + (ahead < SEQUENCES / 2 ? ahead : ahead - SEQUENCES));
 }

@@ -168,6 +168,18 @@ test("sequences that began again at 0 are told apart", async () => {
   assert.equal(answer.number, 2 ** 31 + 4);
 });
 
+test("sequences of numbers before the base are not taken for those behind it", async () => {
+  const log = new FakeLog();
+  log.highWatermark = 510n;
+  log.leaderEndOffset = 510n;
+  log.state = { epoch: 2, lastSequence: 2 ** 31 - 98 };
+  assert.equal((await ask(log, { number: 3, position: "U1:500" })).answer.number, 3, "3 to 99 never arrived");
+  assert.equal((await ask(log, { number: 1, position: "U1:500" })).answer.number, 3);
+  log.state = null;
+  log.heads = [head(510n, { producerId: 7n, lastSequence: 2 ** 31 - 98 })];
+  assert.equal((await ask(log, { number: 1, position: "U1:500" })).answer.number, 3, "nor by the log");
+});
+
 test("where the leader forgot, the last own batch behind the position counts", async () => {
   const log = new FakeLog();
   log.highWatermark = 600n;

@@ -103,7 +103,8 @@ async function fromLog(log: LeaderLog, topic: KafkaTopic, identity: LaneIdentity
   const bytesMax = isUnknown ? UNKNOWN_BYTES_MAX : READ_BACK_BYTES_MAX;
   const found = after.topicId === topic.id ? await findLast(log, identity, after.offset, bytesMax) : null;
   const at = (offset: bigint): string => positionText({ topicId: topic.id, offset });
-  // Acknowledged, and no trace of it: that is another log, or it lost what it had.
+  // Acknowledged, and no trace of it: that is another log, or it lost what it had. A cursor from before the lane's base goes
+  // on with sequences before 0, which a leader that remembers nothing takes.
   if (found === null || (isUnknown && found.head === null && last.number > 0))
     return { number: null, position: at((await log.end()).highWatermark) };
   // The cursor may be older than the lane's base, below which all was acknowledged.

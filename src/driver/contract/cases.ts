@@ -6,6 +6,7 @@ import { memoryCases } from "./cases/memory-cases.ts";
 import { messageCases, orderCases } from "./cases/message-cases.ts";
 import { identityCases, laneCases } from "./cases/lane-cases.ts";
 import { numberCases } from "./cases/number-cases.ts";
+import { olderCases } from "./cases/older-cases.ts";
 import { openingCases } from "./cases/opening-cases.ts";
 import { outageCases, pauseCases } from "./cases/outage-cases.ts";
 import type { DestinationHarness } from "./harness.ts";
@@ -28,7 +29,7 @@ export function destinationCases<Options>(driver: DestinationDriver<Options>, ha
     ...(harness.start !== undefined ? outageCases(harness) : {}),
     ...(harness.pause !== undefined && harness.resume !== undefined ? pauseCases() : {}),
     ...memoryCases(harness),
-    ...(deduplicates ? { ...laneCases(), ...numberCases(harness) } : {}),
+    ...(deduplicates ? { ...laneCases(), ...numberCases(harness), ...olderCases() } : {}),
     ...(deduplicates && driver.identity !== undefined ? identityCases() : {}),
   };
   return Object.entries(bodies).map(([name, body], index) => ({

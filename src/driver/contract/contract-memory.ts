@@ -14,6 +14,12 @@ const FIRST_SEQUENCE = 1_000;
 /** As in the spool. */
 const NAME_BYTES_MAX = 512;
 
+/** What a copy of the data folder holds of a memory. */
+export interface MemoryCopy {
+  readonly kept: ReadonlyMap<string, string>;
+  readonly nextSequence: number;
+}
+
 export class ContractMemory implements DestinationMemory {
   readonly #kept = new Map<string, string>();
   #turn: Promise<void> = Promise.resolve();
@@ -47,6 +53,18 @@ export class ContractMemory implements DestinationMemory {
 
   async change(changes: MemoryChanges): Promise<void> {
     for (const [name, value] of changes) await this.set(name, value);
+  }
+
+  /** As a copy of the data folder has it now. */
+  copy(): MemoryCopy {
+    return { kept: new Map(this.#kept), nextSequence: this.nextSequence };
+  }
+
+  /** An older copy of the data folder is put back: numbers of messages are given once more, too. */
+  putBack({ kept, nextSequence }: MemoryCopy): void {
+    this.#kept.clear();
+    for (const [name, text] of kept) this.#kept.set(name, text);
+    this.nextSequence = nextSequence;
   }
 
   /** Everything is lost, as with the disk. */

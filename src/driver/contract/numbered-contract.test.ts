@@ -187,6 +187,23 @@ const faults: Record<string, Fault> = {
       },
     }),
   },
+  "says no more than the cursor does": {
+    caught: "a cursor from before a lane was numbered anew loses and doubles nothing, and nothing was sent since",
+    connection: (connection) => ({
+      recover: async (lane, last) => {
+        const { number, position } = await connection.recover(lane, last, never);
+        return { number: number === null ? null : Math.min(number, last.number), position };
+      },
+    }),
+  },
+  "takes an older copy's word for what arrived": {
+    caught: "a copy of the data folder from long before a lane was numbered anew is put back: what is answered as sent has arrived",
+    connection: () => ({ recover: async (_lane, last) => last }),
+  },
+  "does not keep in its memory that a lane is numbered anew": {
+    caught: "a copy of the data folder from just before a lane was numbered anew is put back: what is answered as sent has arrived",
+    connection: () => ({ renumber: async () => {} }),
+  },
   "does not begin its numbers anew": {
     caught: "a lane whose numbers begin anew higher up goes on",
     connection: () => ({ renumber: async () => {} }),

@@ -36,6 +36,13 @@ class LaneBook {
     return (this.numberOf.get(message) ?? this.next) < this.next;
   }
 
+  /** The next message gets the given number; those below it keep theirs. */
+  beginAnew(number: number): void {
+    for (const message of this.sent.splice(number)) this.numberOf.delete(message);
+    this.sent.length = number;
+    this.next = number;
+  }
+
   /** Gives the messages the numbers from `next` on, in place of others. */
   attempt(messages: readonly OutgoingMessage[]): void {
     for (const message of this.sent.splice(this.next)) this.numberOf.delete(message);
@@ -111,12 +118,7 @@ export class NumberedLanes {
   /** Begins a lane's numbers anew, its next message having the given one. */
   async renumber(connection: NumberedConnection, lane: string, number: number, signal: AbortSignal): Promise<void> {
     await settles(connection.renumber(lane, number, signal), signal, "renumber");
-    const book = this.#book(lane);
-    // What had numbers before is of no interest any more.
-    book.numberOf.clear();
-    book.sent.length = 0;
-    book.sent.length = number;
-    book.next = number;
+    this.#book(lane).beginAnew(number);
   }
 
   #book(lane: string): LaneBook {

@@ -51,14 +51,15 @@ const DEFAULTS = {
 /** Share of the grace period in which records may settle; the rest is for closing the spool. */
 const SETTLE_SHARE = 0.75;
 
-/** Waits for a promise, at most so long. */
-async function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
+/** Waits for a promise, at most so long. @returns False: it was too long. */
+async function within(promise: Promise<unknown>, waitMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, waitMs));
+  const deadline = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), Math.max(0, waitMs));
   });
-  await Promise.race([promise, deadline]);
+  const isInTime = await Promise.race([promise.then(() => true), deadline]);
   clearTimeout(timer);
+  return isInTime;
 }
 
 function startFailure(end: EngineEnd): SidestreamError {
@@ -177,10 +178,17 @@ export class EngineHost {
     this.#line.accepting = false;
     if (life.isReady) {
       await within(Promise.race([this.#line.flight.emptied(), life.exited]), graceMs * SETTLE_SHARE);
-      await within(life.stop(), endMs - performance.now());
+      const isInTime = await within(life.stop(), endMs - performance.now());
+      if (!isInTime) this.#tell({ kind: "engine-stop-failed", error: this.#stopFailure(graceMs) });
     }
     life.terminate();
     await life.exited;
+  }
+
+  #stopFailure(graceMs: number): SidestreamError {
+    const { unsettledCount, batchCount } = this.#line.flight;
+    const left = `${unsettledCount} durable events and ${batchCount} batches are not settled`;
+    return new SidestreamError("SST_ENGINE_SILENT", `the engine did not end within ${Math.ceil(graceMs / 1000)} s and is cut off: ${left}`);
   }
 
   #spawn(): void {

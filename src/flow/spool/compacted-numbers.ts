@@ -18,8 +18,9 @@ export function takeCompacted(ranges: ConfirmedRanges, slots: readonly SlotState
     if (to > known) {
       // Below what the cursor knew as compacted it leaves out what an earlier use of these segments said.
       const first = Math.max(from + 1, known);
-      const all = ranges.countMissing(first, to - 1);
-      unknown += all - frames.reduce((sum, [start, end]) => sum + ranges.countMissing(Math.max(start, first), end), 0);
+      const missing = (start: number, end: number): number => ranges.countMissing(Math.max(start, first), Math.min(end, to - 1));
+      // Of a damaged one, what may have had a frame goes beyond what could be read.
+      unknown += missing(first, to) - frames.reduce((sum, [start, end]) => sum + missing(start, end), 0);
     }
     ranges.compacted({ from, to, frames });
   }

@@ -38,6 +38,8 @@ export interface CompactorParts {
   readonly isShort: () => boolean;
   /** Whether somebody else works on a segment. */
   readonly isBusy: (segment: Segment) => boolean;
+  /** Segments were rewritten, or could not be: what is done of them by now may go. */
+  readonly onEnded: () => void;
 }
 
 export class Compactor {
@@ -59,9 +61,9 @@ export class Compactor {
     this.#parts = parts;
   }
 
-  /** A segment that is being rewritten: it must stay as it is. */
+  /** A segment that is being rewritten, or was and isn't settled: it must stay as it is. */
   holds(segment: Segment): boolean {
-    return this.#sources.includes(segment);
+    return this.#sources.includes(segment) || this.#renamed?.segment === segment;
   }
 
   /** Looks whether there is something to do, and begins with it. */
@@ -72,7 +74,11 @@ export class Compactor {
     const isNeeded = this.#renamed !== null || this.#choose().length > 0;
     const tookMs = performance.now() - startedMs;
     if (tookMs > LOOK_MS_MIN) this.#nextLookMs = startedMs + tookMs * LOOK_PART;
-    if (isNeeded) this.#running = this.#run().finally(() => (this.#running = null));
+    if (!isNeeded) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+      if (!this.#isClosed) this.#parts.onEnded();
+    });
   }
 
   /** Settles when nothing is under way. */

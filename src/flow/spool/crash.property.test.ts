@@ -159,7 +159,7 @@ class History {
       if ((await written) === "written") this.#messages.settle("kept", waiting);
       if ((await confirmed) === "written") for (const { eventId } of chosen) this.#messages.find(eventId).done = "yes";
       await records;
-      if (this.#log.stopped !== null || (await written) !== "written") break;
+      if (this.#log.refusing !== null || (await written) !== "written") break;
     }
     this.#messages.settle("unsure");
     await this.#die(power);

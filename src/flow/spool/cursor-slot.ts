@@ -20,7 +20,7 @@ const CURSOR_HEADER_BYTES = 32;
 /** Larger than the tables can grow; a length above it is damage. */
 const CURSOR_BYTES_MAX = 64 * 1024 * 1024;
 /** What a slot's file takes from the start: the cursor of most logs. */
-const SLOT_BYTES_MIN = 16 * 1024;
+const SLOT_BYTES_MIN = 64 * 1024;
 
 /** Last confirmed number and its time; where the lane is numbered, its next number and what the destination last said. */
 export type LaneEntry = readonly [number, number] | readonly [number, number, number, string | null];
@@ -130,7 +130,7 @@ export async function openSlot(
   }
 }
 
-/** Bytes that a slot's file should have for so many: room to grow, so that it seldom has to on a disk that may be full. */
+/** Bytes that a slot's file should have for so many: half of it is room to grow. */
 export function slotFileBytes(slotBytes: number): number {
   let bytes = SLOT_BYTES_MIN;
   while (bytes < slotBytes * 2) bytes *= 2;
@@ -140,14 +140,18 @@ export function slotFileBytes(slotBytes: number): number {
 /** Never written, as far as its file tells. */
 async function isBlank(file: DiskFile): Promise<boolean> {
   const bytes = Buffer.alloc(Math.min(await file.size(), CURSOR_HEADER_BYTES + CURSOR_BYTES_MAX));
-  await file.read(bytes, 0);
-  return !bytes.some((byte) => byte !== 0);
+  const read = await file.read(bytes, 0);
+  return isZero(bytes.subarray(0, read));
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.equals(Buffer.alloc(bytes.length));
 }
 
 async function readSlot(file: DiskFile): Promise<SlotState> {
   const header = Buffer.alloc(CURSOR_HEADER_BYTES);
   const headerBytes = await file.read(header, 0);
-  if (!header.some((byte) => byte !== 0) && (await isBlank(file))) return "empty";
+  if (isZero(header) && (await isBlank(file))) return "empty";
   if (headerBytes < CURSOR_HEADER_BYTES || header.compare(CURSOR_MAGIC, 0, 8, 0, 8) !== 0) return "damaged";
   const payloadBytes = header.readUInt32LE(12);
   if (payloadBytes > CURSOR_BYTES_MAX) return "damaged";

@@ -18,7 +18,7 @@ import {
   type LaneEntry,
   type SlotState,
 } from "./cursor-slot.ts";
-import type { Disk, DiskFile } from "./disk.ts";
+import { systemCode, type Disk, type DiskFile } from "./disk.ts";
 import { OutcomeCounts } from "./outcome-counts.ts";
 import type { Confirmation } from "./spooled.ts";
 
@@ -41,6 +41,8 @@ export class Cursor {
   /** Index of the slot that is written next: never the one that counts. */
   #nextSlot: number;
   #dirty = false;
+  /** A file could not be made larger before it had to be: it isn't tried again before then. */
+  #cannotGrow = false;
   /** The write that runs or ran last; never rejects. */
   #last: Promise<void> = Promise.resolve();
   /** The write that has yet to begin; whoever saves now shares it. */
@@ -62,6 +64,9 @@ export class Cursor {
     this.outcomes = new OutcomeCounts(slot.record.outcomes);
     this.turnedAway = new OutcomeCounts(slot.record.turnedAway);
   }
+
+  /** Asked when the disk is full: gives back what the log can do without. True when there was something. */
+  makeRoom: () => Promise<boolean> = () => Promise.resolve(false);
 
   /** Opens the cursor of a log folder, making it when the log is new. */
   static async open(disk: Disk, folder: string): Promise<Cursor> {
@@ -166,13 +171,11 @@ export class Cursor {
     for (const [lane, below] of this.#sentBelow) if (below <= lowWater) this.#sentBelow.delete(lane); // Nothing is left of it.
     const sentBelow = new Map(this.#sentBelow);
     const slot = encodeSlot({ generation, record: this.#record() });
-    const file = this.#files[this.#nextSlot] as DiskFile;
-    const fileBytes = slotFileBytes(slot.length);
-    const grows = slot.length > (this.#sizes[this.#nextSlot] ?? 0);
     try {
-      await file.write(grows ? Buffer.concat([slot], fileBytes) : slot, 0);
-      await file.sync();
-      if (grows) this.#sizes[this.#nextSlot] = fileBytes;
+      await this.#put(slot).catch(async (error: unknown) => {
+        if (systemCode(error) !== "ENOSPC" || !(await this.makeRoom())) throw error;
+        await this.#put(slot);
+      });
     } catch (error) {
       this.#dirty = true;
       throw error;
@@ -181,6 +184,26 @@ export class Cursor {
     this.#nextSlot = 1 - this.#nextSlot;
     this.#savedLowWater = lowWater;
     this.#savedSentBelow = sentBelow;
+  }
+
+  /** Its file is made larger before it is full: a disk that is full by then would keep what is confirmed from making room. */
+  async #put(slot: Buffer): Promise<void> {
+    const file = this.#files[this.#nextSlot] as DiskFile;
+    let bytes = this.#sizes[this.#nextSlot] ?? 0;
+    const isTooSmall = slot.length > bytes;
+    if (isTooSmall || (slot.length > bytes / 2 && !this.#cannotGrow)) {
+      const grown = slotFileBytes(slot.length);
+      try {
+        await file.write(Buffer.alloc(grown - bytes), bytes);
+        bytes = grown;
+      } catch (error) {
+        if (isTooSmall) throw error;
+        this.#cannotGrow = true;
+      }
+    }
+    await file.write(slot, 0);
+    await file.sync();
+    this.#sizes[this.#nextSlot] = bytes;
   }
 
   #record(): CursorRecord {

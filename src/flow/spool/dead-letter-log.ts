@@ -14,7 +14,8 @@ import type { RecoveredLog } from "./recovered-log.ts";
 import { encodeDeadLetter, type DeadLetterCause } from "./message-codec.ts";
 import { TenantCounts, type LogStateRecord } from "./log-state.ts";
 import { segmentSizeFor, type Segment } from "./segment.ts";
-import { SegmentLog, type SegmentLogOwner } from "./segment-log.ts";
+import { SegmentLog } from "./segment-log.ts";
+import type { SegmentLogOwner } from "./segment-log-owner.ts";
 import type { DeadLetterLog as DeadLetters, SpooledMessage } from "./spooled.ts";
 
 const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
@@ -142,7 +143,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
       if (!isOver && !this.#isOld(segment, nowMs)) return;
       const messages = segment.counts.total();
       // Damaged or not: what is too old must go.
-      await this.#log.drop(segment, "remove");
+      await this.#log.drop(segment, "keep-content");
       if (!this.#log.segments.includes(segment)) this.removed += messages;
     }
   }

@@ -15,17 +15,19 @@ import { LogBooks } from "./log-books.ts";
 import { LogMemory } from "./log-memory.ts";
 import { LogReading } from "./log-reading.ts";
 import { LogRoom, logSegmentBytes } from "./log-room.ts";
+import { SegmentReclaimer, type SegmentUsers } from "./segment-reclaimer.ts";
 import type { LogStateRecord } from "./log-state.ts";
 import { LostMessages } from "./lost-messages.ts";
 import { encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./message-codec.ts";
 import { LogRecovery } from "./recovery.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
-import { SegmentLog, type SegmentLogOwner } from "./segment-log.ts";
+import { SegmentLog } from "./segment-log.ts";
+import type { SegmentLogOwner } from "./segment-log-owner.ts";
 import { flagsOf, type DestinationLogSettings } from "./log-settings.ts";
 import type { DestinationLogStatus } from "./log-status.ts";
 import { SequenceWaiters } from "./sequence-waiters.ts";
 import { Turns } from "./turns.ts";
-import { fullError, shareError, stopReason } from "./stop-reason.ts";
+import { stopReason } from "./stop-reason.ts";
 import type { Confirmation, MessageLog, ReadPass, ReadResult } from "./spooled.ts";
 
 /** What a lane says that it may send, in numbers of the log: what it might have sent can't be given up by a full log. */
@@ -35,12 +37,12 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
   readonly logId: string;
   readonly memory: LogMemory;
-  readonly #settings: DestinationLogSettings;
   readonly #books: LogBooks;
   readonly #waiters = new SequenceWaiters();
   readonly #reading: LogReading;
   readonly #segments: SegmentLog;
   readonly #room: LogRoom;
+  readonly #reclaimer: SegmentReclaimer;
   readonly #cursor: Cursor;
   readonly #doubt: Doubt;
   readonly #lost: LostMessages;
@@ -49,8 +51,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   #unreadable: readonly [number, number] | null;
 
   private constructor(settings: DestinationLogSettings, found: RecoveredLog, cursor: Cursor) {
-    const { disk, folder, destination, bytesMax, onFinding } = settings;
-    this.#settings = settings;
+    const { disk, folder, destination, onFinding, numbered = false } = settings;
     this.destination = destination;
     this.logId = found.logId;
     this.#books = new LogBooks(found.state, settings.topicsMax, cursor);
@@ -58,18 +59,20 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.#stopped = stopReason(destination, found, cursor);
     this.#unreadable = found.readableEnd < found.nextSequence ? [found.readableEnd, found.nextSequence] : null;
     const log = { id: found.logId, kind: "messages", name: destination, flags: flagsOf(settings) } as const;
-    const segmentBytesMax = settings.segmentBytesMax ?? logSegmentBytes(bytesMax);
     const onRewritten = (error: SidestreamError, path: string): void => onFinding(rewritten(error, path));
-    const writing = { disk, folder, log, segmentBytesMax, onRewritten, freeBytes: () => this.#room.freeBytes };
-    this.#segments = new SegmentLog(writing, this, found);
+    const { removalStepBytes } = settings;
+    const writing = { disk, folder, log, segmentBytesMax: logSegmentBytes(settings), removalStepBytes, onRewritten };
+    this.#segments = new SegmentLog({ ...writing, freeBytes: () => this.#room.freeBytes }, this, found);
+    cursor.makeRoom = () => this.#segments.makeRoom();
+    this.#room = new LogRoom(settings, this.#segments, cursor);
     const common = { disk, segments: this.#segments, cursor, turns: new Turns() };
-    this.#room = new LogRoom({ ...common, settings, books: this.#books, others: () => ({ reading: this.#reading, lost: this.#lost }) });
-    const { numbered = false } = settings;
+    const others = (): SegmentUsers => ({ reading: this.#reading, lost: this.#lost });
+    this.#reclaimer = new SegmentReclaimer({ ...common, settings, room: this.#room, books: this.#books, others });
     this.memory = new LogMemory({ destination, segments: this.#segments, numbered, stopped: () => this.stopped }, found.state.control);
     const doubt = (this.#doubt = new Doubt(cursor, found.nextSequence));
     const { accepted, pending } = this.#books;
     this.#lost = new LostMessages({ disk, folder, cursor, accepted, pending, doubt, onFinding });
-    this.#reading = new LogReading({ ...common, room: this.#room, doubt, lost: this.#lost });
+    this.#reading = new LogReading({ ...common, reclaimer: this.#reclaimer, doubt, lost: this.#lost });
   }
 
   /**
@@ -90,7 +93,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     try {
       await log.#lost.recover(found);
       log.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
-      await log.#room.free();
+      await log.#reclaimer.free();
     } catch (error) {
       await log.close().catch(() => undefined);
       throw error;
@@ -111,15 +114,20 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.#stopped ?? this.#segments.stopped;
   }
 
-  /** Bytes that may still be appended. */
-  get roomBytes(): number {
-    return this.stopped === null ? this.#room.roomBytes : 0;
+  /** Why nothing is taken in by now: it stopped, or can't cut off half a write yet. */
+  get refusing(): SidestreamError | null {
+    return this.stopped ?? this.#segments.uncut;
   }
 
-  /** Bytes that may be appended for a tenant: none once it holds more than its share of a log that is half full. */
+  /** Bytes that may still be appended. */
+  get roomBytes(): number {
+    return this.refusing === null ? this.#room.roomBytes : 0;
+  }
+
+  /** Bytes that may be appended for a tenant: none once it holds more than its share of a log that is half full and not its alone. */
   roomFor(tenant: string): number {
-    const room = this.roomBytes;
-    return this.#room.isHeldBack(this.#books.pending.bytesOf(tenant)) ? 0 : room;
+    this.#reclaimer.look();
+    return this.#room.isHeldBack(this.#books.shareBytesOf(tenant)) ? 0 : this.roomBytes;
   }
 
   /** What the messages of a tenant take that are not done. */
@@ -133,7 +141,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   }
 
   heldBy(isHeld: (logSequence: number) => boolean): void {
-    this.#room.heldBy(isHeld);
+    this.#reclaimer.heldBy(isHeld);
   }
 
   get scattered(): number {
@@ -149,7 +157,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   }
 
   maySend(lane: string, logSequence: number): Promise<void> | null {
-    if (logSequence < this.#cursor.savedSentBelow(lane)) return this.#room.hasUnsavedDrop ? this.#cursor.save() : null;
+    if (logSequence < this.#cursor.savedSentBelow(lane)) return this.#reclaimer.hasUnsavedDrop ? this.#cursor.save() : null;
     // Much of what is in the log by now: while much is sent, most need not wait.
     this.#cursor.maySend(lane, Math.min(this.durableSequence, logSequence + SENT_AHEAD));
     return this.#cursor.save();
@@ -173,23 +181,16 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
    * @throws SidestreamError `SST_SPOOL_FULL` when the budget is used up, `SST_TENANT_SHARE` when the tenant's share of it is, or what stopped the log; nothing was taken.
    */
   append(message: Message, acknowledging: boolean, admitted = false): number {
-    if (this.#stopped !== null) throw this.#stopped;
+    if (this.stopped !== null) throw this.stopped;
     const bytes = messagePayloadBytesMax(message);
-    this.#makeRoom(bytes, message.tenant, admitted);
+    this.#reclaimer.look();
+    this.#room.admit(bytes, message.tenant, admitted ? 0 : this.#books.shareBytesOf(message.tenant));
     const number = this.#books.nextNumber(message.stream, message.topic);
     const tag = this.#books.tag(message, acknowledging);
     const encode = (target: Buffer, offset: number): number => encodeMessage(target, offset, message, number, LANE_UNASSIGNED);
     const sequence = this.#segments.append("message", bytes, encode, tag);
     this.#books.take(message, tag);
     return sequence;
-  }
-
-  #makeRoom(bytes: number, tenant: string, admitted: boolean): void {
-    const held = admitted ? 0 : this.#books.pending.bytesOf(tenant);
-    const refusal = this.#room.makeRoom(bytes, held);
-    if (refusal === null) return;
-    if (this.stopped !== null) throw this.stopped;
-    throw refusal === "share" ? shareError(this.#settings, tenant, held) : fullError(this.#settings, this.#segments.usedBytes);
   }
 
   /** Settles when all that was appended is on disk. */
@@ -232,7 +233,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     for (const confirmation of this.#doubt.noting(confirmations)) this.#books.confirm(confirmation, nowMs);
     await this.#cursor.save();
     this.memory.confirmed(confirmations, this.#cursor.savedLowWater);
-    await this.#room.free();
+    await this.#reclaimer.free();
   }
 
   status(): DestinationLogStatus {
@@ -244,7 +245,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
       pending: this.#books.pending.table(),
       damagedMessages: this.#lost.messages,
       usedBytes: this.#segments.usedBytes,
-      bytesMax: this.#settings.bytesMax,
+      bytesMax: this.#room.bytesMax,
       segments: this.#segments.segments.length,
       nextSequence: this.#segments.nextSequence,
       durableSequence: this.durableSequence,
@@ -255,16 +256,11 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   /** Writes what waits and the cursor, and lets the files go, also when a part of it fails; that is thrown then. */
   async close(): Promise<void> {
-    try {
-      await this.#segments.close();
-    } finally {
-      try {
-        await this.#reading.close();
-      } finally {
-        await this.#room.settled();
-        await this.#cursor.close();
-      }
-    }
+    const parts = [this.#reading.close(), this.#reclaimer.settled()];
+    const ends = await Promise.allSettled(parts);
+    // By now nothing is removed any more, and nothing confirmed.
+    for (const close of [() => this.#segments.close(), () => this.#cursor.close()]) ends.push(...(await Promise.allSettled([close()])));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   state(): LogStateRecord {
@@ -293,8 +289,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.#books.takeBack(tags);
   }
 
-  /** Removes segments that are done; one that could not be removed is tried again. Never rejects. */
-  freeSegments(): Promise<void> {
-    return this.#room.freeSaved();
+  /** Removes segments that are done; what could not be removed, or cut off, is tried again. Never rejects. */
+  async freeSegments(): Promise<void> {
+    await this.#segments.mend();
+    await this.#reclaimer.freeSaved();
   }
 }

@@ -213,3 +213,25 @@ test("a lane is in doubt over restarts until a message of it is confirmed that c
   ok(third.log.isDoubtful("things/2", e.logSequence + 1));
   await third.log.close();
 });
+
+test("what this process itself may have sent, and damage takes, is in doubt for the next one", async () => {
+  const disk = memory();
+  const first = await open(disk);
+  await write(first.log, ["a", "b", "c", "d"], 350_000);
+  const [, , c] = await readAll(first.log);
+  ok(c !== undefined);
+  await first.log.maySend("things/1", c.logSequence);
+  damage(disk, "b");
+  await readAll(first.log);
+  await first.log.memory.set("x", 1);
+  await first.log.close();
+  const second = await open(disk);
+  deepEqual(names(await readAll(second.log)), ["a", "c", "d"]);
+  ok(second.log.isDoubtful("things/1", c.logSequence));
+  await write(second.log, ["e"], 50);
+  const e = (await readAll(second.log)).at(-1);
+  ok(e !== undefined);
+  await second.log.confirm([{ ...delivered(e), lane: "things/1" }]);
+  ok(!second.log.isDoubtful("things/1", e.logSequence + 1));
+  await second.log.close();
+});

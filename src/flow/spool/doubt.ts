@@ -12,7 +12,7 @@ export class Doubt {
   readonly #startSequence: number;
   #from: number | null;
 
-  /** @param startSequence - The log's end at its opening: what is at or above it was never sent by an earlier process. */
+  /** @param startSequence - The log's end at its opening. */
   constructor(cursor: Cursor, startSequence: number) {
     this.#cursor = cursor;
     this.#startSequence = startSequence;
@@ -33,7 +33,7 @@ export class Doubt {
 
   /** Numbers, from inclusive, to exclusive, that nothing holds any more. Told before they are marked as done. */
   missing(from: number, to: number): void {
-    const first = this.#cursor.ranges.firstMissing(from, Math.min(to, this.#startSequence));
+    const first = this.#cursor.ranges.firstMissing(from, Math.min(to, this.#end));
     if (first !== null) this.begin(first);
   }
 
@@ -49,11 +49,16 @@ export class Doubt {
     return confirmations;
   }
 
+  /** What is at or above it was never sent by anybody. */
+  get #end(): number {
+    return Math.max(this.#startSequence, this.#cursor.sentEnd);
+  }
+
   /** From a number on, what the log or the cursor says may be less than there was. */
   begin(from: number): void {
     this.#from = Math.min(this.#from ?? from, from);
     const { doubtful } = this.#cursor;
-    this.#cursor.doubtful = [this.#from, Math.max(this.#startSequence, doubtful?.[1] ?? 0)];
+    this.#cursor.doubtful = [this.#from, Math.max(this.#end, doubtful?.[1] ?? 0)];
     this.#cursor.touch();
   }
 }

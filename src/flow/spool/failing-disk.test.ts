@@ -58,7 +58,7 @@ async function run(disk: MemoryDisk, failure: Failure): Promise<Told> {
       told.kept.add(id);
     } catch {
       // A stopped log can't promise that what was on its way is not on the disk.
-      if (log.stopped === null) told.refused.add(id);
+      if (log.refusing === null) told.refused.add(id);
     }
     if (index % 4 === 1) await told.control.set(log, `name-${index % 8}`, { index });
     if (index % 3 !== 2) continue;

@@ -112,37 +112,37 @@ test("a full disk gets room by what is confirmed, and the log takes messages aga
 });
 
 test("where the cursor outgrows its file on a full disk, the confirmation is refused, nothing is lost, and it is made up for later", async () => {
-  const { small, disk } = await filled(6000);
+  const { small, disk } = await filled(16_000);
   const waiting = await small.waiting();
   const scattered = waiting.filter((_, index) => index % 2 === 1);
   await rejects(small.log.confirm(scattered.map(delivered)), { code: "SST_SPOOL_IO" });
   await restart({ small, disk }, "power");
-  equal((await small.waiting()).length, 6000, "the cursor before it counts");
+  equal((await small.waiting()).length, 16_000, "the cursor before it counts");
   await small.log.confirm(waiting.slice(0, 10).map(delivered));
   await rejects(small.log.confirm(scattered.map(delivered)), { code: "SST_SPOOL_IO" });
   disk.isFull = false;
   await small.log.confirm([]);
   await restart({ small, disk }, "power");
-  equal((await small.waiting()).length, 6000 - 10 - 2995);
+  equal((await small.waiting()).length, 16_000 - 10 - 7995);
   await small.books();
   await small.log.close();
 });
 
 test("each slot's file has its blocks before it is needed, and room to grow once it had to", async () => {
-  const { small, disk } = await filled(6000);
+  const { small, disk } = await filled(16_000);
   const sizes = (): number[] => CURSOR_FILES.map((name) => small.memory.bytes(`${FOLDER}/${name}`).length);
-  deepEqual(sizes(), [16_384, 16_384]);
+  deepEqual(sizes(), [65_536, 65_536]);
   disk.isFull = false;
   const waiting = await small.waiting();
   const scattered = waiting.filter((_, index) => index % 2 === 1);
-  for (let round = 0; round < 2; round++) await small.log.confirm(scattered.slice(0, 2000).map(delivered));
+  for (let round = 0; round < 2; round++) await small.log.confirm(scattered.slice(0, 4000).map(delivered));
   const grown = sizes();
   ok(
-    grown.every((size) => size >= 65_536),
+    grown.every((size) => size >= 131_072),
     grown.join(" "),
   );
   disk.isFull = true;
-  await small.log.confirm(scattered.slice(2000, 2500).map(delivered));
+  await small.log.confirm(scattered.slice(4000, 5000).map(delivered));
   deepEqual(sizes(), grown);
   await small.log.close();
 });

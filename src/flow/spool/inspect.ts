@@ -19,10 +19,11 @@ import { readContent, type SegmentContent } from "./segment-content.ts";
 import type { Segment } from "./segment.ts";
 
 /**
- * What is read: headers, summaries and open segments; also segments of which a part is done, so that what waits is
- * counted; or every frame.
+ * What is read: headers, summaries, open segments, and segments of which a part is done, so that what waits is counted
+ * (`counts`); the same, and what is damaged in them is told (`waiting`); or every frame. A program that runs may use a
+ * segment's file again while it is read, which looks like damage.
  */
-export type InspectReads = "summaries" | "waiting" | "everything";
+export type InspectReads = "counts" | "waiting" | "everything";
 
 /** Where an inspection is, and how far it has read there. */
 export interface InspectProgress extends ReadProgress {
@@ -49,7 +50,7 @@ export interface LogReport {
   readonly segments: readonly SegmentReport[];
   readonly bytes: number;
   readonly messages: number;
-  /** Messages not confirmed; null for dead letters, which have no cursor, and where only summaries were read. */
+  /** Messages not confirmed; null for dead letters, which have no cursor, and where nothing can be told. */
   readonly pending: number | null;
   readonly lowWater: number | null;
   readonly nextSequence: number;
@@ -73,7 +74,7 @@ const KINDS: readonly LogKind[] = ["messages", "deadLetters"];
 /**
  * Reports every log of a data folder.
  *
- * @param deep - Read every frame of every segment, not only summaries and open segments.
+ * @param deep - Read every frame of every segment, not only what tells how much there is and how much waits.
  * @throws SidestreamError `SST_SPOOL_VERSION` for a newer format, `SST_SPOOL_IO`.
  */
 export async function inspectSpool(
@@ -82,7 +83,7 @@ export async function inspectSpool(
   deep: boolean,
   onProgress: (progress: InspectProgress) => void,
 ): Promise<readonly LogReport[]> {
-  const settings: InspectSettings = { disk, dataFolder, reads: deep ? "everything" : "summaries", onProgress };
+  const settings: InspectSettings = { disk, dataFolder, reads: deep ? "everything" : "counts", onProgress };
   const reports: LogReport[] = [];
   for (const kind of KINDS) {
     const folder = join(dataFolder, PARENTS[kind]);
@@ -120,15 +121,15 @@ async function inspectLog(settings: InspectSettings, kind: LogKind, name: string
   const { found, slots, ranges } = look;
   const control = new ControlRecords(found.state.control);
   control.forgetSkips((sequence) => ranges.has(sequence));
-  const content = reads === "summaries" ? null : await readSegments(disk, look, reads, onProgress);
+  const content = await readSegments(disk, look, reads, onProgress);
   return {
     ...about,
-    findings: [...look.findings, ...(content?.findings ?? [])],
+    findings: [...look.findings, ...(reads === "counts" ? [] : content.findings)],
     logId: found.segments.length === 0 ? null : found.logId,
     segments: found.segments.map(reportOf),
     bytes: found.segments.reduce((sum, { bytes }) => sum + bytes, 0),
     messages: found.segments.reduce((sum, { counts }) => sum + counts.total(), 0),
-    pending: slots === null ? null : (content?.pending ?? null),
+    pending: slots === null ? null : content.pending,
     lowWater: slots === null ? null : ranges.lowWater,
     nextSequence: found.nextSequence,
     records: control.size - control.skips,

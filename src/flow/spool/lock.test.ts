@@ -1,4 +1,4 @@
-import { equal, rejects } from "node:assert/strict";
+import { equal, rejects, throws } from "node:assert/strict";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { disk } from "./disk.ts";
 import { lockDataFolder, networkDisk } from "./lock.ts";
+import { lockForReading } from "./read-lock.ts";
 import { temporaryFolder } from "./testing/fixtures.ts";
 
 /** Starts a process that locks the folder, and gives its first line. */
@@ -72,7 +73,21 @@ test("network file systems are known by their type", () => {
   equal(networkDisk(0xef53), null);
 });
 
-test("a folder on a read-only mount is refused as read-only", async (t) => {
+test("a lock for reading is refused while a program runs, and keeps one from starting, also in another process", async (t) => {
+  const folder = temporaryFolder(t);
+  const { line, child } = await holder(t, folder);
+  equal(line, "locked");
+  throws(() => lockForReading(folder), { code: "SST_SPOOL_LOCKED" });
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const lock = lockForReading(folder);
+  equal(lock.problem, null);
+  equal((await holder(t, folder)).line, "SST_SPOOL_LOCKED");
+  lock.release();
+  equal((await holder(t, folder)).line, "locked");
+});
+
+test("a folder on a read-only mount is refused as read-only to who would write there, and locked for who reads", async (t) => {
   const folder = temporaryFolder(t);
   try {
     execFileSync("mount", ["-t", "tmpfs", "tmpfs", folder], { stdio: "pipe" });
@@ -86,6 +101,9 @@ test("a folder on a read-only mount is refused as read-only", async (t) => {
     execFileSync("mount", ["-o", "remount,ro", folder], { stdio: "pipe" });
     await rejects(lockDataFolder(data), { code: "SST_SPOOL_READ_ONLY", message: `${data} can't be written to` });
     await rejects(lockDataFolder(join(folder, "other")), { code: "SST_SPOOL_READ_ONLY", message: /could not create the folder .*EROFS/ });
+    const reading = lockForReading(data);
+    equal(reading.problem, null);
+    reading.release();
     await rejects(disk.open(join(data, "file"), "create"), { code: "SST_SPOOL_READ_ONLY" });
   } finally {
     execFileSync("umount", [folder], { stdio: "pipe" });

@@ -10,7 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import { SidestreamError } from "../../errors.ts";
 import { disk } from "./disk.ts";
 
-const LOCK_FILE = "lock";
+export const LOCK_FILE = "lock";
 const LOCK_MODE = 0o600;
 const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;

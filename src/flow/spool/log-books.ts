@@ -58,6 +58,14 @@ export class LogBooks {
     }
   }
 
+  /**
+   * What counts against a tenant's share: what it has waiting, but nothing while it has the log to itself. Asking is
+   * enough for a second tenant to be known, so that one that finds the log full has what becomes free.
+   */
+  shareBytesOf(tenant: string): number {
+    return this.accepted.isShared(tenant) ? this.pending.bytesOf(tenant) : 0;
+  }
+
   sealBatch(): void {
     this.#numbers.sealBatch();
   }

@@ -9,11 +9,16 @@ import { COMPACTING_FILE } from "./compaction.ts";
 import { systemCode, type Disk, type DiskFile } from "./disk.ts";
 import type { FindingKind, SpoolFinding } from "./findings.ts";
 import { DATA_OFFSET, decodeSegmentHeader, newerFormat, type LogKind, type SegmentHeader } from "./format.ts";
+import { REMOVING_SUFFIX } from "./gradual-removal.ts";
 import { SPARE_FILE } from "./spare-segment.ts";
 import { DAMAGED_SUFFIX, fileNumber, isDamagedFile, isSegmentFile, segmentOf, type Segment } from "./segment.ts";
 
 /** Made for a segment to come: after a crash nothing depends on them, and one may be a segment's file under another name. */
 const LEFTOVERS: ReadonlySet<string> = new Set([SPARE_FILE, COMPACTING_FILE]);
+
+function isLeftover(name: string): boolean {
+  return LEFTOVERS.has(name) || name.endsWith(REMOVING_SUFFIX);
+}
 
 /** @returns Null when the file went away while we only look: a running program frees segments. */
 export async function openSegment(disk: Disk, path: string, mode: "read" | "write", writes: boolean): Promise<DiskFile | null> {
@@ -37,6 +42,8 @@ export class LogFolder {
   readonly #folder: string;
   readonly #kind: LogKind;
   readonly #writes: boolean;
+  /** A file was removed or set aside, and that isn't on disk yet. */
+  #hasCleared = false;
 
   /** @param writes - False to look only: nothing is removed or set aside. */
   constructor(disk: Disk, folder: string, kind: LogKind, writes: boolean) {
@@ -53,7 +60,7 @@ export class LogFolder {
     for (const name of names) {
       const path = join(this.#folder, name);
       // One that can't be removed is in nobody's way: it is tried again when a new one is made.
-      if (LEFTOVERS.has(name) && this.#writes) await this.#disk.remove(path).catch(() => undefined);
+      if (isLeftover(name) && this.#writes) await this.#disk.remove(path).catch(() => undefined);
       this.lastNumber = Math.max(this.lastNumber, fileNumber(name));
       if (!isSegmentFile(name) && !isDamagedFile(name)) continue;
       const file = await openSegment(this.#disk, path, "read", this.#writes);
@@ -81,6 +88,8 @@ export class LogFolder {
       segments.push(segment);
       this.unreadableBytes = 0;
     }
+    // One that came back with a power loss would be taken for a part of what is begun now, or of another log.
+    if (this.#hasCleared) await this.#disk.syncFolder(this.#folder);
     return segments;
   }
 
@@ -97,6 +106,7 @@ export class LogFolder {
   }
 
   async #setAside(path: string, bytes: number): Promise<void> {
+    this.#hasCleared = this.#writes;
     // The headers are synced before the first batch is written: a file that holds no more was never finished.
     if (bytes <= DATA_OFFSET) {
       this.#note("empty-segment-removed", path, bytes, "a segment file that was never finished being made; nothing was in it");

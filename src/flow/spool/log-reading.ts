@@ -8,9 +8,9 @@ import type { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
 import type { Doubt } from "./doubt.ts";
 import { LogReader } from "./log-reader.ts";
-import type { LogRoom } from "./log-room.ts";
 import type { LostMessages } from "./lost-messages.ts";
 import type { SegmentLog } from "./segment-log.ts";
+import type { SegmentReclaimer } from "./segment-reclaimer.ts";
 import type { Segment } from "./segment.ts";
 import type { Turns } from "./turns.ts";
 import type { ReadPass, ReadResult } from "./spooled.ts";
@@ -19,7 +19,7 @@ export interface LogReadingParts {
   readonly disk: Disk;
   readonly segments: SegmentLog;
   readonly cursor: Cursor;
-  readonly room: LogRoom;
+  readonly reclaimer: SegmentReclaimer;
   readonly doubt: Doubt;
   readonly lost: LostMessages;
   readonly turns: Turns;
@@ -38,11 +38,11 @@ export class LogReading {
   }
 
   async read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult> {
-    const { segments, lost, room } = this.#parts;
+    const { segments, lost, reclaimer } = this.#parts;
     const result = await this.#readers[pass].read(segments.segments, segments.durableSequence, fromSequence, bytesMax);
     await lost.bookMet();
     // It never rejects, and nobody need wait for it.
-    if (this.#hasPassed) void room.freeSaved();
+    if (this.#hasPassed) void reclaimer.freeSaved();
     this.#hasPassed = false;
     return result;
   }

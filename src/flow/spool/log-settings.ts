@@ -20,6 +20,8 @@ export interface DestinationLogSettings {
   readonly topicsMax: number;
   /** Size at which a new segment is begun; absent, it follows the budget. */
   readonly segmentBytesMax?: number;
+  /** Files of segments that are larger are removed in steps of so many bytes; absent: as is best for a disk. */
+  readonly removalStepBytes?: number;
   /** Its destination numbers its lanes: segments may hold control records, which releases before them don't know. */
   readonly numbered?: boolean;
   /** What gives way when there is no room; absent: new messages. */
@@ -28,6 +30,8 @@ export interface DestinationLogSettings {
   readonly tenantShare?: number;
   /** Once others are this many bytes ahead of a message that is not done, what they leave behind is rewritten without it; absent: never. */
   readonly parkBytes?: number;
+  /** Where the oldest messages give way, at least so much is kept free; absent: a part of the budget. */
+  readonly reserveBytesMin?: number;
   /** Told now and then how far a recovery has read, where it takes long. */
   readonly onProgress?: (progress: ReadProgress) => void;
   /** Told of what start-up or reading found. */

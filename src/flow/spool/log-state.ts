@@ -125,6 +125,9 @@ export class TopicNumbers {
 
 /** Messages per stream and tenant, bounded. */
 export class TenantCounts {
+  /** The first tenant that was met; null before. */
+  #first: string | null = null;
+  #isShared = false;
   readonly #streams = new Map<string, Map<string, { count: number }>>();
   /** Counted last: the next one is often the same. */
   #last: { readonly stream: string; readonly tenant: string; readonly entry: { count: number } } | null = null;
@@ -147,7 +150,16 @@ export class TenantCounts {
     if (this.#keys >= TENANT_KEYS_MAX && tenant !== OTHER_TENANTS) return this.add(stream, OTHER_TENANTS, count);
     this.#keys += 1;
     tenants.set(tenant, { count });
+    this.isShared(tenant);
     return tenant;
+  }
+
+  /** Whether there was ever another tenant than this one, which is known from now on. */
+  isShared(tenant: string): boolean {
+    if (this.#isShared || tenant === this.#first) return this.#isShared;
+    if (this.#first === null) this.#first = tenant;
+    else this.#isShared = true;
+    return this.#isShared;
   }
 
   /** The tenant under which one is counted. */

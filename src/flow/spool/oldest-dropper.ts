@@ -87,15 +87,23 @@ export class OldestDropper {
   async #run(): Promise<void> {
     const { segments, isShort, isBusy } = this.#parts;
     let hasGivenUp = false;
-    for (const segment of beforeLast(segments.segments)) {
+    for (const segment of this.#oldest()) {
       if (this.#isClosed || !isShort()) return;
       if (!segments.segments.includes(segment) || segment.damaged || isBusy(segment) || !this.#hasSome(segment)) continue;
       this.#segment = segment;
-      hasGivenUp = (await this.#giveUp(segment).catch(() => false)) || hasGivenUp;
+      const isChanged = await this.#giveUp(segment).catch(() => false);
       this.#segment = null;
-      if (this.#isUnsaved) await this.#save().catch(() => undefined);
+      hasGivenUp ||= isChanged;
+      if (isChanged || this.#isUnsaved) await this.#save().catch(() => undefined);
     }
     if (!hasGivenUp) this.#idleAt = segments.segments.length;
+  }
+
+  /** The segment that is written to only where it is all there is. */
+  #oldest(): readonly Segment[] {
+    const { segments, idleSegment } = this.#parts.segments;
+    const before = beforeLast(segments);
+    return before.length === 0 && idleSegment !== null ? [idleSegment] : before;
   }
 
   #hasSome({ header, nextSequence }: Segment): boolean {
@@ -110,6 +118,8 @@ export class OldestDropper {
   /** @returns False when there was nothing that may go. */
   async #giveUp(segment: Segment): Promise<boolean> {
     const { disk, cursor, books } = this.#parts;
+    // More may be appended meanwhile.
+    const [start, end] = [segment.header.baseSequence, segment.nextSequence];
     const candidates: Candidate[] = [];
     const visit = ({ sequence, payload }: { readonly sequence: number; readonly payload: Buffer }): void => {
       const { stream, tenant } = decodeMessage(payload, sequence);
@@ -121,7 +131,7 @@ export class OldestDropper {
     const { ranges } = cursor;
     const from = this.#from;
     const kept = new Set<number>();
-    const before = ranges.countMissing(segment.header.baseSequence, segment.nextSequence);
+    const before = ranges.countMissing(start, end);
     for (const { sequence, stream, tenant, bytes } of candidates) {
       if (ranges.has(sequence)) continue;
       if (sequence < from || this.isHeld(sequence)) {
@@ -132,15 +142,14 @@ export class OldestDropper {
       books.giveUp(stream, tenant, 1, bytes, REASON);
       this.#isUnsaved = true;
     }
-    if (this.#isUnsaved) this.#passOwnFrames(segment, kept);
-    return ranges.countMissing(segment.header.baseSequence, segment.nextSequence) < before;
+    this.#passOwnFrames(start, end, kept);
+    return ranges.countMissing(start, end) < before;
   }
 
   /** Nothing is missing from the segment: what is no message is a frame of the log's own. */
-  #passOwnFrames({ header, nextSequence }: Segment, messages: ReadonlySet<number>): void {
+  #passOwnFrames(start: number, end: number, messages: ReadonlySet<number>): void {
     const { ranges } = this.#parts.cursor;
-    for (const [from, to] of ranges.missing(header.baseSequence, nextSequence))
-      for (let at = from; at < to; at += 1) if (!messages.has(at)) ranges.add(at);
+    for (const [from, to] of ranges.missing(start, end)) for (let at = from; at < to; at += 1) if (!messages.has(at)) ranges.add(at);
   }
 
   async #save(): Promise<void> {

@@ -228,6 +228,8 @@ export class LogRecovery {
     segment.sealed = true;
     segment.nextSequence = Math.min(summary.nextSequence, bound);
     loadSummary(segment, summary);
+    // Where a later segment begins before the summary's number, the last number here is a message's.
+    if (summary.nextSequence > bound) segment.hasSummary = false;
     this.#state.load(summary.state, segment.nextSequence);
   }
 

@@ -9,7 +9,7 @@
 import { SidestreamError } from "../../errors.ts";
 import { Batch, type EncodePayload, type FrameTag } from "./batch.ts";
 import { DATA_OFFSET, type FrameType } from "./format.ts";
-import type { LogStateRecord } from "./log-state.ts";
+import type { SegmentLogOwner } from "./segment-log-owner.ts";
 import { planSegment, type LogIdentity, type Segment } from "./segment.ts";
 import { SegmentWriter, type FileFate, type FoundSegments, type SegmentWriterSettings } from "./segment-writer.ts";
 
@@ -17,19 +17,6 @@ import { SegmentWriter, type FileFate, type FoundSegments, type SegmentWriterSet
 const PENDING_BYTES_MAX = 512 * 1024 * 1024;
 /** A batch of this size is worth a sync of its own. */
 const BATCH_BYTES_SOON = 256 * 1024;
-
-export interface SegmentLogOwner {
-  /** The state to open the next segment with: everything appended so far, on disk or not. */
-  state(): LogStateRecord;
-  /** The same without what is not on disk: these frames, and control records. */
-  durableState(waiting: readonly FrameTag[]): LogStateRecord;
-  /** A batch begins to be written; what is appended from now on belongs to the next. */
-  batchSealed(): void;
-  /** These frames are on disk. */
-  batchDurable(tags: readonly FrameTag[]): void;
-  /** These frames were taken back. */
-  batchesFailed(tags: readonly FrameTag[]): void;
-}
 
 export interface SegmentLogSettings extends SegmentWriterSettings {
   readonly log: LogIdentity;
@@ -45,6 +32,8 @@ export interface FoundLog extends FoundSegments {
 export class SegmentLog {
   /** Set when the disk failed in a way that must not be tried again; appends are refused with it. */
   stopped: SidestreamError | null = null;
+  /** Set while half a batch stands on disk that could not be cut off; appends are refused with it. */
+  uncut: SidestreamError | null = null;
   readonly #settings: SegmentLogSettings;
   readonly #owner: SegmentLogOwner;
   readonly #writer: SegmentWriter;
@@ -58,6 +47,8 @@ export class SegmentLog {
   /** Frames were taken back that nobody had flushed yet. */
   #refusal: Error | null = null;
   #writing: Batch | null = null;
+  /** Never rejects. */
+  #mending: Promise<void> | null = null;
   /** A batch is about to be written. */
   #isStarting = false;
   /** Of the batch before, for the next one. */
@@ -106,7 +97,11 @@ export class SegmentLog {
    * @throws SidestreamError when the log is stopped or too much waits for the disk.
    */
   append(type: FrameType, payloadBytesMax: number, encode: EncodePayload, tag: FrameTag | null): number {
-    if (this.stopped !== null) throw this.stopped;
+    const refusal = this.stopped ?? this.uncut;
+    if (refusal !== null) {
+      void this.mend();
+      throw refusal;
+    }
     const batch = (this.#pending ??= this.#beginBatch());
     if (batch.bytes + payloadBytesMax > PENDING_BYTES_MAX) {
       throw new SidestreamError("SST_SPOOL_FULL", `${batch.bytes} bytes wait for the disk already`);
@@ -143,11 +138,19 @@ export class SegmentLog {
     if (this.idleSegment !== null) this.#targetBytes = Math.max(this.#targetBytes, this.#settings.segmentBytesMax);
   }
 
+  /** Tries again to cut off half a batch. Never rejects. */
+  mend(): Promise<void> {
+    if (this.uncut === null) return Promise.resolve();
+    this.#mending ??= this.#cutOff(this.uncut).finally(() => (this.#mending = null));
+    return this.#mending;
+  }
+
   /** Ends the log: what waits is written, the open segment stays open for the next start. */
   async close(): Promise<void> {
     await this.flush().catch(() => undefined);
     // A refusal that nobody had heard of yet comes at once, before what waits is written.
     await this.commit().catch(() => undefined);
+    await this.#mending;
     await this.#writer.close();
   }
 
@@ -157,6 +160,11 @@ export class SegmentLog {
     if (!this.segments.includes(segment) || (isOpen && segment !== this.idleSegment)) return;
     if (isOpen) this.#target = null;
     await this.#writer.drop(segment, fate);
+  }
+
+  /** The disk is full: gives back what was made ahead. False when there was nothing. */
+  makeRoom(): Promise<boolean> {
+    return this.#writer.makeRoom();
   }
 
   /** Puts one segment in the place of sealed ones that stand next to each other. */
@@ -214,8 +222,9 @@ export class SegmentLog {
       await this.#write(batch);
     } catch (failure) {
       error = failure as SidestreamError;
-      // Half a batch is cut off. Where that fails too, or what went elsewhere did, a third try would only guess.
-      if (this.#writing !== batch || !(await this.#writer.cut())) await this.#stop(error);
+      // What went elsewhere and failed there too is not tried a third time: that would only guess.
+      if (this.#writing === batch) await this.#cutOff(error);
+      else await this.#stop(error);
     }
     // No await from here on: whoever is told of the end may append and flush at once.
     if (error === null) this.#succeed(this.#writing ?? batch);
@@ -258,6 +267,13 @@ export class SegmentLog {
     this.#nextSequence = (this.#pending ?? moved).nextSequence;
     await this.#writer.write(moved);
     this.#settings.onRewritten(error, left);
+  }
+
+  /** Half a batch must go before anything else is written. */
+  async #cutOff(error: SidestreamError): Promise<void> {
+    const cut = await this.#writer.cut();
+    this.uncut = cut === "not-yet" ? error : null;
+    if (cut === "unsure") await this.#stop(error);
   }
 
   async #stop(error: SidestreamError): Promise<void> {

@@ -7,8 +7,9 @@
  * @see docs/spool-format.md, section 6
  */
 import type { Batch } from "./batch.ts";
-import type { Disk, DiskFile } from "./disk.ts";
+import { systemCode, type Disk, type DiskFile } from "./disk.ts";
 import { DATA_OFFSET, encodeSegmentHeader, FLAG_RESERVED } from "./format.ts";
+import { GradualRemoval } from "./gradual-removal.ts";
 import type { LogStateRecord } from "./log-state.ts";
 import { DAMAGED_SUFFIX, encodeSummary, summaryOf, type Segment } from "./segment.ts";
 import { SpareSegment } from "./spare-segment.ts";
@@ -18,6 +19,8 @@ export interface SegmentWriterSettings {
   readonly folder: string;
   /** Size at which a new segment is begun. */
   readonly segmentBytesMax: number;
+  /** Larger files are removed in steps of so many bytes; absent: as is best for a disk. */
+  readonly removalStepBytes?: number | undefined;
   /** Bytes of the budget that nothing takes yet; absent: no file is made ahead or used again. */
   readonly freeBytes?: () => number;
 }
@@ -33,8 +36,8 @@ export interface FoundSegments {
 /** A segment isn't ended before it has this much, whatever its file costs: each one takes a state and a summary. */
 const HALF_EMPTY_BYTES = 1024 * 1024;
 
-/** What becomes of the file of a segment that is done: a file that somebody reads must not be used again. */
-export type FileFate = "use-again" | "remove" | "set-aside";
+/** What becomes of the file of a segment that is done: `keep-content` where somebody may still read it. */
+export type FileFate = "give-back" | "keep-content" | "set-aside";
 
 export class SegmentWriter {
   readonly segments: Segment[];
@@ -48,6 +51,7 @@ export class SegmentWriter {
   isDistrusted = false;
   readonly #settings: SegmentWriterSettings;
   readonly #spare: SpareSegment | null;
+  readonly #removal: GradualRemoval;
   #file: DiskFile | null;
   /** Length of the open segment's file where it is more than what was written: it must be cut when it is closed. */
   #reservedBytes = 0;
@@ -55,13 +59,14 @@ export class SegmentWriter {
   #mayComeBack = false;
 
   constructor(settings: SegmentWriterSettings, found: FoundSegments) {
-    const { disk, folder, segmentBytesMax: bytes, freeBytes } = settings;
+    const { disk, folder, segmentBytesMax: bytes, freeBytes, removalStepBytes } = settings;
     this.#settings = settings;
     this.segments = found.segments;
     this.open = found.open === null ? null : (found.segments.at(-1) ?? null);
     this.#file = found.open;
     this.durableSequence = found.nextSequence;
     this.storedBytes = found.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    this.#removal = new GradualRemoval(disk, folder, removalStepBytes);
     this.#spare = freeBytes === undefined ? null : new SpareSegment({ disk, folder, bytes, freeBytes });
   }
 
@@ -72,6 +77,21 @@ export class SegmentWriter {
 
   /** Writes a batch where it belongs and settles once it is on disk. It begins its segment where that is a new one. */
   async write(batch: Batch): Promise<void> {
+    try {
+      await this.#put(batch);
+    } catch (error) {
+      // What was made ahead is worth less than what is to be kept.
+      if (systemCode(error) !== "ENOSPC" || this.isDistrusted || !(await this.makeRoom())) throw error;
+      await this.#put(batch);
+    }
+  }
+
+  /** Removes the file that was made ahead. False when there is none. */
+  async makeRoom(): Promise<boolean> {
+    return (await this.#spare?.release()) === true;
+  }
+
+  async #put(batch: Batch): Promise<void> {
     if (batch.segment !== this.open) await this.#roll(batch.segment, batch.opening as LogStateRecord);
     const file = this.#file as DiskFile;
     await file.write(batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);
@@ -86,18 +106,20 @@ export class SegmentWriter {
    * Removes what a write that failed left. Half a batch must not stand where the next one goes, nor come back after a
    * start. The cut is synced, or else a crash could bring frames of it back between those of the next batch.
    *
-   * @returns False when that failed.
+   * @returns `not-yet` where it may be tried again; `unsure` when the sync failed.
    */
-  async cut(): Promise<boolean> {
-    if (this.#file === null || this.open === null) return true;
+  async cut(): Promise<"done" | "not-yet" | "unsure"> {
+    if (this.#file === null || this.open === null) return "done";
     try {
       await this.#file.truncate(this.open.bytes);
-      this.#reservedBytes = 0;
-      await this.#file.sync();
-      return true;
     } catch {
-      return false;
+      return "not-yet";
     }
+    this.#reservedBytes = 0;
+    return this.#file.sync().then(
+      () => "done",
+      () => "unsure",
+    );
   }
 
   /** Leaves the open segment as it is: without a summary, and with what the next one begins with anew at its end. */
@@ -118,14 +140,19 @@ export class SegmentWriter {
     // What follows one without a summary would be missed, if that one alone came back with a power loss.
     if (this.#mayComeBack) await disk.syncFolder(folder);
     this.#mayComeBack = !segment.hasSummary;
-    // Nor is its file used again: a sync of it may have failed.
-    const isOfUse = fate === "use-again" && segment.hasSummary;
     if (fate === "set-aside") await disk.rename(segment.path, segment.path + DAMAGED_SUFFIX);
-    else if (!isOfUse || (await this.#spare?.recycle(segment.path, segment.bytes)) !== true) await disk.remove(segment.path);
+    else if (fate === "keep-content") await disk.remove(segment.path);
+    else await this.#giveBack(segment);
     const at = this.segments.indexOf(segment);
     if (at < 0) return;
     this.segments.splice(at, 1);
     this.storedBytes -= segment.bytes;
+  }
+
+  async #giveBack({ path, bytes, hasSummary }: Segment): Promise<void> {
+    // Of one without a summary a sync may have failed: its file isn't used again.
+    if (hasSummary && (await this.#spare?.recycle(path, bytes)) === true) return;
+    await this.#removal.remove(path, bytes);
   }
 
   /** Puts one segment in the place of several that stand next to each other. */
@@ -137,6 +164,7 @@ export class SegmentWriter {
 
   async close(): Promise<void> {
     await this.#spare?.close();
+    await this.#removal.settled();
     await this.#file?.close();
     this.#file = null;
   }

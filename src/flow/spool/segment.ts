@@ -145,8 +145,10 @@ export function segmentOf(header: SegmentHeader, path: string): Segment {
   };
 }
 
-/** False where the file was used again for another segment, or one of its headers can't be read any more. */
-export async function isSameSegment(file: DiskFile, { header }: Segment): Promise<boolean> {
+/** False where the file was used again for another segment, is being removed, or has no header any more that can be read. */
+export async function isSameSegment(file: DiskFile, { header, bytes }: Segment): Promise<boolean> {
+  // A write that was cut short may lack zeros that fill up a frame.
+  if (align(await file.size()) < bytes) return false;
   const block = Buffer.alloc(DATA_OFFSET);
   await file.read(block, 0);
   return decodeSegmentHeader(block)?.salt === header.salt;

@@ -123,6 +123,16 @@ export class SpareSegment {
     return true;
   }
 
+  /** The disk is full: removes the file. False when there is none. */
+  async release(): Promise<boolean> {
+    await this.#busy;
+    const isThere = this.#isWhole || this.#making !== null;
+    this.#hasFailed = true;
+    this.#discard();
+    await this.#busy;
+    return isThere;
+  }
+
   /** Ends what is under way and removes the file. */
   async close(): Promise<void> {
     await this.#busy;

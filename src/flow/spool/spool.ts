@@ -21,6 +21,8 @@ export interface SpoolDestination {
   /** From 0 to 1; see the log's settings. */
   readonly tenantShare?: number;
   readonly parkBytes?: number;
+  /** See the log's settings. */
+  readonly reserveBytesMin?: number;
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
   /** Its driver numbers the messages of its lanes and keeps things in the log; absent: no. */
   readonly numbered?: boolean;

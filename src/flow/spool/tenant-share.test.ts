@@ -11,8 +11,15 @@ const BYTES_MAX = 1024 * KIB;
 const SHARE = 0.25;
 const VALUE_BYTES = 4000;
 
-const open = (over: Over = {}, seed = 1): Promise<SmallLog> =>
+const openUnshared = (over: Over = {}, seed = 1): Promise<SmallLog> =>
   SmallLog.open({ bytesMax: BYTES_MAX, segmentBytesMax: 64 * KIB, tenantShare: SHARE, ...over }, seed);
+
+/** A log that more than one tenant is known to use. */
+async function open(over: Over = {}, seed = 1): Promise<SmallLog> {
+  const small = await openUnshared(over, seed);
+  for (const tenant of ["one", "two"]) small.log.roomFor(tenant);
+  return small;
+}
 
 /** Appends one message. @returns What it was refused with, or null. */
 async function tryPut(small: SmallLog, tenant: string, over: Partial<Message> = {}): Promise<string | null> {
@@ -151,6 +158,47 @@ test("the share is of all that a tenant has waiting, over all streams and topics
   for (let index = 0; (await tryPut(small, "flood", { stream: `stream-${index % 3}`, topic: `topic-${index % 2}` })) === null; index++);
   ok(small.log.heldBytes("flood") > BYTES_MAX * SHARE);
   equal(await tryPut(small, "flood", { stream: "another" }), "SST_TENANT_SHARE");
+  await small.books();
+  await small.close();
+});
+
+test("a tenant that has the log to itself may fill it, before and after a start, and then nobody finds room", async () => {
+  const small = await openUnshared();
+  const { refusal } = await fill(small, "flood");
+  equal(refusal, "SST_SPOOL_FULL");
+  ok(used(small) > BYTES_MAX * 0.9, `${used(small)} bytes`);
+  await small.restart("kill");
+  ok(small.log.roomFor("flood") < 2 * VALUE_BYTES);
+  equal(small.log.roomFor("flood"), small.log.roomBytes, "it is not held back");
+  equal(await tryPut(small, "second"), "SST_SPOOL_FULL");
+  await small.books();
+  await small.close();
+});
+
+test("what becomes free in a log that one tenant filled goes to a second one that asked for room, up to where the log is half full", async () => {
+  const small = await openUnshared();
+  await fill(small, "flood");
+  equal(await tryPut(small, "second"), "SST_SPOOL_FULL");
+  await small.confirm(({ sequence }) => sequence <= 40);
+  equal(await tryPut(small, "flood"), "SST_TENANT_SHARE");
+  const { taken } = await fill(small, "second");
+  ok(taken > 20, `${taken} taken`);
+  // The second one is in the books by now: also after a start.
+  await small.restart("kill");
+  equal(small.log.roomFor("flood"), 0);
+  await small.confirm(({ tenant }) => tenant === "flood");
+  equal(await tryPut(small, "flood"), null);
+  await small.books();
+  await small.close();
+});
+
+test("with `drop-oldest`, a tenant that has the log to itself gives way to itself alone", async () => {
+  const small = await openUnshared({ whenFull: "drop-oldest" });
+  for (let index = 0; index < 400; index++) {
+    equal(await tryPut(small, "flood"), null);
+    await settled();
+  }
+  ok(small.log.givenUp > 0);
   await small.books();
   await small.close();
 });

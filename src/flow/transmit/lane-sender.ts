@@ -31,6 +31,8 @@ export interface LaneSender {
   readonly position: LanePosition | null;
   /** Makes sure of what the destination has. Null when there is nothing to be sure of. */
   prepare(opened: OpenConnection, queue: readonly SpooledMessage[]): Promise<Prepared> | null;
+  /** How many of a batch, from its head on, may be sent together. At least one where `prepare` had nothing to do. */
+  togetherCount(batch: readonly SpooledMessage[]): number;
   send(opened: OpenConnection, batch: readonly SpooledMessage[]): Promise<SendResult>;
   /** What of a batch is at the destination, in order, from what was sent last. */
   delivered(messages: readonly SpooledMessage[], position: string | null): readonly Delivered[];
@@ -48,6 +50,10 @@ export class PlainSender implements LaneSender {
 
   prepare(): null {
     return null;
+  }
+
+  togetherCount(batch: readonly SpooledMessage[]): number {
+    return batch.length;
   }
 
   async send(opened: OpenConnection, batch: readonly SpooledMessage[]): Promise<SendResult> {

@@ -271,7 +271,9 @@ export class Lane implements LaneHandle {
       if (count > 0 && (count >= this.#batchMessagesMax || bytes > BATCH_BYTES_MAX)) break;
       count += 1;
     }
-    return this.#queue.slice(0, count);
+    const batch = this.#queue.slice(0, count);
+    const togetherCount = this.#sender.togetherCount(batch);
+    return togetherCount === count ? batch : batch.slice(0, togetherCount);
   }
 }
 

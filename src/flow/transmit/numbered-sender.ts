@@ -9,17 +9,18 @@ import type { OpenConnection } from "./connection-keeper.ts";
 import { outgoing, type CallDriver, type Delivered, type LaneNotice, type LaneSender, type Prepared } from "./lane-sender.ts";
 import type { Numbering } from "./numbering.ts";
 import { callError, notSent, numberedResult, recoveryResult, type SendResult } from "./sending.ts";
+import { retryOf } from "./settlement.ts";
 
 const READY: Prepared = { delivered: [], failure: null };
 
 export class NumberedSender implements LaneSender {
   readonly #lane: string;
   readonly #numbering: Numbering;
-  readonly #log: Pick<MessageLog, "maySend">;
+  readonly #log: Pick<MessageLog, "maySend" | "sentBelow">;
   readonly #call: CallDriver;
   readonly #notice: LaneNotice;
 
-  constructor(lane: string, numbering: Numbering, log: Pick<MessageLog, "maySend">, call: CallDriver, notice: LaneNotice) {
+  constructor(lane: string, numbering: Numbering, log: Pick<MessageLog, "maySend" | "sentBelow">, call: CallDriver, notice: LaneNotice) {
     this.#lane = lane;
     this.#log = log;
     this.#numbering = numbering;
@@ -37,6 +38,10 @@ export class NumberedSender implements LaneSender {
     return this.#prepare(opened, queue);
   }
 
+  togetherCount(batch: readonly SpooledMessage[]): number {
+    return this.#numbering.sureCount(batch);
+  }
+
   async send(opened: OpenConnection, batch: readonly SpooledMessage[]): Promise<SendResult> {
     const connection = opened.connection as NumberedConnection;
     const last = batch.at(-1)?.logSequence ?? 0;
@@ -46,7 +51,11 @@ export class NumberedSender implements LaneSender {
       return notSent(error, batch.length);
     }
     const numbered = { lane: this.#lane, firstNumber: this.#numbering.last.number, messages: batch.map(outgoing) };
-    return numberedResult(await this.#call(opened, (signal) => connection.send(numbered, signal)), batch.length);
+    this.#numbering.sending(batch);
+    const result = numberedResult(await this.#call(opened, (signal) => connection.send(numbered, signal)), batch.length);
+    const failure = result.outcomes.find((outcome) => outcome !== null);
+    if (failure && retryOf(failure) === "never") this.#numbering.refused();
+    return result;
   }
 
   delivered(messages: readonly SpooledMessage[], position: string | null): readonly Delivered[] {
@@ -74,7 +83,7 @@ export class NumberedSender implements LaneSender {
       const step = this.#numbering.next(message);
       if (step === "send") break;
       if (step === "delivered") delivered.push({ message, position: this.#numbering.delivered(null) });
-      else return { delivered, failure: step === "renumber" ? await this.#damaged(opened, connection) : this.#foreign() };
+      else return { delivered, failure: step === "renumber" ? await this.#gone(opened, connection) : this.#foreign() };
     }
     return delivered.length === 0 ? READY : { delivered, failure: null };
   }
@@ -92,8 +101,10 @@ export class NumberedSender implements LaneSender {
     return this.#renumber(opened, connection);
   }
 
-  #damaged(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
-    this.#notice("damaged", `the log is damaged where lane ${this.#lane} was being sent: messages of it may arrive twice`);
+  /** Of a lane that is new by all that is known nothing is told: each that is met from now on begins like this. */
+  #gone(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
+    const text = `messages of lane ${this.#lane} that may have been sent are gone from the log: it is numbered anew, and others may arrive twice`;
+    if (this.#numbering.last.number > 0 || this.#log.sentBelow(this.#lane) > 0) this.#notice("damaged", text);
     return this.#renumber(opened, connection);
   }
 

@@ -21,16 +21,25 @@ interface Misfortune {
   readonly keepFailures: readonly boolean[];
   /** Every so many messages one is refused; 0 for none. */
   readonly refusedEvery: number;
-  /** The process is killed after so many milliseconds each. */
-  readonly killsMs: readonly number[];
-  /** Messages appended while it runs. */
+  readonly kills: readonly Kill[];
+  /** Messages appended while the first process runs. */
   readonly laterCount: number;
   /** Questions for a topic's lanes that fail at first. */
   readonly topicFailures: number;
   /** A lane that fails for so long. */
   readonly stuck: { readonly lane: string; readonly ms: number } | null;
-  /** Damaged at the first kill, by index; the numbers are lost with it. */
-  readonly damaged: number | null;
+}
+
+/** The process is killed. */
+interface Kill {
+  readonly afterMs: number;
+  /** Messages that damage takes from the log meanwhile, by index among those there were at the start. */
+  readonly damaged: readonly number[];
+  /** Messages appended after that, before the next process begins. */
+  readonly laterCount: number;
+  /** Milliseconds that the next one's first writes take, and its questions: time for late requests to arrive in. */
+  readonly keepDelaysMs: readonly number[];
+  readonly questionDelaysMs: readonly number[];
 }
 
 const KEPT_FAULTS: readonly Fault[] = ["none", "lost-before", "lost-after", "late", "hang", "busy", "unreachable", "split"];
@@ -45,11 +54,47 @@ function misfortune(faults: readonly Fault[], mayDamage: boolean): fc.Arbitrary<
     confirmFailures: fc.array(fc.boolean(), { maxLength: 10 }),
     keepFailures: fc.array(fc.boolean(), { maxLength: 10 }),
     refusedEvery: fc.constantFrom(0, 0, 3, 7),
-    killsMs: fc.array(fc.constantFrom(0, 60, 500, 5_000, 60_000), { maxLength: 4 }),
+    kills: fc.array(
+      fc.record({
+        afterMs: fc.constantFrom(0, 60, 500, 5_000, 40_000, 60_000),
+        damaged: mayDamage ? fc.array(fc.nat({ max: 119 }), { maxLength: 3 }) : fc.constant([]),
+        laterCount: fc.nat({ max: 3 }),
+        keepDelaysMs: fc.array(fc.constantFrom(0, 100, 60_000), { maxLength: 2 }),
+        questionDelaysMs: fc.array(fc.constantFrom(0, 100, 20_000), { maxLength: 2 }),
+      }),
+      { maxLength: 4 },
+    ),
     laterCount: fc.nat({ max: 20 }),
     topicFailures: fc.constantFrom(0, 0, 1, 4, 12),
     stuck: fc.option(fc.record({ lane: fc.constantFrom("topic0/0", "topic0/1", "topic1/0"), ms: fc.constantFrom(300, 3_000, 100_000) })),
-    damaged: mayDamage ? fc.nat({ max: 119 }) : fc.constant(null),
+  });
+}
+
+/**
+ * Few messages of few lanes, most of them sent in requests that come late: what damage and later messages leave makes
+ * batches of the same numbers as those that are still on their way.
+ */
+function lateMisfortune(): fc.Arbitrary<Misfortune> {
+  const kill = fc.record({
+    afterMs: fc.constantFrom(0, 60, 40_000),
+    damaged: fc.array(fc.nat({ max: 3 }), { maxLength: 2 }),
+    laterCount: fc.nat({ max: 2 }),
+    keepDelaysMs: fc.array(fc.constantFrom(0, 60_000), { maxLength: 2 }),
+    questionDelaysMs: fc.array(fc.constantFrom(0, 20_000), { maxLength: 2 }),
+  });
+  return fc.record({
+    keys: fc.array(fc.nat({ max: 1 }), { minLength: 1, maxLength: 4 }),
+    topics: fc.constant(1),
+    inFlightMax: fc.constant(30),
+    faults: fc.array(fc.constantFrom<Fault>("late", "late", "hang", "none", "lost-after", "split"), { minLength: 1, maxLength: 6 }),
+    questionFailures: fc.array(fc.boolean(), { maxLength: 2 }),
+    confirmFailures: fc.array(fc.boolean(), { maxLength: 2 }),
+    keepFailures: fc.array(fc.boolean(), { maxLength: 2 }),
+    refusedEvery: fc.constantFrom(0, 0, 0, 2),
+    kills: fc.array(kill, { minLength: 1, maxLength: 3 }),
+    laterCount: fc.nat({ max: 2 }),
+    topicFailures: fc.constant(0),
+    stuck: fc.constant(null),
   });
 }
 
@@ -63,7 +108,6 @@ interface Outcome {
   readonly log: MemoryLog;
   readonly destination: NumberedDestination;
   readonly deadLetters: MemoryDeadLetters;
-  readonly damaged: number | null;
 }
 
 async function live(given: Misfortune): Promise<Outcome> {
@@ -72,8 +116,11 @@ async function live(given: Misfortune): Promise<Outcome> {
     ...spooled(at * 2 + 1, `key${given.keys[at % given.keys.length]}`),
     topic: `topic${at % given.topics}`,
   });
-  const count = given.keys.length + given.laterCount;
+  let count = given.keys.length;
   let log = new MemoryLog(given.keys.map((_, at) => message(at)));
+  const append = (more: number): void => {
+    for (const end = count + more; count < end; count += 1) log.append(message(count));
+  };
   const deadLetters = new MemoryDeadLetters();
   const destination = new NumberedDestination(clock);
   destination.faults.push(...given.faults);
@@ -85,9 +132,14 @@ async function live(given: Misfortune): Promise<Outcome> {
   const { stuck } = given;
   destination.laneError = (lane) => (stuck?.lane === lane && clock.nowMs() < startedMs + stuck.ms ? "SST_LANE_UNAVAILABLE" : null);
   const beforeConfirm = failing([...given.confirmFailures]);
-  const beforeKeep = failing([...given.keepFailures]);
+  const keepFails = failing([...given.keepFailures]);
+  const keepDelaysMs: number[] = [];
+  const beforeKeep = async (): Promise<void> => {
+    const delayMs = keepDelaysMs.shift() ?? 0;
+    if (delayMs > 0) await new Promise<void>((resolve) => void clock.after(delayMs, resolve));
+    await keepFails();
+  };
   const violations: string[] = [];
-  let damaged: number | null = null;
 
   const begin = (): Dispatcher => {
     log.beforeConfirm = beforeConfirm;
@@ -98,22 +150,22 @@ async function live(given: Misfortune): Promise<Outcome> {
     return dispatcher;
   };
   begin();
-  for (let at = given.keys.length; at < count; at += 1) log.append(message(at));
-  for (const [at, killMs] of given.killsMs.entries()) {
-    await clock.advance(killMs);
+  append(given.laterCount);
+  for (const { afterMs, damaged, laterCount, ...delays } of given.kills) {
+    await clock.advance(afterMs);
     violations.push(...log.violations);
     destination.cut();
     log = log.crash();
-    if (at === 0 && given.damaged !== null) {
-      damaged = given.damaged * 2 + 1;
-      log.damage(damaged);
-    }
+    for (const at of damaged) log.damage((at % given.keys.length) * 2 + 1);
+    append(laterCount);
+    keepDelaysMs.splice(0, Infinity, ...delays.keepDelaysMs);
+    destination.questionDelaysMs.splice(0, Infinity, ...delays.questionDelaysMs);
     begin();
   }
   await clock.until(() => log.unconfirmedCount === 0);
   await clock.advance(200_000);
   assert.deepEqual([...violations, ...log.violations, ...destination.violations], []);
-  return { log, destination, deadLetters, damaged };
+  return { log, destination, deadLetters };
 }
 
 function assertNothingLost({ log, destination, deadLetters }: Outcome): void {
@@ -172,5 +224,16 @@ test("damage to the log where it was being sent loses nothing but what it hit", 
       assertOrder(outcome);
     }),
     { numRuns: 300 },
+  );
+});
+
+test("requests of dead processes that come late, under numbers that damage gave to others, lose nothing", async () => {
+  await fc.assert(
+    fc.asyncProperty(lateMisfortune(), async (given) => {
+      const outcome = await live(given);
+      assertNothingLost(outcome);
+      assertOrder(outcome);
+    }),
+    { numRuns: 1_000 },
   );
 });

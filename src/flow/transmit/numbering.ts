@@ -3,6 +3,8 @@
  *
  * Promise: a message's number follows from the log alone: where the lane stands by the cursor, and the log's order, less
  * what was skipped. A message counts as delivered without being sent only if an earlier send can have brought it there.
+ * Where damage may have shifted the numbers, nothing goes under them, whatever the destination says it has: a request of a
+ * dead process may still be on its way, and what comes second under the same numbers would be taken for its repetition.
  */
 import type { LanePosition, LaneRecovery } from "../../driver/destination.ts";
 import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
@@ -12,7 +14,7 @@ export type Step =
   | "send"
   /** The destination has it. */
   | "delivered"
-  /** The destination has it by its numbers, but the log is damaged there: its numbers must begin anew. */
+  /** Its number may have been that of a message which is gone from the log: numbers must begin anew. */
   | "renumber"
   /** The destination has numbers that this log never sent: it isn't the one it was, or the log isn't. */
   | "foreign";
@@ -29,6 +31,11 @@ export class Numbering {
   inDoubt = true;
   /** What the destination has was sent by this process, or under numbers that began after the damage. */
   #isTrusted = false;
+  /**
+   * Messages that were sent under the numbers from `#number` on, and may have arrived or still do: no others may go under
+   * them. As many as the longest of the batches that failed.
+   */
+  #sent: readonly number[] = [];
 
   constructor(lane: string, log: Pick<MessageLog, "sentBelow" | "isDoubtful" | "lanePosition">) {
     this.#lane = lane;
@@ -61,17 +68,38 @@ export class Numbering {
     this.inDoubt = false;
     this.#isTrusted = true;
     this.#had = { number: 0, position: null };
+    this.#sent = [];
+  }
+
+  /** A batch is about to be sent. */
+  sending(batch: readonly SpooledMessage[]): void {
+    if (batch.length >= this.#sent.length) this.#sent = batch.map(({ logSequence }) => logSequence);
+  }
+
+  /** The destination refused a message for good: neither it nor what was sent behind it has a number. */
+  refused(): void {
+    this.#sent = [];
   }
 
   next(message: SpooledMessage): Step {
+    if (this.#isDoubtful(message, 0)) return "renumber";
     if (this.#had.number <= this.#number) return "send";
-    if (!this.#isTrusted && this.#log.isDoubtful(this.#lane, message.logSequence)) return "renumber";
     return message.logSequence < this.#log.sentBelow(this.#lane) ? "delivered" : "foreign";
+  }
+
+  /** How many of a batch go under the lane's numbers: those before the first whose numbers must begin anew. */
+  sureCount(batch: readonly SpooledMessage[]): number {
+    const last = batch.at(-1);
+    const mayBeDoubtful = this.#sent.length > 0 || (last !== undefined && this.#isDoubtful(last, batch.length - 1));
+    // All behind a message that is in doubt are.
+    const doubtfulAt = mayBeDoubtful ? batch.findIndex((message, at) => this.#isDoubtful(message, at)) : -1;
+    return doubtfulAt === -1 ? batch.length : doubtfulAt;
   }
 
   /** A batch is at the destination, its last message at a position. @returns Where the lane stands with it. */
   deliveredMany(count: number, position: string | null): LanePosition {
     this.#number += count;
+    this.#sent = this.#sent.slice(count);
     if (position !== null) this.#position = position;
     return this.last;
   }
@@ -79,8 +107,16 @@ export class Numbering {
   /** One more message is at the destination. @returns Where the lane stands with it. */
   delivered(position: string | null): LanePosition {
     this.#number += 1;
+    if (this.#sent.length > 0) this.#sent = this.#sent.slice(1);
     if (this.#number === this.#had.number) this.#position = this.#had.position ?? this.#position;
     if (position !== null) this.#position = position;
     return this.last;
+  }
+
+  /** @param at - Its place among those that come next. */
+  #isDoubtful({ logSequence }: SpooledMessage, at: number): boolean {
+    const sent = this.#sent[at];
+    if (sent !== undefined) return sent !== logSequence;
+    return !this.#isTrusted && this.#log.isDoubtful(this.#lane, logSequence);
   }
 }

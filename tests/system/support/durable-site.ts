@@ -1,5 +1,5 @@
 /** The program before a file destination, with a route that answers only what is on disk: what it answered must arrive. */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { readMessages, type TransactionData } from "./messages.ts";
@@ -65,10 +65,14 @@ export class DurableSite {
     return taken;
   }
 
-  /** Whatever the disk does: it lives, and traffic may come. */
+  /** Whatever the disk does: it lives, and traffic may come, unless a log has stopped, which is said then. */
   async expectHealthy(): Promise<void> {
     const health = (await this.#program.logged("health checks and metrics")).address ?? "";
-    for (const path of ["live", "ready"]) equal((await fetch(`${health}/${path}`)).status, 200, path);
+    equal((await fetch(`${health}/live`)).status, 200);
+    const ready = await fetch(`${health}/ready`);
+    const { reasons } = (await ready.json()) as { readonly reasons: readonly string[] };
+    equal(ready.status, reasons.length === 0 ? 200 : 503);
+    for (const reason of reasons) match(reason, /^out: SST_SPOOL_[A-Z_]+: .* The log has stopped\. .*restart Sidestream/);
   }
 
   async kill(): Promise<void> {

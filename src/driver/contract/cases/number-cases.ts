@@ -165,13 +165,13 @@ async function repeat(bench: ContractBench, connection: NumberedConnection, batc
   bench.lanes.goBackTo(bench.lanes.positions());
 }
 
-async function ask(connection: NumberedConnection, lane: string, last: LanePosition): Promise<{ readonly number: number | null }> {
+export async function ask(connection: NumberedConnection, lane: string, last: LanePosition): Promise<{ readonly number: number | null }> {
   const signal = AbortSignal.timeout(SEND_MS_MAX);
   return settles(connection.recover(lane, last, signal), signal, "recover");
 }
 
 /** The one lane of messages of one topic and key. */
-async function laneOf(connection: NumberedConnection, messages: readonly OutgoingMessage[]): Promise<string> {
+export async function laneOf(connection: NumberedConnection, messages: readonly OutgoingMessage[]): Promise<string> {
   const lanes = new Set<string>();
   for (const message of messages) lanes.add(await connection.lane(message));
   assert.equal(lanes.size, 1, "messages of one topic and key have one lane");

@@ -55,12 +55,15 @@ export function ledgerDriver(ledger: Ledger) {
             ));
           return `${topic}/${Buffer.from(key).reduce((sum, byte) => sum + byte, 0) % count}`;
         },
-        async recover(lane, _last, signal) {
+        async recover(lane, last, signal) {
           const { writer, number } = beginning(lane);
           const next = await ledger.expects(writer, lane, signal).catch((cause: unknown) => {
             throw failure(cause);
           });
-          return next === null ? { number: null, position: null } : { number: number + next, position: `${lane} to ${next}` };
+          if (next !== null) return { number: number + next, position: `${lane} to ${next}` };
+          // Nothing came since the lane was numbered anew; all below that was acknowledged before, also where `last` is older.
+          const isAnew = memory.get(`numbers of ${lane}`) !== undefined;
+          return { number: isAnew ? number : null, position: last.position };
         },
         async renumber(lane, number) {
           // Under a new name, of which the ledger knows nothing.

@@ -86,6 +86,6 @@ function json(value: unknown): string | undefined {
 async function endingOf(log: DestinationLog, written: Promise<void>): Promise<Ending> {
   return written.then(
     () => "answered",
-    () => (log.stopped === null ? "refused" : "unsure"),
+    () => (log.refusing === null ? "refused" : "unsure"),
   );
 }

@@ -227,7 +227,7 @@ async function write(): Promise<void> {
     const error = await log.flush().then(() => null, codeOf);
     for (const [id, sequence, topic] of sent) {
       if (error === null) say(`kept ${id} ${sequence} ${topic}`);
-      else say(`${log.stopped === null ? "refused" : "unsure"} ${id} ${error}`);
+      else say(`${log.refusing === null ? "refused" : "unsure"} ${id} ${error}`);
     }
     await keeping;
     if (log.stopped !== null) return say(`stopped ${log.stopped.code}`);
@@ -244,7 +244,7 @@ async function keep(batch: number): Promise<void> {
   say(`sets ${what}`);
   await log.memory.set(name, value).then(
     () => say(`set ${what}`),
-    () => say(`${log.stopped === null ? "unset" : "unsure-set"} ${what}`),
+    () => say(`${log.refusing === null ? "unset" : "unsure-set"} ${what}`),
   );
 }
 

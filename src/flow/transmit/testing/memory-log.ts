@@ -35,6 +35,7 @@ export class MemoryLog implements MessageLog {
   readonly #lanes = new Map<string, LanePosition>();
   /** Set to make what is kept fail or wait. */
   beforeKeep: () => Promise<void> = async () => {};
+  #disk: Promise<void> = Promise.resolve();
 
   constructor(
     messages: readonly SpooledMessage[] = [],
@@ -148,8 +149,11 @@ export class MemoryLog implements MessageLog {
     });
   }
 
+  /** What is kept comes to the disk in the order in which it was asked for, as in a log. */
   async #keep(): Promise<void> {
-    await this.beforeKeep();
+    const turn = this.#disk.then(() => this.beforeKeep());
+    this.#disk = turn.catch(() => undefined);
+    await turn;
     if (this.#crashed) await new Promise(() => {});
   }
 

@@ -48,6 +48,8 @@ export class NumberedDestination {
   readonly faults: Fault[] = [];
   /** Questions that fail, in order. */
   readonly questionFailures: boolean[] = [];
+  /** Milliseconds that answers to questions take, in order; what they say was so when they were asked. */
+  readonly questionDelaysMs: number[] = [];
   /** Refused for good. */
   isRefused: (message: OutgoingMessage) => boolean = () => false;
   /** Throws to make a topic's lanes unknown. */
@@ -92,7 +94,12 @@ export class NumberedDestination {
     const busy = new Set<string>();
     return {
       lane: (message) => this.#lane(memory, message),
-      recover: async (lane, last) => this.#recover(memory, lane, last),
+      recover: async (lane, last) => {
+        const answer = this.#recover(memory, lane, last);
+        const delayMs = this.questionDelaysMs.shift() ?? 0;
+        if (delayMs > 0) await new Promise<void>((resolve) => void this.#clock.after(delayMs, resolve));
+        return answer;
+      },
       renumber: async (lane, number) => {
         const { epoch } = laneRecord(memory, lane);
         await memory.set(`lane/${lane}`, { epoch: epoch + 1, base: number });
