@@ -18,6 +18,9 @@ const BATCH_BUFFER_BYTES = 64 * 1024;
 /** A buffer that one large batch made grow beyond this is given up after it. */
 const BATCH_BUFFER_BYTES_KEPT = 4 * 1024 * 1024;
 
+/** From this size on the bytes of a batch take the disk longer than the commit around them. */
+export const BATCH_BYTES_LARGE = 256 * 1024;
+
 /** What the owner of the log is told of each frame. */
 export interface FrameTag {
   readonly stream: string;

@@ -121,8 +121,7 @@ export async function openSlot(
     // What is there is written again: after a sync that failed the system may take it for written.
     const content = Buffer.alloc(isThere ? await file.size() : SLOT_BYTES_MIN);
     if (isThere) await file.read(content, 0);
-    await file.write(content, 0);
-    await file.sync();
+    await file.writeSynced(content, 0);
     return { file, bytes: content.length, found };
   } catch (error) {
     await file.close().catch(() => undefined);

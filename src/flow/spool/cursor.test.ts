@@ -7,6 +7,7 @@ import type { DiskFile } from "./disk.ts";
 import type { Confirmation } from "./spooled.ts";
 import { FailingDisk } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
+import { withWriteSynced } from "./testing/write-synced.ts";
 
 const FOLDER = "/data/spool/out";
 const PATHS = CURSOR_FILES.map((name) => `${FOLDER}/${name}`) as [string, string];
@@ -140,7 +141,7 @@ function gate(disk: MemoryDisk) {
   const openFile = failing.open.bind(failing);
   failing.open = async (path, mode): Promise<DiskFile> => {
     const file = await openFile(path, mode);
-    return {
+    return withWriteSynced({
       ...file,
       write: async (bytes, offset) => {
         if (isShut) {
@@ -149,7 +150,7 @@ function gate(disk: MemoryDisk) {
         }
         await file.write(bytes, offset);
       },
-    };
+    });
   };
   return { disk: failing, shut: () => (isShut = true), writes: () => writes, open: opened.resolve };
 }

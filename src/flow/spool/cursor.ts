@@ -201,8 +201,7 @@ export class Cursor {
         this.#cannotGrow = true;
       }
     }
-    await file.write(slot, 0);
-    await file.sync();
+    await file.writeSynced(slot, 0);
     this.#sizes[this.#nextSlot] = bytes;
   }
 

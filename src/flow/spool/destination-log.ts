@@ -63,7 +63,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const { removalStepBytes } = settings;
     const writing = { disk, folder, log, segmentBytesMax: logSegmentBytes(settings), removalStepBytes, onRewritten };
     this.#segments = new SegmentLog({ ...writing, freeBytes: () => this.#room.freeBytes }, this, found);
-    cursor.makeRoom = () => this.#segments.makeRoom();
+    cursor.makeRoom = this.#segments.makeRoom;
     this.#room = new LogRoom(settings, this.#segments, cursor);
     const common = { disk, segments: this.#segments, cursor, turns: new Turns() };
     const others = (): SegmentUsers => ({ reading: this.#reading, lost: this.#lost });

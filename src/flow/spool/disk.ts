@@ -4,13 +4,16 @@
  *
  * Promise: errors of the system leave here as `SST_SPOOL_IO` or `SST_SPOOL_READ_ONLY` with path, operation and cause.
  */
+import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SidestreamError } from "../../errors.ts";
 
 export interface DiskFile {
-  /** Writes all bytes at an offset. */
+  /** Writes all bytes at an offset. After a crash they are there for sure only once they were synced. */
   write(bytes: Buffer, offset: number): Promise<void>;
+  /** Writes all bytes at an offset, and settles once they are on disk, with the file's length. Which of the two failed isn't told. */
+  writeSynced(bytes: Buffer, offset: number): Promise<void>;
   /** Reads up to `target.length` bytes; returns how many there were. */
   read(target: Buffer, offset: number): Promise<number>;
   /** fdatasync. */
@@ -42,7 +45,9 @@ const FOLDER_MODE = 0o700;
 const OPENING = { read: "read", write: "open", create: "create" } as const;
 /** A refusal of these is not for want of the right to write. */
 const READING = new Set(["list", "look at", "read"]);
-const OPEN_FLAGS = { read: "r", write: "r+", create: "wx+" } as const;
+/** What is written to it is on disk when the call returns: one call, that needs nobody between the write and the sync. */
+const WRITABLE = constants.O_RDWR | constants.O_DSYNC;
+const OPEN_FLAGS = { read: constants.O_RDONLY, write: WRITABLE, create: WRITABLE | constants.O_CREAT | constants.O_EXCL } as const;
 
 export const disk: Disk = {
   makeFolder: (path) => guard("create the folder", path, () => makeFolders(path)),
@@ -106,6 +111,10 @@ class SystemFile implements DiskFile {
         done += bytesWritten;
       }
     });
+  }
+
+  writeSynced(bytes: Buffer, offset: number): Promise<void> {
+    return this.write(bytes, offset);
   }
 
   read(target: Buffer, offset: number): Promise<number> {

@@ -7,6 +7,7 @@ import { DestinationLog } from "./destination-log.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { delivered } from "./testing/fixtures.ts";
 import { FOLDER, ids, named, SmallLog } from "./testing/small-log.ts";
+import { withWriteSynced } from "./testing/write-synced.ts";
 
 /** On top of another: once it is full, it takes only what lies within what its files have. */
 class FullDisk implements Disk {
@@ -28,7 +29,7 @@ class FullDisk implements Disk {
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
     if (mode === "create" && this.isFull) throw full("create", path);
     const file = await this.#disk.open(path, mode);
-    return {
+    return withWriteSynced({
       write: async (bytes, offset) => {
         const room = this.isFull ? (await file.size()) - offset : bytes.length;
         if (room >= bytes.length) return file.write(bytes, offset);
@@ -41,7 +42,7 @@ class FullDisk implements Disk {
       truncate: (bytes) => file.truncate(bytes),
       size: () => file.size(),
       close: () => file.close(),
-    };
+    });
   }
 }
 

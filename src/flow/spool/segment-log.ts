@@ -7,7 +7,7 @@
  * written once more, to a new segment.
  */
 import { SidestreamError } from "../../errors.ts";
-import { Batch, type EncodePayload, type FrameTag } from "./batch.ts";
+import { Batch, BATCH_BYTES_LARGE, type EncodePayload, type FrameTag } from "./batch.ts";
 import { DATA_OFFSET, type FrameType } from "./format.ts";
 import type { SegmentLogOwner } from "./segment-log-owner.ts";
 import { planSegment, type LogIdentity, type Segment } from "./segment.ts";
@@ -15,8 +15,6 @@ import { SegmentWriter, type FileFate, type FoundSegments, type SegmentWriterSet
 
 /** What is not on disk yet; the hand-over's bound keeps well below it. */
 const PENDING_BYTES_MAX = 512 * 1024 * 1024;
-/** A batch of this size is worth a sync of its own. */
-const BATCH_BYTES_SOON = 256 * 1024;
 
 export interface SegmentLogSettings extends SegmentWriterSettings {
   readonly log: LogIdentity;
@@ -51,6 +49,9 @@ export class SegmentLog {
   #mending: Promise<void> | null = null;
   /** A batch is about to be written. */
   #isStarting = false;
+  #lastBytes = 0;
+  /** Half of the last two batches: of two that are alike, one is made while the other is written. */
+  #evenBytes = 0;
   /** Of the batch before, for the next one. */
   #buffer: Buffer | null = null;
 
@@ -97,10 +98,10 @@ export class SegmentLog {
    * @throws SidestreamError when the log is stopped or too much waits for the disk.
    */
   append(type: FrameType, payloadBytesMax: number, encode: EncodePayload, tag: FrameTag | null): number {
-    const refusal = this.stopped ?? this.uncut;
-    if (refusal !== null) {
+    if (this.stopped !== null) throw this.stopped;
+    if (this.uncut !== null) {
       void this.mend();
-      throw refusal;
+      throw this.uncut;
     }
     const batch = (this.#pending ??= this.#beginBatch());
     if (batch.bytes + payloadBytesMax > PENDING_BYTES_MAX) {
@@ -163,9 +164,7 @@ export class SegmentLog {
   }
 
   /** The disk is full: gives back what was made ahead. False when there was nothing. */
-  makeRoom(): Promise<boolean> {
-    return this.#writer.makeRoom();
-  }
+  readonly makeRoom = (): Promise<boolean> => this.#writer.makeRoom();
 
   /** Puts one segment in the place of sealed ones that stand next to each other. */
   replace(segments: readonly Segment[], by: Segment): void {
@@ -198,7 +197,7 @@ export class SegmentLog {
    * batch of its own, and the others wait for it. A large batch isn't kept waiting, so that disk and engine work at once.
    */
   #startSoon(batch: Batch): void {
-    if (batch.bytes >= BATCH_BYTES_SOON) return this.#start(batch);
+    if (batch.bytes >= Math.max(BATCH_BYTES_LARGE, this.#evenBytes)) return this.#start(batch);
     if (this.#isStarting) return;
     this.#isStarting = true;
     process.nextTick(() => {
@@ -212,6 +211,8 @@ export class SegmentLog {
     this.#pending = null;
     this.#writing = batch;
     this.#targetBytes += batch.bytes;
+    this.#evenBytes = (this.#lastBytes + batch.bytes) / 2;
+    this.#lastBytes = batch.bytes;
     this.#owner.batchSealed();
     void this.#run(batch);
   }

@@ -36,6 +36,9 @@ export interface FoundSegments {
 /** A segment isn't ended before it has this much, whatever its file costs: each one takes a state and a summary. */
 const HALF_EMPTY_BYTES = 1024 * 1024;
 
+/** The system didn't begin to write. After any other error it may have dropped what it held, and say that all is well. */
+const REFUSED: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EROFS"]);
+
 /** What becomes of the file of a segment that is done: `keep-content` where somebody may still read it. */
 export type FileFate = "give-back" | "keep-content" | "set-aside";
 
@@ -94,8 +97,7 @@ export class SegmentWriter {
   async #put(batch: Batch): Promise<void> {
     if (batch.segment !== this.open) await this.#roll(batch.segment, batch.opening as LogStateRecord);
     const file = this.#file as DiskFile;
-    await file.write(batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);
-    await this.#sync(file);
+    await this.#writeSynced(file, batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);
     batch.count();
     this.storedBytes += batch.bytes;
     this.durableSequence = batch.segment.nextSequence;
@@ -177,8 +179,7 @@ export class SegmentWriter {
     const file = taken?.file ?? (await disk.open(next.path, "create"));
     try {
       if (taken === undefined || taken === null) {
-        await file.write(encodeSegmentHeader(next.header), 0);
-        await this.#sync(file);
+        await this.#writeSynced(file, encodeSegmentHeader(next.header), 0);
       } else next.header = { ...next.header, flags: next.header.flags | FLAG_RESERVED };
       await disk.syncFolder(folder);
     } catch (error) {
@@ -199,10 +200,9 @@ export class SegmentWriter {
     const file = this.#file as DiskFile;
     const closing = encodeSummary(segment, summaryOf(segment, nextSequence, state), segment.bytes);
     const end = segment.bytes + closing.length;
-    await file.write(closing, segment.bytes);
     // The trailer must be the last of the file.
     if (this.#reservedBytes > end) await file.truncate(end);
-    await this.#sync(file);
+    await this.#writeSynced(file, closing, segment.bytes);
     segment.bytes = end;
     this.storedBytes += closing.length;
     segment.nextSequence = nextSequence;
@@ -220,11 +220,12 @@ export class SegmentWriter {
     await file?.close().catch(() => undefined);
   }
 
-  async #sync(file: DiskFile): Promise<void> {
+  /** One call, so that the disk is at work while this thread encodes what comes next. */
+  async #writeSynced(file: DiskFile, bytes: Buffer, offset: number): Promise<void> {
     try {
-      await file.sync();
+      await file.writeSynced(bytes, offset);
     } catch (error) {
-      this.isDistrusted = true;
+      this.isDistrusted = !REFUSED.has(systemCode(error) ?? "");
       throw error;
     }
   }

@@ -65,8 +65,8 @@ function lengthOf(small: SmallLog, name: string): number {
 
 test("the end of a long reserved file, of zeros over more than is read at a time, is not told either", async () => {
   const small = await openBusy({ segmentBytesMax: 9 * 1024 * KIB, bytesMax: 1024 * 1024 * KIB });
-  const names = named("m", 20);
-  await small.put(names, (id) => ({ value: Buffer.alloc(512 * KIB, id) }));
+  const names = named("m", 50);
+  await small.put(names, (id) => ({ value: Buffer.alloc(200 * KIB, id) }));
   const name = small.files().findLast((each) => each.endsWith(".segment")) ?? "";
   equal(small.memory.bytes(`${FOLDER}/${name}`).length, 9 * 1024 * KIB);
   ok(((small.header(name)?.flags ?? 0) & FLAG_RESERVED) !== 0);
@@ -76,6 +76,13 @@ test("the end of a long reserved file, of zeros over more than is read at a time
   await small.put(["after"]);
   await small.restart("kill");
   deepEqual(ids(await small.waiting()), [...names, "after"]);
+  await small.close();
+});
+
+test("while batches are large no file is made ahead: each byte would be written twice", async () => {
+  const small = await openBusy({ segmentBytesMax: 1024 * KIB, bytesMax: 1024 * 1024 * KIB });
+  await small.put(named("m", 20), (id) => ({ value: Buffer.alloc(300 * KIB, id) }));
+  ok(!small.files().includes("spare"));
   await small.close();
 });
 

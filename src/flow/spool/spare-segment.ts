@@ -11,6 +11,7 @@
  * @see docs/spool-format.md, sections 1 and 6
  */
 import { join } from "node:path";
+import { BATCH_BYTES_LARGE } from "./batch.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 
 export const SPARE_FILE = "spare";
@@ -62,7 +63,8 @@ export class SpareSegment {
   appended(bytes: number): void {
     this.#appendedBytes += bytes;
     if (!this.#hasRoom()) return this.#discard();
-    if (this.#isWhole || this.#hasFailed) return;
+    // A large batch loses little by growing its file; what is made ahead is written once more, and the disk is the limit.
+    if (this.#isWhole || this.#hasFailed || bytes >= BATCH_BYTES_LARGE) return;
     this.#owedBytes += bytes;
     if (this.#owedBytes < APPENDED_PER_STEP_BYTES || this.#isBusy) return;
     this.#owedBytes = Math.min(this.#owedBytes - APPENDED_PER_STEP_BYTES, APPENDED_PER_STEP_BYTES);
@@ -87,8 +89,7 @@ export class SpareSegment {
       // Under its old name, if that came back with a crash, the new header would be taken for damage.
       await disk.syncFolder(folder);
       file = await disk.open(this.#path, "write");
-      await file.write(start, 0);
-      await file.sync();
+      await file.writeSynced(start, 0);
       const bytes = await file.size();
       await disk.rename(this.#path, path);
       return { file, bytes };
@@ -156,8 +157,7 @@ export class SpareSegment {
     try {
       this.#making ??= await disk.open(this.#path, "create");
       const step = Math.min(STEP_BYTES, bytes - this.#madeBytes);
-      await this.#making.write(Buffer.alloc(step), this.#madeBytes);
-      await this.#making.sync();
+      await this.#making.writeSynced(Buffer.alloc(step), this.#madeBytes);
       this.#madeBytes += step;
       if (this.#madeBytes < bytes) return;
       await this.#making.close();

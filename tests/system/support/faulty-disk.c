@@ -365,6 +365,30 @@ static int opened(const char *name, const char *path, int flags, int mode) {
 OPEN(open)
 OPEN(open64)
 
+/* A sync of a file: its own call, or the end of a write to one that was opened with O_DSYNC. */
+static int sync_file(const char *path, int handle, int (*real)(int)) {
+  const char *effect = effect_on("sync", path);
+  if (ends_process(effect)) end_process(effect);
+  File *file = known(handle, 0);
+  if (fails(effect)) {
+    int error = errno;
+    if (file != NULL) lose(file, handle, strcmp(effect, "EVICT") == 0);
+    errno = error;
+    return -1;
+  }
+  if (strcmp(effect, "lie") == 0) return 0;
+  int result = real == NULL ? 0 : real(handle);
+  int error = errno;
+  if (result == 0 && file != NULL) make_last(file, handle);
+  errno = error;
+  return result;
+}
+
+static int syncs_itself(int handle) {
+  int flags = fcntl(handle, F_GETFL);
+  return flags >= 0 && (flags & O_DSYNC) != 0;
+}
+
 ssize_t pwrite64(int handle, const void *data, size_t count, off64_t at) {
   char path[PATH_MAX];
   if (!path_of(handle, path)) return real_pwrite(handle, data, count, at);
@@ -380,6 +404,7 @@ ssize_t pwrite64(int handle, const void *data, size_t count, off64_t at) {
     if (written > 0 && file != NULL) mark(file, at, at + written);
     if (ends_process(effect)) end_process(effect);
     errno = error;
+    if (written > 0 && syncs_itself(handle) && sync_file(path, handle, NULL) != 0) written = -1;
   }
   pthread_mutex_unlock(&one_at_a_time);
   return written;
@@ -407,6 +432,18 @@ ssize_t pread64(int handle, void *data, size_t count, off64_t at) {
 
 ssize_t pread(int handle, void *data, size_t count, off64_t at) { return pread64(handle, data, count, at); }
 
+static int sync_folder(const char *path, int handle, int (*real)(int)) {
+  const char *effect = effect_on("syncfolder", path);
+  if (ends_process(effect)) end_process(effect);
+  if (fails(effect)) return -1;
+  if (strcmp(effect, "lie") == 0) return 0;
+  int result = real(handle);
+  int error = errno;
+  if (result == 0) make_names_last(path);
+  errno = error;
+  return result;
+}
+
 static int synced(const char *name, int handle) {
   int (*real)(int) = dlsym(RTLD_NEXT, name);
   char path[PATH_MAX];
@@ -414,23 +451,7 @@ static int synced(const char *name, int handle) {
   pthread_mutex_lock(&one_at_a_time);
   struct stat64 stat;
   int is_folder = fstat64(handle, &stat) == 0 && S_ISDIR(stat.st_mode);
-  const char *effect = effect_on(is_folder ? "syncfolder" : "sync", path);
-  if (ends_process(effect)) end_process(effect);
-  File *file = is_folder ? NULL : known(handle, 0);
-  int result = -1;
-  if (fails(effect)) {
-    int error = errno;
-    if (file != NULL) lose(file, handle, strcmp(effect, "EVICT") == 0);
-    errno = error;
-  } else if (strcmp(effect, "lie") == 0) {
-    result = 0;
-  } else {
-    result = real(handle);
-    int error = errno;
-    if (result == 0 && file != NULL) make_last(file, handle);
-    if (result == 0 && is_folder) make_names_last(path);
-    errno = error;
-  }
+  int result = is_folder ? sync_folder(path, handle, real) : sync_file(path, handle, real);
   pthread_mutex_unlock(&one_at_a_time);
   return result;
 }

@@ -9,6 +9,7 @@ import { DestinationLog } from "../destination-log.ts";
 import { disk, type Disk, type DiskFile } from "../disk.ts";
 import type { SpoolFinding } from "../findings.ts";
 import type { Confirmation, SpooledMessage } from "../spooled.ts";
+import { withWriteSynced } from "./write-synced.ts";
 
 export function message(text: string, over: Partial<Message> = {}): Message {
   return {
@@ -115,7 +116,7 @@ export class FailingDisk implements Disk {
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
     this.#check(mode === "create" ? "create" : "open", path);
     const file = await this.#disk.open(path, mode);
-    return {
+    return withWriteSynced({
       write: async (bytes, offset) => {
         try {
           this.#check("write", path);
@@ -142,7 +143,7 @@ export class FailingDisk implements Disk {
         await file.close();
         this.#check("close", path);
       },
-    };
+    });
   }
 
   #check(operation: DiskOperation, path: string): void {

@@ -1,6 +1,7 @@
 /** A disk whose operations can be made to wait, on top of another: what comes in between of two steps is up to the test. */
 import type { Disk, DiskFile } from "../disk.ts";
 import type { DiskOperation } from "./fixtures.ts";
+import { withWriteSynced } from "./write-synced.ts";
 
 /** One operation that waits. */
 export interface Hold {
@@ -62,7 +63,7 @@ export class HeldDisk implements Disk {
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
     await this.#wait(mode === "create" ? "create" : "open", path);
     const file = await this.#disk.open(path, mode);
-    return {
+    return withWriteSynced({
       write: async (bytes, offset) => {
         await this.#wait("write", path);
         await file.write(bytes, offset);
@@ -84,7 +85,7 @@ export class HeldDisk implements Disk {
         await this.#wait("close", path);
         await file.close();
       },
-    };
+    });
   }
 
   async #wait(operation: DiskOperation, path: string): Promise<void> {

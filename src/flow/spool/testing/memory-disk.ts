@@ -7,6 +7,7 @@
 import { dirname, basename } from "node:path";
 import { SidestreamError } from "../../../errors.ts";
 import type { Disk, DiskFile } from "../disk.ts";
+import { withWriteSynced } from "./write-synced.ts";
 
 const SECTOR_BYTES = 512;
 
@@ -165,7 +166,7 @@ export class MemoryDisk implements Disk {
       if (life !== this.#life) throw failure(operation, path, "EIO");
       this.#operate(operation, path);
     };
-    return {
+    return withWriteSynced({
       write: async (bytes, offset) => {
         if (this.operationsLeft === 0 && life === this.#life && isOpen)
           this.#change(content, { offset, bytes: Buffer.from(bytes.subarray(0, this.#random(bytes.length))) });
@@ -191,7 +192,7 @@ export class MemoryDisk implements Disk {
         if (isOpen && life === this.#life) this.#handles -= 1;
         isOpen = false;
       },
-    };
+    });
   }
 
   #operate(operation: string, path: string): void {

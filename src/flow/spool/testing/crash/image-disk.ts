@@ -97,6 +97,10 @@ class ImageFile implements DiskFile {
     this.#content.bytes = after;
   }
 
+  writeSynced(bytes: Buffer, offset: number): Promise<void> {
+    return this.write(bytes, offset);
+  }
+
   async read(target: Buffer, offset: number): Promise<number> {
     const { bytes } = this.#content;
     return offset >= bytes.length ? 0 : bytes.copy(target, 0, offset);

@@ -19,7 +19,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "no-fdatasync",
     what: "a batch is never synced",
     file: "flow/spool/segment-writer.ts",
-    changes: [{ find: "      await file.sync();\n", replace: "" }],
+    changes: [{ find: "await file.writeSynced(bytes, offset);", replace: "await file.write(bytes, offset);" }],
     families: ["short"],
   },
   {
@@ -42,9 +42,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: "flow/spool/segment-writer.ts",
     changes: [
       {
-        find: "    await file.write(batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);\n",
+        find: "    await this.#writeSynced(file, batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);\n",
         replace:
-          "    await file.write(batch.encode(this.durableSequence, Date.now()), batch.segment.bytes);\n    batch.settled.resolve();\n",
+          "    const bytes = batch.encode(this.durableSequence, Date.now());\n    await file.write(bytes, batch.segment.bytes);\n    batch.settled.resolve();\n    await this.#writeSynced(file, bytes, batch.segment.bytes);\n",
       },
     ],
     families: ["short"],

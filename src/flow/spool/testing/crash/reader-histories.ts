@@ -16,6 +16,7 @@ import type { Search } from "./search.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFile } from "./simulated-file.ts";
 import { must } from "./violation.ts";
+import { withWriteSynced } from "../write-synced.ts";
 
 export const READER_FAMILY = "reader";
 const LOOKS = 60;
@@ -119,7 +120,7 @@ class PassingDisk implements Disk {
   syncFolder = (path: string): Promise<never> => this.#refuse(path);
 
   #file(file: SimulatedFile): DiskFile {
-    return {
+    return withWriteSynced({
       write: () => this.#refuse("a file"),
       truncate: () => this.#refuse("a file"),
       sync: () => this.#refuse("a file"),
@@ -132,7 +133,7 @@ class PassingDisk implements Disk {
         return file.size;
       },
       close: async () => void (this.openFiles -= 1),
-    };
+    });
   }
 
   async #refuse(what: string): Promise<never> {

@@ -9,6 +9,7 @@ import { diskError, type Disk, type DiskFile } from "../../disk.ts";
 import type { Random } from "../memory-disk.ts";
 import { SimulatedDisk, type DiskImage, type JournalEntry } from "./simulated-disk.ts";
 import type { SimulatedFile } from "./simulated-file.ts";
+import { withWriteSynced } from "../write-synced.ts";
 
 export type Operation =
   | "write"
@@ -136,7 +137,7 @@ export class RecordingDisk implements Disk {
       if (!isOpen) throw systemError(operation, path, "EBADF");
       await this.#begin(operation, path);
     };
-    return {
+    return withWriteSynced({
       write: async (bytes, offset) => {
         if (!isOpen) throw systemError("write", path, "EBADF");
         const fault = await this.#turn("write", path);
@@ -166,7 +167,7 @@ export class RecordingDisk implements Disk {
         isOpen = false;
         await this.#begin("close", path);
       },
-    };
+    });
   }
 
   /** An operation that does nothing where it fails. */
