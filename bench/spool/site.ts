@@ -32,10 +32,10 @@ export const FULL: Extent = {
 export const SHORT: Extent = {
   passes: 1,
   appendSeconds: 1,
-  backlogBytes: 1536 * MIB,
+  backlogBytes: 3072 * MIB,
   pacedSeconds: 2,
   tenantBytesMax: 256 * MIB,
-  diskBytes: 4 * 1024 * MIB,
+  diskBytes: 6 * 1024 * MIB,
 };
 
 export interface Site {
