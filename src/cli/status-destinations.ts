@@ -60,7 +60,8 @@ export function printDestinations(destinations: readonly Destination[], orphans:
 function stateOf({ stopped, trouble, transmit }: Destination): string {
   if (stopped !== null) return "STOPPED";
   const state = transmit?.state ?? "dormant";
-  return trouble === null ? state : `NO ROOM, ${state}`;
+  if (trouble === null) return state;
+  return `${trouble.code === "SST_SPOOL_FULL" ? "NO ROOM" : "NOT KEPT"}, ${state}`;
 }
 
 /** What an operator should know of a destination, the most important first. */

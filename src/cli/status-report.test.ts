@@ -83,6 +83,10 @@ test("what needs a person is said and told by the exit status", () => {
       /NO ROOM, up.*SST_SPOOL_FULL: the log is full, 0\.0 of 10\.0 GiB$/m,
     ],
     [
+      { destinations: [destination({ trouble: { code: "SST_SPOOL_IO", message: "could not write", sinceMs: 0 } })] },
+      /NOT KEPT, up.*SST_SPOOL_IO: could not write$/m,
+    ],
+    [
       {
         destinations: [
           destination({
