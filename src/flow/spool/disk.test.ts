@@ -1,5 +1,5 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { constants, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { disk, diskError, systemCode } from "./disk.ts";
@@ -74,4 +74,27 @@ test("a read ends at the file's end, a cut shortens it, and folders are told fro
     ),
     "SST_SPOOL_IO",
   );
+});
+
+/** Flags that the kernel has for a file that this process opened. */
+function flagsOf(path: string): number {
+  const handle = readdirSync("/proc/self/fd").find((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      return false;
+    }
+  });
+  return Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${handle}`, "utf8"))?.[1] ?? "0", 8);
+}
+
+test("what is written to a file is synced by the same call", { skip: process.platform !== "linux" }, async (t) => {
+  const path = join(temporaryFolder(t), "file");
+  for (const mode of ["create", "write"] as const) {
+    const file = await disk.open(path, mode);
+    equal(flagsOf(path) & constants.O_DSYNC, constants.O_DSYNC, mode);
+    await file.writeSynced(Buffer.from("whole"), 0);
+    await file.close();
+  }
+  equal(readFileSync(path, "utf8"), "whole");
 });

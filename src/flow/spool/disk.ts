@@ -45,8 +45,9 @@ const FOLDER_MODE = 0o700;
 const OPENING = { read: "read", write: "open", create: "create" } as const;
 /** A refusal of these is not for want of the right to write. */
 const READING = new Set(["list", "look at", "read"]);
-/** What is written to it is on disk when the call returns: one call, that needs nobody between the write and the sync. */
-const WRITABLE = constants.O_RDWR | constants.O_DSYNC;
+/** A write to such a file is its sync, too: nobody is needed between the two. Elsewhere the flag promises less than fdatasync, or nothing. */
+const SYNCED = process.platform === "linux" ? constants.O_DSYNC : 0;
+const WRITABLE = constants.O_RDWR | SYNCED;
 const OPEN_FLAGS = { read: constants.O_RDONLY, write: WRITABLE, create: WRITABLE | constants.O_CREAT | constants.O_EXCL } as const;
 
 export const disk: Disk = {
@@ -113,8 +114,9 @@ class SystemFile implements DiskFile {
     });
   }
 
-  writeSynced(bytes: Buffer, offset: number): Promise<void> {
-    return this.write(bytes, offset);
+  async writeSynced(bytes: Buffer, offset: number): Promise<void> {
+    await this.write(bytes, offset);
+    if (SYNCED === 0) await this.sync();
   }
 
   read(target: Buffer, offset: number): Promise<number> {
