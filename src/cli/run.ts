@@ -30,11 +30,14 @@ export async function run(options: RunOptions, out: Output): Promise<number> {
     log.warn(`the tenant is taken from the header ${QUICK_TENANT_HEADER}, which is trusted; without it the tenant is "default"`);
   // Before the start, so that a signal that comes while the spool is recovered ends it cleanly too.
   const ending = new Ending(log, () => "the start, which may have a large spool to read, is not through");
-  const running = await Running.start({ loaded, log, logLevel: options.logLevel, healthMayMove: isDefaultHealth(options, loaded) });
-  ending.waitsFor(() => running.unfinished());
-  log.info({ signal: await ending.asked }, "ending: exchanges and sends under way are completed, the rest stays in the spool");
-  await running.stop();
-  ending.done();
+  try {
+    const running = await Running.start({ loaded, log, logLevel: options.logLevel, healthMayMove: isDefaultHealth(options, loaded) });
+    ending.waitsFor(() => running.unfinished());
+    log.info({ signal: await ending.asked }, "ending: exchanges and sends under way are completed, the rest stays in the spool");
+    await running.stop();
+  } finally {
+    ending.done();
+  }
   log.info("ended");
   return 0;
 }

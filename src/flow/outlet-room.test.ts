@@ -203,4 +203,8 @@ test("a log that refuses for what the disk did is told by the disk's code, not a
   equal(room.refusal(MIB, "diku"), "SST_SPOOL_READ_ONLY");
   equal(notices.trouble?.code, "SST_SPOOL_READ_ONLY");
   equal(spool.freed, 1);
+  spool.uncut = null;
+  spool.roomBytes = 8 * MIB;
+  room.look(MIB);
+  equal(notices.trouble, null, "also where nothing is appended meanwhile");
 });

@@ -59,6 +59,8 @@ export class OutletRoom {
   readonly #budget: BudgetSettings;
   readonly #notices: OutletNotices;
   readonly #isSent: boolean;
+  /** As of the last look. */
+  #wasRefusing = false;
   /** As of the last look, and as of the one before the log was full. */
   #givenUp = 0;
   #givenUpBefore = 0;
@@ -121,6 +123,8 @@ export class OutletRoom {
     else if (this.#spool.refusing !== null) this.#notices.spoolFailed(this.#spool.refusing);
     else if (!hasRoom || this.#givenUp > before) this.#tellFull(before);
     else if (this.#isFull && this.#hasEnded(bytes)) this.#tellRoom();
+    else if (this.#wasRefusing) this.#notices.spoolWorks();
+    this.#wasRefusing = this.#spool.refusing !== null;
     // A segment that could not be removed is tried again; it never rejects.
     if (!hasRoom) void this.#spool.freeSegments();
   }

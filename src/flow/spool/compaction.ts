@@ -47,14 +47,16 @@ export async function compact(disk: Disk, path: string, sources: readonly Segmen
   if (await disk.exists(path)) await disk.remove(path);
   const file = await disk.open(path, "create");
   let unfit: Segment | null = first;
+  let isWhole = false;
   try {
     const writing = new CompactWriter(file, target, last.nextSequence);
     await file.write(encodeSegmentHeader(header), 0);
     unfit = await copy(disk, sources, kept, writing);
     if (unfit === null) await file.sync();
+    isWhole = unfit === null;
   } finally {
     await file.close();
-    if (unfit !== null) await disk.remove(path);
+    if (!isWhole) await disk.remove(path);
   }
   return unfit === null ? { segment: target } : { segment: null, unfit };
 }

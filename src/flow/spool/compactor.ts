@@ -22,6 +22,7 @@ const GAIN_AGAIN_MIN = 0.5;
 /** Looking takes at most one part in so many of the time, where many ranges make it long. */
 const LOOK_PART = 20;
 const LOOK_MS_MIN = 1;
+const RETRY_MS = 2_000;
 /** Smaller ones are always joined: the headers alone take 8 KiB. */
 const SMALL_BYTES = 64 * 1024;
 
@@ -51,8 +52,8 @@ export class Compactor {
   #running: Promise<void> | null = null;
   /** Segments that can't be rewritten. */
   readonly #unfit = new WeakSet<Segment>();
-  /** The log's last segment when a rewrite failed: nothing is tried before there is another. */
-  #failedAt: Segment | null = null;
+  /** The log's last segment when something failed, and when that was. */
+  #failedAt: { readonly last: Segment | undefined; readonly ms: number } | null = null;
   readonly #frameCounts = new WeakMap<Segment, number>();
   #nextLookMs = 0;
   #isClosed = false;
@@ -69,15 +70,16 @@ export class Compactor {
   /** Looks whether there is something to do, and begins with it. */
   look(): void {
     const startedMs = performance.now();
-    if (this.#isClosed || this.#running !== null || startedMs < this.#nextLookMs) return;
-    if (this.#failedAt !== null && this.#failedAt === this.#parts.segments.segments.at(-1)) return;
-    const isNeeded = this.#renamed !== null || this.#choose().length > 0;
+    if (this.#isClosed || this.#running !== null) return;
+    const isUnsettled = this.#renamed !== null;
+    if (!isUnsettled && (startedMs < this.#nextLookMs || this.#hasFailedLately(startedMs))) return;
+    const isNeeded = isUnsettled || this.#choose().length > 0;
     const tookMs = performance.now() - startedMs;
     if (tookMs > LOOK_MS_MIN) this.#nextLookMs = startedMs + tookMs * LOOK_PART;
     if (!isNeeded) return;
     this.#running = this.#run().finally(() => {
       this.#running = null;
-      if (!this.#isClosed) this.#parts.onEnded();
+      if (!this.#isClosed && this.#failedAt === null) this.#parts.onEnded();
     });
   }
 
@@ -92,6 +94,12 @@ export class Compactor {
     await this.#running;
   }
 
+  /** Another rewrite is tried once there is another last segment, or some time has passed. */
+  #hasFailedLately(nowMs: number): boolean {
+    if (this.#failedAt === null) return false;
+    return this.#failedAt.last === this.#parts.segments.segments.at(-1) && nowMs < this.#failedAt.ms + RETRY_MS;
+  }
+
   async #run(): Promise<void> {
     this.#failedAt = null;
     try {
@@ -102,7 +110,7 @@ export class Compactor {
         this.#sources = [];
       }
     } catch {
-      this.#failedAt = this.#parts.segments.segments.at(-1) ?? null;
+      this.#failedAt = { last: this.#parts.segments.segments.at(-1), ms: performance.now() };
     } finally {
       this.#sources = [];
     }
@@ -158,6 +166,8 @@ export class Compactor {
       if (segment.nextSequence <= ranges.lowWater) break;
       if (!segment.sealed || segment.nextSequence > ranges.end) continue;
       const done = this.#doneShare(segment);
+      // It goes as a whole.
+      if (done === 1) continue;
       const gainMin = segment.frames !== null || isWanted ? GAIN_AGAIN_MIN : GAIN_MIN;
       if ((isWanted || aheadBytes >= parkBytes) && done >= gainMin && this.#isFit(segment)) first = index;
       // Only what is done counts: reading goes ahead of what can't be sent, too.

@@ -18,9 +18,12 @@ import {
   type LaneEntry,
   type SlotState,
 } from "./cursor-slot.ts";
-import { systemCode, type Disk, type DiskFile } from "./disk.ts";
+import { isFull, type Disk, type DiskFile } from "./disk.ts";
 import { OutcomeCounts } from "./outcome-counts.ts";
 import type { Confirmation } from "./spooled.ts";
+
+/** How much larger a cursor is when its file is tried again that could not be made larger. */
+const GROW_AGAIN = 1.25;
 
 export class Cursor {
   readonly ranges: ConfirmedRanges;
@@ -41,8 +44,8 @@ export class Cursor {
   /** Index of the slot that is written next: never the one that counts. */
   #nextSlot: number;
   #dirty = false;
-  /** A file could not be made larger before it had to be: it isn't tried again before then. */
-  #cannotGrow = false;
+  /** A file could not be made larger before it had to be: it is tried again once the cursor has so many bytes. */
+  #growAt = 0;
   /** The write that runs or ran last; never rejects. */
   #last: Promise<void> = Promise.resolve();
   /** The write that has yet to begin; whoever saves now shares it. */
@@ -173,7 +176,7 @@ export class Cursor {
     const slot = encodeSlot({ generation, record: this.#record() });
     try {
       await this.#put(slot).catch(async (error: unknown) => {
-        if (systemCode(error) !== "ENOSPC" || !(await this.makeRoom())) throw error;
+        if (!isFull(error) || !(await this.makeRoom())) throw error;
         await this.#put(slot);
       });
     } catch (error) {
@@ -191,14 +194,14 @@ export class Cursor {
     const file = this.#files[this.#nextSlot] as DiskFile;
     let bytes = this.#sizes[this.#nextSlot] ?? 0;
     const isTooSmall = slot.length > bytes;
-    if (isTooSmall || (slot.length > bytes / 2 && !this.#cannotGrow)) {
+    if (isTooSmall || (slot.length > bytes / 2 && slot.length >= this.#growAt)) {
       const grown = slotFileBytes(slot.length);
       try {
         await file.write(Buffer.alloc(grown - bytes), bytes);
         bytes = grown;
       } catch (error) {
         if (isTooSmall) throw error;
-        this.#cannotGrow = true;
+        this.#growAt = isFull(error) && (await this.makeRoom()) ? 0 : slot.length * GROW_AGAIN;
       }
     }
     await file.writeSynced(slot, 0);

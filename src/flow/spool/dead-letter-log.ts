@@ -143,7 +143,7 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
       if (!isOver && !this.#isOld(segment, nowMs)) return;
       const messages = segment.counts.total();
       // Damaged or not: what is too old must go.
-      await this.#log.drop(segment, "keep-content");
+      await this.#log.drop(segment, "unlink");
       if (!this.#log.segments.includes(segment)) this.removed += messages;
     }
   }

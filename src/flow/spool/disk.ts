@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { SidestreamError } from "../../errors.ts";
 
 export interface DiskFile {
-  /** Writes all bytes at an offset. After a crash they are there for sure only once they were synced. */
+  /** Writes all bytes at an offset. They are on disk for sure once they were synced, and may be before. */
   write(bytes: Buffer, offset: number): Promise<void>;
   /** Writes all bytes at an offset, and settles once they are on disk, with the file's length. Which of the two failed isn't told. */
   writeSynced(bytes: Buffer, offset: number): Promise<void>;
@@ -164,6 +164,12 @@ export function diskError(operation: string, path: string, cause: unknown): Side
   if (!isRefused || READING.has(operation)) return new SidestreamError("SST_SPOOL_IO", text, { cause });
   const where = operation.startsWith("create") ? dirname(path) : path;
   return new SidestreamError("SST_SPOOL_READ_ONLY", `${text} (${where} can't be written to)`, { cause });
+}
+
+/** The disk, or the part of it that may be used, has no room. */
+export function isFull(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 /** The system's code behind a disk error: `ENOSPC`, `EIO`. */

@@ -17,7 +17,7 @@ import { DAMAGED_SUFFIX, fileNumber, isDamagedFile, isSegmentFile, segmentOf, ty
 const LEFTOVERS: ReadonlySet<string> = new Set([SPARE_FILE, COMPACTING_FILE]);
 
 function isLeftover(name: string): boolean {
-  return LEFTOVERS.has(name) || name.endsWith(REMOVING_SUFFIX);
+  return LEFTOVERS.has(name) || (name.endsWith(REMOVING_SUFFIX) && isSegmentFile(name.slice(0, -REMOVING_SUFFIX.length)));
 }
 
 /** @returns Null when the file went away while we only look: a running program frees segments. */

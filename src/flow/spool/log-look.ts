@@ -55,11 +55,14 @@ async function lookOnce({ disk, folder, kind, onProgress }: LookSettings): Promi
   const slots = kind === "messages" ? await readSlots(disk, folder) : null;
   const ranges = rangesOf(slots);
   const leftOut = takeCompacted(ranges, slots ?? [], found.segments);
+  const ofCursor = cursorFindings(folder, found, slots, ranges, rangesOf(slotsBefore).end, leftOut > 0);
+  // Which segments were freed from behind one that waits only the cursor knows.
+  const isUnsure = ofCursor.some(({ kind }) => kind === "cursor-lost" || kind === "cursor-behind");
   const findings = [
     ...found.findings,
     ...foundAside(await disk.list(folder), folder),
-    ...gaps(found, ranges),
-    ...cursorFindings(folder, found, slots, ranges, rangesOf(slotsBefore).end, leftOut > 0),
+    ...(isUnsure ? [] : gaps(found, ranges)),
+    ...ofCursor,
   ];
   return { found, slots, ranges, findings };
 }

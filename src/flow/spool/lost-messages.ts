@@ -59,12 +59,15 @@ export class LostMessages {
     const { cursor, accepted, pending, doubt } = this.#parts;
     const left = takeCompacted(cursor.ranges, cursor.found, found.segments);
     const touchedEnd = cursor.ranges.end;
-    const unknown = left + this.#checkCursor(found, left > 0);
+    let unknown = left + this.#checkCursor(found, left > 0);
     let gone = unknown;
     for (const { from, to, path, reported } of found.lost) {
       const missing = this.#mark(from, to);
       gone += missing;
-      if (missing > 0 && !reported) this.#parts.onFinding(missingNumbers(path, from, to));
+      if (missing === 0 || reported) continue;
+      // Segments were freed from behind one that waits, and the cursor that had their numbers is gone.
+      if (this.#isCursorUnsure) unknown += missing;
+      else this.#parts.onFinding(missingNumbers(path, from, to));
     }
     for (const segment of found.segments) {
       if (segment.nextSequence <= cursor.ranges.lowWater) continue;

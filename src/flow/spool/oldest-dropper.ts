@@ -86,8 +86,9 @@ export class OldestDropper {
   /** One that can't be read is left for those who read it; the next ones are as good. */
   async #run(): Promise<void> {
     const { segments, isShort, isBusy } = this.#parts;
+    const oldest = this.#oldest();
     let hasGivenUp = false;
-    for (const segment of this.#oldest()) {
+    for (const segment of oldest) {
       if (this.#isClosed || !isShort()) return;
       if (!segments.segments.includes(segment) || segment.damaged || isBusy(segment) || !this.#hasSome(segment)) continue;
       this.#segment = segment;
@@ -96,7 +97,8 @@ export class OldestDropper {
       hasGivenUp ||= isChanged;
       if (isChanged || this.#isUnsaved) await this.#save().catch(() => undefined);
     }
-    if (!hasGivenUp) this.#idleAt = segments.segments.length;
+    // Where there is none, the one that is written to may be idle at the next look.
+    if (!hasGivenUp && oldest.length > 0) this.#idleAt = segments.segments.length;
   }
 
   /** The segment that is written to only where it is all there is. */

@@ -86,7 +86,7 @@ export class SegmentLog {
   /** The segment that is written to, when it has frames and nothing is under way to it. */
   get idleSegment(): Segment | null {
     const { open } = this.#writer;
-    const isIdle = this.#pending === null && this.#writing === null && open === this.#target;
+    const isIdle = this.#pending === null && this.#writing === null && this.uncut === null && open === this.#target;
     return isIdle && open !== null && open.bytes > DATA_OFFSET ? open : null;
   }
 
@@ -151,7 +151,7 @@ export class SegmentLog {
     await this.flush().catch(() => undefined);
     // A refusal that nobody had heard of yet comes at once, before what waits is written.
     await this.commit().catch(() => undefined);
-    await this.#mending;
+    await this.mend();
     await this.#writer.close();
   }
 

@@ -45,6 +45,8 @@ export class SegmentReclaimer {
   readonly #others: () => SegmentUsers;
   readonly #compactor: Compactor;
   readonly #dropper: OldestDropper | null;
+  /** Its file is being given back: nobody else may begin with it. */
+  #dropping: Segment | null = null;
   #freeing: Promise<void> | null = null;
   #saving: Promise<void> | null = null;
 
@@ -62,7 +64,7 @@ export class SegmentReclaimer {
       parkBytes,
       segmentBytesMax: logSegmentBytes(settings),
       isShort: () => dropsOldest && room.isShort,
-      isBusy: (segment) => this.#dropper?.holds(segment) === true || others().lost.holds(segment),
+      isBusy: (segment) => segment === this.#dropping || this.#dropper?.holds(segment) === true || others().lost.holds(segment),
       onEnded: () => void this.free(),
     });
     const free = async (): Promise<void> => {
@@ -131,13 +133,12 @@ export class SegmentReclaimer {
   async #freeDone(): Promise<void> {
     this.#dropper?.confirmed();
     const { segments } = this.#segments;
-    const done = doneSegments(segments, this.#cursor.savedLowWater);
-    if (done.length === 0) await this.#freeBehind();
-    for (const segment of done) {
-      if (this.#isBusy(segment)) break;
-      await this.#drop(segment);
+    try {
+      for (const segment of doneSegments(segments, this.#cursor.savedLowWater)) await this.#drop(segment);
+      await this.#freeBehind();
+    } finally {
+      this.#compactor.look();
     }
-    this.#compactor.look();
   }
 
   /** Segments behind one that still has messages: what one of them waits for must not fill the disk with what is done. */
@@ -153,20 +154,28 @@ export class SegmentReclaimer {
     for (const { header, nextSequence } of done) ranges.keep(header.baseSequence, nextSequence);
     // Done in memory by now: by the cursor on disk after this.
     await this.#cursor.save();
-    for (const segment of done) if (!this.#isBusy(segment)) await this.#drop(segment);
+    for (const segment of done) await this.#drop(segment);
   }
 
   #isBusy(segment: Segment): boolean {
     return this.#compactor.holds(segment) || this.#dropper?.holds(segment) === true || this.#others().lost.holds(segment);
   }
 
-  /** In its turn: a reader that opens the file has either done so, or doesn't find the segment any more. */
+  /**
+   * In its turn: a reader that opens the file has either done so, or doesn't find the segment any more. One that can't go
+   * now, or can't be removed, keeps none of the others.
+   */
   #drop(segment: Segment): Promise<void> {
-    return this.#turns.run(() => this.#segments.drop(segment, this.#fateOf(segment)));
+    return this.#turns.run(async () => {
+      if (this.#isBusy(segment)) return;
+      this.#dropping = segment;
+      await this.#segments.drop(segment, this.#fateOf(segment)).catch(() => undefined);
+      this.#dropping = null;
+    });
   }
 
   #fateOf(segment: Segment): FileFate {
     if (segment.damaged) return "set-aside";
-    return this.#others().reading.reads(segment) ? "keep-content" : "give-back";
+    return this.#others().reading.reads(segment) ? "unlink" : "give-back";
   }
 }

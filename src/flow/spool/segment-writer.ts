@@ -6,8 +6,9 @@
  *
  * @see docs/spool-format.md, section 6
  */
+import assert from "node:assert/strict";
 import type { Batch } from "./batch.ts";
-import { systemCode, type Disk, type DiskFile } from "./disk.ts";
+import { isFull, systemCode, type Disk, type DiskFile } from "./disk.ts";
 import { DATA_OFFSET, encodeSegmentHeader, FLAG_RESERVED } from "./format.ts";
 import { GradualRemoval } from "./gradual-removal.ts";
 import type { LogStateRecord } from "./log-state.ts";
@@ -36,11 +37,14 @@ export interface FoundSegments {
 /** A segment isn't ended before it has this much, whatever its file costs: each one takes a state and a summary. */
 const HALF_EMPTY_BYTES = 1024 * 1024;
 
-/** The system didn't begin to write. After any other error it may have dropped what it held, and say that all is well. */
+/**
+ * The system takes no more. What it may hold of the write all the same is written over, or cut off, before anything else
+ * goes there. After any other error it may have dropped what it held, and say that all is well.
+ */
 const REFUSED: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EROFS"]);
 
-/** What becomes of the file of a segment that is done: `keep-content` where somebody may still read it. */
-export type FileFate = "give-back" | "keep-content" | "set-aside";
+/** What becomes of the file of a segment that is done: `unlink` where somebody may still read it. */
+export type FileFate = "give-back" | "unlink" | "set-aside";
 
 export class SegmentWriter {
   readonly segments: Segment[];
@@ -84,7 +88,7 @@ export class SegmentWriter {
       await this.#put(batch);
     } catch (error) {
       // What was made ahead is worth less than what is to be kept.
-      if (systemCode(error) !== "ENOSPC" || this.isDistrusted || !(await this.makeRoom())) throw error;
+      if (!isFull(error) || this.isDistrusted || !(await this.makeRoom())) throw error;
       await this.#put(batch);
     }
   }
@@ -111,14 +115,15 @@ export class SegmentWriter {
    * @returns `not-yet` where it may be tried again; `unsure` when the sync failed.
    */
   async cut(): Promise<"done" | "not-yet" | "unsure"> {
-    if (this.#file === null || this.open === null) return "done";
+    const file = this.#file;
+    if (file === null || this.open === null) return "done";
     try {
-      await this.#file.truncate(this.open.bytes);
+      await file.truncate(this.open.bytes);
     } catch {
       return "not-yet";
     }
     this.#reservedBytes = 0;
-    return this.#file.sync().then(
+    return file.sync().then(
       () => "done",
       () => "unsure",
     );
@@ -137,18 +142,29 @@ export class SegmentWriter {
 
   /** Forgets a segment and lets its file go. The caller sees to it that nothing is under way to it. */
   async drop(segment: Segment, fate: FileFate): Promise<void> {
-    if (segment === this.open) await this.#letGo();
+    const at = this.segments.indexOf(segment);
+    if (at < 0) return;
+    // Before anything is done to the file: nobody begins to read what is about to go.
+    this.segments.splice(at, 1);
+    try {
+      if (segment === this.open) await this.#letGo();
+      await this.#dispose(segment, fate);
+    } catch (error) {
+      const later = this.segments.findIndex(({ header }) => header.number > segment.header.number);
+      this.segments.splice(later < 0 ? this.segments.length : later, 0, segment);
+      throw error;
+    }
+    this.storedBytes -= segment.bytes;
+  }
+
+  async #dispose(segment: Segment, fate: FileFate): Promise<void> {
     const { disk, folder } = this.#settings;
     // What follows one without a summary would be missed, if that one alone came back with a power loss.
     if (this.#mayComeBack) await disk.syncFolder(folder);
     this.#mayComeBack = !segment.hasSummary;
     if (fate === "set-aside") await disk.rename(segment.path, segment.path + DAMAGED_SUFFIX);
-    else if (fate === "keep-content") await disk.remove(segment.path);
+    else if (fate === "unlink") await disk.remove(segment.path);
     else await this.#giveBack(segment);
-    const at = this.segments.indexOf(segment);
-    if (at < 0) return;
-    this.segments.splice(at, 1);
-    this.storedBytes -= segment.bytes;
   }
 
   async #giveBack({ path, bytes, hasSummary }: Segment): Promise<void> {
@@ -159,7 +175,12 @@ export class SegmentWriter {
 
   /** Puts one segment in the place of several that stand next to each other. */
   replace(segments: readonly Segment[], by: Segment): void {
-    this.segments.splice(this.segments.indexOf(segments[0] as Segment), segments.length, by);
+    const at = this.segments.indexOf(segments[0] as Segment);
+    assert(
+      segments.every((segment, index) => this.segments[at + index] === segment),
+      "what is replaced is in the log",
+    );
+    this.segments.splice(at, segments.length, by);
     for (const { bytes } of segments) this.storedBytes -= bytes;
     this.storedBytes += by.bytes;
   }
