@@ -84,5 +84,6 @@ test("a log that isn't there is told with one that is, and dead letters can't be
   });
   await rejects(print(join(data, "none")), { code: "SST_DATA_MISSING" });
   await rejects(print(data, { log: "/" }), { code: "SST_COMMAND_INVALID" });
+  await rejects(print(data, { log: join(data, "spool") }), { code: "SST_COMMAND_INVALID" }, "a folder above it is no log");
   await rejects(print(data, { dead: true, pending: true }), { code: "SST_COMMAND_INVALID", message: /--pending is for messages/ });
 });

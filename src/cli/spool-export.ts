@@ -11,6 +11,8 @@ import { disk } from "../flow/spool/disk.ts";
 import { exportLog } from "../flow/spool/export.ts";
 import { isProblem, type SpoolFinding } from "../flow/spool/findings.ts";
 import { DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "../flow/spool/folders.ts";
+import { CURSOR_FILES } from "../flow/spool/cursor-slot.ts";
+import { isDamagedFile, isSegmentFile } from "../flow/spool/segment.ts";
 import { assertDataFolder } from "./data-folder.ts";
 import type { LineOutput } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
@@ -71,7 +73,14 @@ async function folderOf({ log, data, dead }: ExportOptions): Promise<string> {
   const parent = isPath ? dirname(resolve(log)) : join(data, dead ? DEAD_FOLDER : SPOOL_FOLDER);
   const name = basename(log);
   const names = (await disk.exists(parent)) ? await disk.listFolders(parent) : [];
-  if (names.includes(name)) return join(parent, name);
+  const folder = join(parent, name);
+  // A folder above it, or beside it, would be told as a log in which nothing waits.
+  if (names.includes(name) && (!isPath || (await isLog(folder)))) return folder;
   const near = didYouMean(name, names.filter(isLogFolder));
   throw new SidestreamError("SST_COMMAND_INVALID", `there is no log "${name}" in ${parent}${near}`);
+}
+
+async function isLog(folder: string): Promise<boolean> {
+  const names = await disk.list(folder);
+  return names.some((name) => isSegmentFile(name) || isDamagedFile(name) || CURSOR_FILES.some((each) => each === name));
 }

@@ -117,7 +117,7 @@ test("what a kill leaves behind is a note and exit 0; fsck leaves it as it is", 
   equal(await runSpoolFsck({ data, json: false }, out), 0);
   match(
     out.out,
-    /^note: .*\.segment at byte \d+: the last write was never finished: 100 bytes will be cut at the next start; nothing in them was acknowledged$/m,
+    /^note: .*\.segment at byte \d+: the last write was never finished: 100 bytes will be cut at the next start; nothing in them was acknowledged by a disk that keeps its word$/m,
   );
   match(out.out, /No problem found/);
   deepEqual(readFileSync(segmentOf(data)), before);

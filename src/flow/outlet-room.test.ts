@@ -14,6 +14,7 @@ class FakeLog implements RoomLog {
   roomBytes = 8 * MIB;
   givenUp = 0;
   freed = 0;
+  kept = 0;
   readonly overShare = new Set<string>();
 
   get refusing(): SidestreamError | null {
@@ -34,6 +35,11 @@ class FakeLog implements RoomLog {
 
   freeSegments(): Promise<void> {
     this.freed += 1;
+    return Promise.resolve();
+  }
+
+  keepCounts(): Promise<void> {
+    this.kept += 1;
     return Promise.resolve();
   }
 }
@@ -207,4 +213,13 @@ test("a log that refuses for what the disk did is told by the disk's code, not a
   spool.roomBytes = 8 * MIB;
   room.look(MIB);
   equal(notices.trouble, null, "also where nothing is appended meanwhile");
+});
+
+test("what was counted is made last once a second, also where nothing is confirmed", (context) => {
+  const { spool, room } = setUp(context);
+  for (let looks = 0; looks < 25; looks++) {
+    room.look(MIB);
+    context.mock.timers.tick(100);
+  }
+  equal(spool.kept, 3);
 });

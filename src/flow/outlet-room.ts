@@ -17,6 +17,8 @@ import { type SharedLog, TenantShares } from "./tenant-shares.ts";
  * are large: as much again, or an eighth, says that it has ended.
  */
 const ENDED_SHARE = 1 / 8;
+/** What a crash may take of the counts of what was turned away. */
+const COUNTS_KEPT_EVERY_MS = 1_000;
 const ENDED_BEYOND_SHARE = 1 / 16;
 
 /** What a log tells of its room. */
@@ -28,6 +30,8 @@ export interface RoomLog extends SharedLog {
   readonly givenUp: number;
   status(): { readonly usedBytes: number; readonly bytesMax: number };
   freeSegments(): Promise<void>;
+  /** Makes last what was counted since the last confirmation. */
+  keepCounts(): Promise<void>;
 }
 
 export interface OutletRoomParts {
@@ -61,6 +65,7 @@ export class OutletRoom {
   readonly #isSent: boolean;
   /** As of the last look. */
   #wasRefusing = false;
+  #countsKeptMs = 0;
   /** As of the last look, and as of the one before the log was full. */
   #givenUp = 0;
   #givenUpBefore = 0;
@@ -127,6 +132,15 @@ export class OutletRoom {
     this.#wasRefusing = this.#spool.refusing !== null;
     // A segment that could not be removed is tried again; it never rejects.
     if (!hasRoom) void this.#spool.freeSegments();
+    this.#keepCounts();
+  }
+
+  /** What is turned away is counted on disk with the next confirmation, and a destination that is down confirms nothing. */
+  #keepCounts(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#countsKeptMs < COUNTS_KEPT_EVERY_MS) return;
+    this.#countsKeptMs = nowMs;
+    void this.#spool.keepCounts();
   }
 
   get #isFull(): boolean {

@@ -145,6 +145,11 @@ export class Cursor {
     this.#dirty = true;
   }
 
+  /** Writes it where something changed that no write has carried yet. Never rejects: the next one carries it, too. */
+  async saveTouched(): Promise<void> {
+    if (this.#dirty) await this.save().catch(() => undefined);
+  }
+
   /** Writes the cursor as it stands; settles once it is on disk. Calls during a write share the next one. */
   save(): Promise<void> {
     this.#dirty = true;

@@ -289,6 +289,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.#books.takeBack(tags);
   }
 
+  /** Makes last what was counted since the last confirmation. Never rejects. */
+  keepCounts = (): Promise<void> => this.#cursor.saveTouched();
+
   /** Removes segments that are done; what could not be removed, or cut off, is tried again. Never rejects. */
   async freeSegments(): Promise<void> {
     await this.#segments.mend();

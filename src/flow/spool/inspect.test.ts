@@ -195,7 +195,10 @@ test("a tail that was never finished is told as what a kill leaves, and what wil
   const [found, ...more] = findings(await deep(disk));
   equal(more.length, 0);
   deepEqual([found?.kind, found?.bytes], ["cut-tail", 77]);
-  equal(found?.text, "the last write was never finished: 77 bytes will be cut at the next start; nothing in them was acknowledged");
+  equal(
+    found?.text,
+    "the last write was never finished: 77 bytes will be cut at the next start; nothing in them was acknowledged by a disk that keeps its word",
+  );
 });
 
 test("an unreadable header, a lost state and what was set aside are told", async () => {

@@ -220,7 +220,7 @@ export class LogRecovery {
 
   #noteTail(segment: Segment, offset: number, bytes: number): void {
     const done = this.#writes ? "were cut" : "will be cut at the next start";
-    const text = `the last write was never finished: ${bytes} bytes ${done}; nothing in them was acknowledged`;
+    const text = `the last write was never finished: ${bytes} bytes ${done}; nothing in them was acknowledged by a disk that keeps its word`;
     this.#note("cut-tail", segment.path, offset, bytes, 0, text);
   }
 

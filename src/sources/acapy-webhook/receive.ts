@@ -18,7 +18,7 @@ const FRAME_BYTES = 1024;
 /** Time to wait for room; the rest of the deadline is for the disk. */
 const ROOM_WAIT_MS = 5_000;
 
-const NO_ROOM: Answer = { status: 503, code: "SST_CAPTURE_NO_ROOM", message: "there is no room for this event now; it was not stored" };
+const NO_ROOM: Answer = { status: 503, code: "SST_CAPTURE_NO_ROOM", message: "there is no room for all of this event now; send it again" };
 const TOO_LATE: Answer = { status: 503, code: "SST_ENGINE_LOST", message: "the event was not stored in time; send it again" };
 const NOT_JSON: Answer = { status: 400, code: "SST_REQUEST_INVALID", message: "the body is not JSON in UTF-8; nothing was stored" };
 
