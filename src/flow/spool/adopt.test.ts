@@ -189,6 +189,17 @@ test("without room it waits for the destination as long as it may, when it is as
   await spool.close();
 });
 
+test("where nothing makes room, waiting for it ends with that answer once the time is over, also when nothing was moved", async (t) => {
+  const { data } = await orphan(t, made(40, 60_000));
+  const spool = await spoolOf(data, { bytesMax: 2 * MIB });
+  const log = logOf(spool);
+  const first = await adopt(data, log, { waitsForRoom: true, waitMsMax: 50 });
+  deepEqual([first.state, first.moved > 0], ["full", true]);
+  const { moved, state } = await adopt(data, log, { waitsForRoom: true, waitMsMax: 50 });
+  deepEqual([state, moved], ["full", 0]);
+  await spool.close();
+});
+
 test("it ends between two chunks when the time is over or the program ends", async (t) => {
   const { data } = await orphan(t, made(1_100, 10), 2_000);
   const spool = await spoolOf(data);

@@ -168,12 +168,12 @@ class Adoption {
     return this.#settings.into.roomBytes - this.#filledBytesMax >= messagePayloadBytesMax(message);
   }
 
-  /** @returns False when there is none to be waited for. */
+  /** @returns False when there is none, and no time is left to wait for it. */
   async #waitForRoom(): Promise<boolean> {
     const { waitsForRoom, signal } = this.#settings;
-    if (!waitsForRoom || (this.#isOver && !signal.aborted)) return false;
+    if (!waitsForRoom) return false;
     await pause(ROOM_LOOK_MS, undefined, { signal }).catch(() => undefined); // Whoever asks next sees that it ended.
-    return true;
+    return signal.aborted || !this.#isOver;
   }
 
   #result(state: Moving["state"]): Moving {
