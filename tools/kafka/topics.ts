@@ -52,6 +52,7 @@ export async function createTopic(cluster: Reachable, topic: string, options: To
   const request = { topics: [topic], partitions, replicas, configs: settings };
   await change(cluster, "TOPIC_ALREADY_EXISTS", async (admin) => await admin.createTopics(request));
   await knownEverywhere(cluster, topic, (found) => found.length === partitions);
+  await led(cluster, topic);
 }
 
 /** Deletes a topic. Harmless when there is none. */
@@ -64,6 +65,7 @@ export async function deleteTopic(cluster: Reachable, topic: string): Promise<vo
 export async function addPartitions(cluster: Reachable, topic: string, count: number): Promise<void> {
   await change(cluster, "INVALID_PARTITIONS", async (admin) => await admin.createPartitions({ topics: [{ name: topic, count }] }));
   await knownEverywhere(cluster, topic, (found) => found.length === count);
+  await led(cluster, topic);
 }
 
 /** Leader, replicas and those in sync, by partition; none when there is no such topic. */
@@ -122,6 +124,16 @@ async function knownEverywhere(
   for (const { host, port } of brokers) {
     await waitUntil(async () => await knows(`${host}:${port}`), TRY_MS_MAX, `broker ${host}:${port} to know of the change of ${topic}`);
   }
+}
+
+/** Until the leaders answer as such: a broker tells that it leads a partition some moments before it does. */
+async function led(cluster: Reachable, topic: string): Promise<void> {
+  const answer = (): Promise<boolean> =>
+    offsets(cluster, topic).then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(answer, TRY_MS_MAX, `the leaders of ${topic} to answer`);
 }
 
 async function partitionsOf(admin: Admin, topic: string): Promise<readonly ClusterPartitionMetadata[]> {
