@@ -4,12 +4,13 @@
  *
  * `npm run bench -- kafka [PASSES] [--short] [--only spool,way,paced,memory,profile] [--folder FOLDER]`
  */
-import { mkdtempSync, statfsSync } from "node:fs";
-import { loadavg, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { KafkaCluster } from "../tools/kafka/cluster.ts";
 import { Guard } from "../tools/kafka/guard.ts";
+import { chosenParts, machineLoad, printPart } from "./parts.ts";
+import { makeScratch } from "./scratch.ts";
 import { fromSpool } from "./kafka/from-spool.ts";
 import { memory } from "./kafka/memory.ts";
 import { paced } from "./kafka/paced.ts";
@@ -30,7 +31,6 @@ type PartName = keyof typeof PARTS;
 const USUAL: readonly PartName[] = ["spool", "way", "paced", "memory"];
 /** A deleted topic leaves the disk after a minute by default. */
 const BROKER = { "log.segment.delete.delay.ms": "1000" };
-const MIB = 1024 * 1024;
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -40,14 +40,8 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   const usual = values.short ? SHORT : FULL;
   const extent: Extent = { ...usual, passes: Number(positionals[0] ?? usual.passes) };
-  const parts = values.only === undefined ? USUAL : (values.only.split(",") as PartName[]);
-  for (const part of parts) {
-    if (!Object.hasOwn(PARTS, part)) throw new Error(`--only ${part}: expected some of ${Object.keys(PARTS).join(", ")}`);
-  }
-  const parent = resolve(values.folder);
-  const { bavail, bsize } = statfsSync(parent);
-  if (bavail * bsize < extent.diskBytes) throw new Error(`${parent} has less than ${extent.diskBytes / MIB} MiB free`);
-  const folder = mkdtempSync(join(parent, "sidestream-bench-"));
+  const parts = chosenParts(PARTS, USUAL, values.only);
+  const folder = makeScratch(values.folder, extent.diskBytes);
   const guard = new Guard(folder, "remove");
   try {
     await using cluster = await KafkaCluster.start({ folder: join(folder, "kafka"), properties: BROKER });
@@ -56,9 +50,7 @@ export async function run(args: readonly string[]): Promise<void> {
     const site: Site = { extent, cluster, folder, payloadFile, tell: (text) => void process.stderr.write(`${text}\n`) };
     for (const part of parts) {
       const [title, measurePart] = PARTS[part];
-      const text = await measurePart(site);
-      const load = loadavg().map((value) => value.toFixed(1));
-      process.stdout.write(`\n### ${title}\n\n${text}\nload of the machine over the last 1, 5, 15 minutes: ${load.join(", ")}\n`);
+      printPart(title, await measurePart(site), machineLoad());
     }
   } finally {
     await guard.end();

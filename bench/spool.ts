@@ -4,16 +4,17 @@
  *
  * `npm run bench -- spool [PASSES] [--short] [--json] [--only append,start,drain,tenant,profile] [--folder FOLDER]`
  */
-import { mkdirSync, mkdtempSync, statfsSync } from "node:fs";
-import { loadavg } from "node:os";
-import { join, resolve } from "node:path";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Guard } from "../tools/kafka/guard.ts";
 import { writePayload } from "./kafka/payload.ts";
+import { chosenParts, machineLoad, printPart } from "./parts.ts";
+import { makeScratch } from "./scratch.ts";
 import { append } from "./spool/append.ts";
 import { drain } from "./spool/drain.ts";
 import { profile } from "./spool/profile.ts";
-import { FULL, MIB, SHORT, type Extent, type Found, type Site } from "./spool/site.ts";
+import { FULL, SHORT, type Extent, type Found, type Site } from "./spool/site.ts";
 import { start } from "./spool/start.ts";
 import { tenant } from "./spool/tenant.ts";
 
@@ -43,15 +44,9 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   const usual = values.short ? SHORT : FULL;
   const extent: Extent = { ...usual, passes: Number(positionals[0] ?? usual.passes) };
-  const parts = values.only === undefined ? USUAL : (values.only.split(",") as PartName[]);
-  for (const part of parts) {
-    if (!Object.hasOwn(PARTS, part)) throw new Error(`--only ${part}: expected some of ${Object.keys(PARTS).join(", ")}`);
-  }
-  const parent = resolve(values.folder);
-  mkdirSync(parent, { recursive: true });
-  const { bavail, bsize } = statfsSync(parent);
-  if (bavail * bsize < extent.diskBytes) throw new Error(`${parent} has less than ${extent.diskBytes / MIB} MiB free`);
-  const folder = mkdtempSync(join(parent, "sidestream-bench-"));
+  const parts = chosenParts(PARTS, USUAL, values.only);
+  mkdirSync(values.folder, { recursive: true });
+  const folder = makeScratch(values.folder, extent.diskBytes);
   const guard = new Guard(folder, "remove");
   const told: Record<string, unknown> = {};
   try {
@@ -61,10 +56,9 @@ export async function run(args: readonly string[]): Promise<void> {
     for (const part of parts) {
       const [title, measurePart] = PARTS[part];
       const found: Found = await measurePart(site);
-      const load = loadavg().map((value) => value.toFixed(1));
+      const load = machineLoad();
       told[part] = { figures: found.figures, load };
-      if (values.json) continue;
-      process.stdout.write(`\n### ${title}\n\n${found.text}\nload of the machine over the last 1, 5, 15 minutes: ${load.join(", ")}\n`);
+      if (!values.json) printPart(title, found.text, load);
     }
   } finally {
     await guard.end();

@@ -1,6 +1,5 @@
 /** `sidestream spool export`, held against the decoder that was written from docs/spool-format.md alone: line by line. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   cpSync,
@@ -18,17 +17,14 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { DestinationLog } from "../src/flow/spool/destination-log.ts";
 import { disk, type Disk } from "../src/flow/spool/disk.ts";
-import { exportLog, type ExportSettings } from "../src/flow/spool/export.ts";
+import type { ExportSettings } from "../src/flow/spool/export.ts";
 import { isProblem, type FindingKind, type SpoolFinding } from "../src/flow/spool/findings.ts";
 import { delivered, FailingDisk, message, readAll } from "../src/flow/spool/testing/fixtures.ts";
 import { seededRandom } from "../src/flow/spool/testing/memory-disk.ts";
 import { KINDS } from "../src/flow/spool/testing/write-fixture.ts";
+import { exportedText, runDecoder, withoutPython } from "./spool-readers.ts";
 
-const DECODER = join(import.meta.dirname, "spool-decoder.py");
 const DATA = join(import.meta.dirname, "data");
-const hasPython = spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 8))"]).status === 0;
-/** Where tests must be whole, a missing Python is a failure; elsewhere it is told. */
-const withoutPython = hasPython || process.env["CI"] === "true" ? false : "python3 is not here: there is nothing to agree with";
 
 /** What the decoder doesn't judge: whether log and cursor fit together. */
 const OF_CURSOR: ReadonlySet<FindingKind> = new Set(["cursor-lost", "cursor-behind", "cursor-ahead", "state-lost"]);
@@ -45,27 +41,15 @@ function linesOf(text: string): Exported["lines"] {
 }
 
 function decoded(folder: string): Exported {
-  const { error, status, stdout } = spawnSync("python3", [DECODER, folder], { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
-  equal(error, undefined);
+  const { status, stdout } = runDecoder(folder);
   return { lines: linesOf(stdout), isClean: status === 0 };
 }
 
-async function exported(folder: string, over: Partial<ExportSettings> = {}): Promise<Exported & { readonly findings: SpoolFinding[] }> {
-  let text = "";
-  const findings: SpoolFinding[] = [];
-  await exportLog({
-    disk,
-    folder,
-    kind: "messages",
-    pendingOnly: false,
-    write: (lines) => {
-      text += lines;
-      return Promise.resolve(true);
-    },
-    onFinding: (finding) => findings.push(finding),
-    onProgress: () => undefined,
-    ...over,
-  });
+async function exported(
+  folder: string,
+  over: Partial<ExportSettings> = {},
+): Promise<Exported & { readonly findings: readonly SpoolFinding[] }> {
+  const { text, findings } = await exportedText(folder, over);
   return { lines: linesOf(text), isClean: !findings.some((finding) => isProblem(finding) && !OF_CURSOR.has(finding.kind)), findings };
 }
 

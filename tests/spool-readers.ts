@@ -6,7 +6,7 @@ import { equal } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { disk } from "../src/flow/spool/disk.ts";
-import { exportLog } from "../src/flow/spool/export.ts";
+import { exportLog, type ExportSettings } from "../src/flow/spool/export.ts";
 import type { SpoolFinding } from "../src/flow/spool/findings.ts";
 import type { SpooledMessage } from "../src/flow/spool/spooled.ts";
 import { described } from "../src/flow/spool/testing/write-fixture.ts";
@@ -41,7 +41,12 @@ export interface Kept {
   readonly lanes: Readonly<Record<string, readonly unknown[]>>;
 }
 
-function runDecoder(...words: readonly string[]): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+/** The decoder's answer. Its standard output is as `sidestream spool export` prints it. */
+export function runDecoder(...words: readonly string[]): {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+} {
   const { error, ...ended } = spawnSync("python3", [DECODER, ...words], { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 });
   equal(error, undefined);
   return ended;
@@ -61,10 +66,11 @@ export function decodeKept(folder: string): Kept {
   return JSON.parse(runDecoder("--kept", folder).stdout) as Kept;
 }
 
-/** What `sidestream spool export` prints, and what it tells beside. */
-export async function exported(
+/** What `sidestream spool export` prints, as it prints it, and what it tells beside. */
+export async function exportedText(
   folder: string,
-): Promise<{ readonly messages: readonly Decoded[]; readonly findings: readonly SpoolFinding[] }> {
+  over: Partial<ExportSettings> = {},
+): Promise<{ readonly text: string; readonly findings: readonly SpoolFinding[] }> {
   let text = "";
   const findings: SpoolFinding[] = [];
   await exportLog({
@@ -78,7 +84,16 @@ export async function exported(
     },
     onFinding: (finding) => findings.push(finding),
     onProgress: () => undefined,
+    ...over,
   });
+  return { text, findings };
+}
+
+/** The same, read. */
+export async function exported(
+  folder: string,
+): Promise<{ readonly messages: readonly Decoded[]; readonly findings: readonly SpoolFinding[] }> {
+  const { text, findings } = await exportedText(folder);
   return { messages: messagesIn(text), findings };
 }
 

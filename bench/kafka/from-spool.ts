@@ -6,7 +6,8 @@ import type { FillGiven, FillTold } from "./fill-spool.ts";
 import { runJavaProducer } from "./java-producer.ts";
 import { PAYLOAD_BYTES } from "./payload.ts";
 import type { SendGiven, SendTold } from "./send-spool.ts";
-import { expectMessages, settleDisk, withFolder, withTopic, type Site } from "./site.ts";
+import { settleDisk, withFolder } from "../scratch.ts";
+import { expectMessages, withTopic, type Site } from "./site.ts";
 
 const MILLION = 1_000_000;
 const MIB = 1024 * 1024;

@@ -8,7 +8,8 @@ import { PORTS } from "../contest.ts";
 import { markdownTable, median, whole } from "../figures.ts";
 import { startGateway, type Gateway } from "../gateway.ts";
 import type { FillGiven, FillTold } from "./fill-spool.ts";
-import { settleDisk, withFolder, withTopic, type Site } from "./site.ts";
+import { settleDisk, withFolder } from "../scratch.ts";
+import { withTopic, type Site } from "./site.ts";
 
 const KIB = 1024;
 const SAMPLE_EACH_MS = 250;

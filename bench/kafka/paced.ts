@@ -4,7 +4,8 @@ import { runModule } from "../children.ts";
 import { markdownTable, median } from "../figures.ts";
 import { IN_FLIGHT_DEFAULT } from "./from-spool.ts";
 import type { PaceGiven, PaceTold } from "./pace-spool.ts";
-import { settleDisk, withFolder, withTopic, type Site } from "./site.ts";
+import { settleDisk, withFolder } from "../scratch.ts";
+import { withTopic, type Site } from "./site.ts";
 
 const PER_SECOND = 1_000;
 const BYTES_MAX = 1024 * 1024 * 1024;

@@ -4,7 +4,8 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "../figures.ts";
 import { IN_FLIGHT_DEFAULT, sendSpool } from "./from-spool.ts";
-import { withFolder, type Site } from "./site.ts";
+import { withFolder } from "../scratch.ts";
+import type { Site } from "./site.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const FUNCTIONS_SHOWN = 30;

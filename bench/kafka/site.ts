@@ -1,7 +1,4 @@
 /** What the parts of this bench share: sizes, the broker, a folder. */
-import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { createTopic, deleteTopic, offsets } from "../../tools/kafka/topics.ts";
 
@@ -59,21 +56,6 @@ export async function withTopic<Result>(site: Site, topic: string, work: () => P
   } finally {
     await deleteTopic(site.cluster, topic);
   }
-}
-
-/** Makes a folder's name for one run and removes what is there after. */
-export async function withFolder<Result>(site: Site, name: string, work: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = join(site.folder, name);
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Writes what the kernel still holds back, so that the run before doesn't slow the next. */
-export function settleDisk(site: Site): void {
-  execFileSync("sync", ["-f", site.folder]);
 }
 
 /** @throws Error when the broker doesn't have exactly so many messages: the figures would mean nothing. */

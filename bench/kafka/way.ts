@@ -5,7 +5,8 @@ import { BODY_BYTES, CONNECTIONS, measure, need, PORTS, requestRows, type Contes
 import { markdownTable } from "../figures.ts";
 import { startGateway, type GatewaySettings } from "../gateway.ts";
 import { startProxy, startUpstream } from "../nginx.ts";
-import { withFolder, withTopic, type Site } from "./site.ts";
+import { withFolder } from "../scratch.ts";
+import { withTopic, type Site } from "./site.ts";
 
 interface Judged {
   readonly answered: number;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { runModule } from "../children.ts";
 import { whole } from "../figures.ts";
 import type { FillGiven, FillTold } from "./fill-backlog.ts";
-import { MIB, settleDisk, type Site } from "./site.ts";
+import { settleDisk } from "../scratch.ts";
+import { MIB, type Site } from "./site.ts";
 
 /** As the engine's worker has it: 12 MiB of young heap, three times the semi-space. */
 export const ENGINE_ARGUMENTS = ["--max-semi-space-size=4"] as const;

@@ -5,7 +5,7 @@ import { markdownTable, median, whole } from "../figures.ts";
 import { ENGINE_ARGUMENTS, fullBacklog } from "./backlog.ts";
 import type { DrainGiven, DrainTold } from "./drain-backlog.ts";
 import { atMost, goalList } from "./goals.ts";
-import type { PaceTimes } from "./pace.ts";
+import { TIME_TITLES, timeColumns, type PaceTimes } from "./pace.ts";
 import type { Found, Site } from "./site.ts";
 
 const PER_SECOND = 200;
@@ -41,13 +41,7 @@ async function appendBeside(site: Site, isSendingFirst: boolean): Promise<DrainT
 function rows(results: readonly DrainTold[]): string[][] {
   const body = (Object.entries(KINDS) as [Kind, string][]).map(([kind, name]) => {
     const of = (figure: (times: PaceTimes) => number): number => median(results.map((told) => figure(told[kind])));
-    return [
-      name,
-      of(({ handed }) => handed.p50Ms).toFixed(2),
-      of(({ handed }) => handed.p99Ms).toFixed(1),
-      of(({ appended }) => appended.p50Ms).toFixed(2),
-      of(({ appended }) => appended.p99Ms).toFixed(1),
-    ];
+    return [name, ...timeColumns(of)];
   });
-  return [["", "p50 ms from the hand-over", "p99 ms", "p50 ms from the append", "p99 ms"], ...body];
+  return [["", ...TIME_TITLES], ...body];
 }

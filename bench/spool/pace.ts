@@ -72,3 +72,15 @@ export class Pace {
 function timesOf(all: readonly number[]): Times {
   return { p50Ms: quantile(all, 0.5), p99Ms: quantile(all, 0.99) };
 }
+
+export const TIME_TITLES = ["p50 ms from the hand-over", "p99 ms", "p50 ms from the append", "p99 ms"] as const;
+
+/** The columns of these titles. @param of - Makes one figure of that of all passes. */
+export function timeColumns(of: (figure: (times: PaceTimes) => number) => number): string[] {
+  return [
+    of(({ handed }) => handed.p50Ms).toFixed(2),
+    of(({ handed }) => handed.p99Ms).toFixed(1),
+    of(({ appended }) => appended.p50Ms).toFixed(2),
+    of(({ appended }) => appended.p99Ms).toFixed(1),
+  ];
+}

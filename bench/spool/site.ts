@@ -1,7 +1,5 @@
 /** What the parts of this bench share: sizes, a folder on the disk that is measured, the turn of contestants. */
-import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { settleDisk, withFolder as inFolder } from "../scratch.ts";
 
 export const MIB = 1024 * 1024;
 
@@ -54,20 +52,13 @@ export interface Found {
   readonly figures: unknown;
 }
 
-/** Makes a folder's name for one run and removes what is there after. */
+/** As for any bench; and the disk is at rest after it. */
 export async function withFolder<Result>(site: Site, name: string, work: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = join(site.folder, name);
   try {
-    return await work(folder);
+    return await inFolder(site, name, work);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
     settleDisk(site);
   }
-}
-
-/** Writes what the kernel still holds back, so that the run before doesn't slow the next. */
-export function settleDisk(site: Site): void {
-  execFileSync("sync", ["-f", site.folder]);
 }
 
 /** In each pass another one is the first: what a pass before or the machine's other work leaves behind hits all alike. */

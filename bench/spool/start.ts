@@ -5,7 +5,8 @@ import { runModule } from "../children.ts";
 import { markdownTable, median, whole } from "../figures.ts";
 import { ENGINE_ARGUMENTS, fullBacklog } from "./backlog.ts";
 import { atMost, goalList } from "./goals.ts";
-import { MIB, settleDisk, type Found, type Site } from "./site.ts";
+import { settleDisk } from "../scratch.ts";
+import { MIB, type Found, type Site } from "./site.ts";
 import type { StartGiven, StartTold } from "./start-backlog.ts";
 
 const SEND_SECONDS = 5;

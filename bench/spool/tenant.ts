@@ -5,7 +5,7 @@ import { markdownTable, median, whole } from "../figures.ts";
 import { ENGINE_ARGUMENTS, fill } from "./backlog.ts";
 import type { TenantGiven, TenantTold } from "./fill-tenant.ts";
 import { atMost, goalList } from "./goals.ts";
-import type { PaceTimes } from "./pace.ts";
+import { TIME_TITLES, timeColumns, type PaceTimes } from "./pace.ts";
 import { inTurn, withFolder, type Found, type Site } from "./site.ts";
 
 /** The product's default. */
@@ -68,16 +68,10 @@ function rows(results: readonly Pass[]): string[][] {
           return found === null ? [] : [figure(found)];
         }),
       );
-    return [
-      name,
-      of(({ handed }) => handed.p50Ms).toFixed(2),
-      of(({ handed }) => handed.p99Ms).toFixed(1),
-      of(({ appended }) => appended.p50Ms).toFixed(2),
-      of(({ appended }) => appended.p99Ms).toFixed(1),
-    ];
+    return [name, ...timeColumns(of)];
   };
   return [
-    ["the others, while", "p50 ms from the hand-over", "p99 ms", "p50 ms from the append", "p99 ms"],
+    ["the others, while", ...TIME_TITLES],
     row("they are alone", (pass) => pass.without.filling),
     row("one fills its share", (pass) => pass.with.filling),
     row("it is turned away", (pass) => pass.with.turnedAway),

@@ -6,7 +6,6 @@
  */
 import { join } from "node:path";
 import { loadConfiguration, type Loaded } from "../config/load.ts";
-import type { Environment } from "../config/secrets.ts";
 import { SidestreamError } from "../errors.ts";
 import { configuredError, OrphanActs } from "../flow/orphan-acts.ts";
 import { spoolDestination } from "../flow/spool-destination.ts";
@@ -21,23 +20,21 @@ import type { Log } from "../observe/log.ts";
 import { tellAdopted } from "./control-commands.ts";
 import { counted, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
-import { askRunning, commandLog, configMissing, destinationOf, userName } from "./spool-running.ts";
+import {
+  ACT_ANSWER_MS_MAX,
+  askRunning,
+  commandLog,
+  configMissing,
+  destinationOf,
+  userName,
+  type OrphanActOptions,
+} from "./spool-running.ts";
 
-export interface AdoptOptions {
-  /** Name of the orphaned log. */
-  readonly log: string;
+export interface AdoptOptions extends OrphanActOptions {
   readonly destination: string;
-  /** Configuration file; null: only the data folder is known. */
-  readonly config: string | null;
-  /** The data folder; where a configuration is named, that one's counts. */
-  readonly data: string;
-  readonly json: boolean;
-  readonly environment: Environment;
 }
 
 const EXIT_OK = 0;
-/** A little more than the engine has for one answer. */
-const ANSWER_MS_MAX = 110_000;
 
 /**
  * Adopts all that waits.
@@ -74,7 +71,7 @@ async function adoptRunning(data: string, options: AdoptOptions, line: ProgressL
   const payload = { log, destination, user: userName(environment) };
   let all = 0;
   for (;;) {
-    const answer = (await askRunning(data, "adopt", payload, ANSWER_MS_MAX)) as Adopted | null;
+    const answer = (await askRunning(data, "adopt", payload, ACT_ANSWER_MS_MAX)) as Adopted | null;
     if (answer === null && all === 0) return null;
     if (answer === null)
       throw new SidestreamError(

@@ -5,7 +5,6 @@
  * runs it is done on the disk, under the lock. A log that a configuration names is refused.
  */
 import { loadConfiguration, type Loaded } from "../config/load.ts";
-import type { Environment } from "../config/secrets.ts";
 import { configuredError, OrphanActs, unknownOrphan } from "../flow/orphan-acts.ts";
 import { disk } from "../flow/spool/disk.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
@@ -16,28 +15,18 @@ import { tellPurged } from "./control-commands.ts";
 import { orphanReport, type OrphanReport } from "./orphan-report.ts";
 import { counted, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
-import { askRunning, commandLog, configMissing, userName } from "./spool-running.ts";
+import { ACT_ANSWER_MS_MAX, askRunning, commandLog, configMissing, userName, type OrphanActOptions } from "./spool-running.ts";
 import { showProgress } from "./spool.ts";
 import type { StatusReport } from "./status-report.ts";
 
-export interface PurgeOptions {
-  /** Name of the orphaned log. */
-  readonly log: string;
+export interface PurgeOptions extends OrphanActOptions {
   /** False: only tell what is in it. */
   readonly yes: boolean;
-  /** Configuration file; null: only the data folder is known. */
-  readonly config: string | null;
-  /** The data folder; where a configuration is named, that one's counts. */
-  readonly data: string;
-  readonly json: boolean;
-  readonly environment: Environment;
 }
 
 const EXIT_OK = 0;
 const EXIT_NOT_DONE = 1;
 const STATUS_MS_MAX = 10_000;
-/** A little more than the engine has for one answer. */
-const ANSWER_MS_MAX = 110_000;
 
 /**
  * Tells what is in an orphaned log, and removes it when that is wanted.
@@ -85,7 +74,7 @@ async function heldBy(dataFolder: string, log: string, out: Output): Promise<Orp
 
 async function purge(loaded: Loaded | null, data: string, { log: name, environment }: PurgeOptions, log: Pick<Log, "warn">): Promise<void> {
   const user = userName(environment);
-  if ((await askRunning(data, "purge", { log: name, user }, ANSWER_MS_MAX)) !== null) return;
+  if ((await askRunning(data, "purge", { log: name, user }, ACT_ANSWER_MS_MAX)) !== null) return;
   if (loaded === null) throw await configMissing(data, "to know which logs are orphaned");
   const lock = await lockDataFolder(data);
   try {

@@ -4,10 +4,25 @@ import { askControlSocket } from "../admin/control-socket.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Environment } from "../config/secrets.ts";
 import { isSidestreamError, SidestreamError } from "../errors.ts";
-import { didYouMean } from "../flow/match/suggest.ts";
 import type { DestinationSettings } from "../flow/settings.ts";
+import { unknownDestination } from "../flow/unknown-destination.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { assertDataFolder } from "./data-folder.ts";
+
+/** A little more than the engine has for one answer. */
+export const ACT_ANSWER_MS_MAX = 110_000;
+
+/** What every act on an orphaned log is given. */
+export interface OrphanActOptions {
+  /** Name of the orphaned log. */
+  readonly log: string;
+  /** Configuration file; null: only the data folder is known. */
+  readonly config: string | null;
+  /** The data folder; where a configuration is named, that one's counts. */
+  readonly data: string;
+  readonly json: boolean;
+  readonly environment: Environment;
+}
 
 /**
  * Asks the program that runs on a data folder.
@@ -40,8 +55,10 @@ export async function configMissing(data: string, why: string): Promise<Sidestre
 export function destinationOf({ settings: { destinations } }: Loaded, name: string): DestinationSettings {
   const found = destinations.find((destination) => destination.name === name);
   if (found !== undefined) return found;
-  const names = destinations.map((destination) => destination.name);
-  throw new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${name}"${didYouMean(name, names)}`);
+  throw unknownDestination(
+    name,
+    destinations.map((destination) => destination.name),
+  );
 }
 
 /** The log of a command itself: what it finds and changes, where no program does. */

@@ -4,7 +4,7 @@
  * Promise: `accept` passes one event through in memory, in order; after `flush` everything it made is on disk. A
  * message counts as accepted once it was matched, and from then on it is delivered, dead, dropped or pending.
  */
-import { type ErrorCode, SidestreamError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MessageCounts } from "../observe/conservation.ts";
 import type { DestinationState, OrphanedMessages } from "../observe/snapshot.ts";
@@ -15,7 +15,7 @@ import type { IdentityAction, IdentityRows } from "./identity-act.ts";
 import { attributesOf } from "./match/attributes.ts";
 import type { Attributes } from "./match/rule.ts";
 import { select } from "./match/select.ts";
-import { didYouMean } from "./match/suggest.ts";
+import { unknownDestination } from "./unknown-destination.ts";
 import { MessageMaker } from "./message/maker.ts";
 import { messageCounts } from "./message-counts.ts";
 import { Outlet, type Write } from "./outlet.ts";
@@ -198,8 +198,7 @@ export class Flow {
   identity(destination: string, action: IdentityAction): Promise<IdentityRows> {
     const outlet = this.#outlets.get(destination);
     if (outlet !== undefined) return outlet.identity(action);
-    const near = didYouMean(destination, [...this.#outlets.keys()]);
-    return Promise.reject(new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${destination}"${near}`));
+    return Promise.reject(unknownDestination(destination, [...this.#outlets.keys()]));
   }
 
   /**

@@ -7,11 +7,11 @@
  */
 import { SidestreamError } from "../errors.ts";
 import type { OrphanedMessages } from "../observe/snapshot.ts";
-import { didYouMean } from "./match/suggest.ts";
 import { OrphanCounts } from "./orphan-counts.ts";
 import { adoptLog, type Adopted, type AdoptingLog } from "./spool/adopt.ts";
 import type { SpoolFinding } from "./spool/findings.ts";
 import { orphanedLogs, purgeLog, type DataFolder } from "./spool/orphans.ts";
+import { unknownDestination } from "./unknown-destination.ts";
 
 /** As the engine is asked. */
 export interface AdoptCall {
@@ -84,8 +84,7 @@ export class OrphanActs {
     return this.#inTurn(async () => {
       const { disk, dataFolder, logs, configured, onFinding } = this.#settings;
       const into = logs.get(destination);
-      if (into === undefined)
-        throw new SidestreamError("SST_COMMAND_INVALID", `no destination is named "${destination}"${didYouMean(destination, configured)}`);
+      if (into === undefined) throw unknownDestination(destination, configured);
       await this.#assertOrphaned(log);
       const adopted = await adoptLog({
         disk,

@@ -7,6 +7,7 @@ import { isProblem, type SpoolFinding } from "./findings.ts";
 import type { SpooledMessage } from "./spooled.ts";
 import { delivered, FailingDisk, message, readAll } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
+import { betweenSteps } from "./testing/between-steps.ts";
 
 const FOLDER = "/data/spool/out";
 const MIB = 1024 * 1024;
@@ -121,30 +122,21 @@ for (const [what, isDone] of DOINGS) {
       const before = await messagesOf(disk);
       const log = await open(disk, 60_000);
       const done = before.filter((_, index) => isDone(index));
-      const opened = disk.open.bind(disk);
       let count = 0;
       // Between any two steps.
       const step = async (): Promise<void> => {
         if (count++ !== after) return;
-        disk.open = opened;
+        end();
         await append(log, 20, 23);
         await log.confirm(done.map(delivered));
         // What it does by itself takes its time.
         for (let turns = 0; turns < 2_000; turns++) await Promise.resolve();
         await append(log, 23, 29);
       };
-      disk.open = async (path, mode) => {
-        await step();
-        const file = await opened(path, mode);
-        const read = async (target: Buffer, offset: number): Promise<number> => {
-          await step();
-          return file.read(target, offset);
-        };
-        return mode === "read" ? { ...file, read } : file;
-      };
+      const end = betweenSteps(disk, step);
       const { ids, numbers, problems } = await exported(disk);
       isMidway = count > after;
-      disk.open = opened;
+      end();
       deepEqual(problems, [], `after ${after}`);
       deepEqual(
         numbers,

@@ -8,22 +8,17 @@ import { inspectSpool, type InspectProgress, type LogReport } from "./inspect.ts
 import { encodeSummary, readSummary, segmentOf } from "./segment.ts";
 import { delivered, message, openLog, readAll } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
+import { betweenSteps } from "./testing/between-steps.ts";
 
 const DATA = "/data";
 const FOLDER = "/data/spool/out";
+const BYTES_MAX = 16 * 1024 * 1024;
 
 /** A spool of three segments with three messages each of 100 kB, one more message, and a dead letter. */
 async function spool(confirm = 4): Promise<MemoryDisk> {
   const disk = new MemoryDisk(seededRandom(1));
   for (const folder of ["/data/spool", "/data/dead"]) await disk.makeFolder(folder);
-  const log = await DestinationLog.open({
-    disk,
-    folder: FOLDER,
-    destination: "out",
-    bytesMax: 16 * 1024 * 1024,
-    topicsMax: 10,
-    onFinding: () => undefined,
-  });
+  const { log } = await openLog(FOLDER, { disk, bytesMax: BYTES_MAX, topicsMax: 10 });
   for (let index = 0; index < 10; index++) {
     log.append(message(`m${index}`, { value: Buffer.alloc(100_000, `m${index}`) }), true);
     await log.flush();
@@ -255,38 +250,22 @@ test("a folder that holds segments of two logs is told, and the other logs are r
 test("a program that goes on meanwhile is no finding: what it frees, uses again and confirms is no surprise", async () => {
   for (let after = 0; after < 80; after++) {
     const disk = await spool(0);
-    const log = await DestinationLog.open({
-      disk,
-      folder: FOLDER,
-      destination: "out",
-      bytesMax: 16 * 1024 * 1024,
-      topicsMax: 10,
-      onFinding: () => undefined,
-    });
+    const { log } = await openLog(FOLDER, { disk, bytesMax: BYTES_MAX, topicsMax: 10 });
     const all = await readAll(log);
-    const opened = disk.open.bind(disk);
     let count = 0;
     // Between any two steps of the look, the program confirms, frees, and uses the files that it freed again.
     const step = async (): Promise<void> => {
       if (count++ !== after) return;
-      disk.open = opened;
+      end();
       await log.confirm(all.slice(0, after % 10).map(delivered));
       for (let index = 0; index < 5; index++) {
         log.append(message("more", { value: Buffer.alloc(100_000, "more") }), true);
         await log.flush();
       }
     };
-    disk.open = async (path, mode) => {
-      await step();
-      const file = await opened(path, mode);
-      const read = async (target: Buffer, offset: number): Promise<number> => {
-        await step();
-        return file.read(target, offset);
-      };
-      return mode === "read" ? { ...file, read } : file;
-    };
+    const end = betweenSteps(disk, step);
     const found = findings(await deep(disk));
-    disk.open = opened;
+    end();
     deepEqual(
       found.filter(({ kind }) => kind !== "torn-cursor"),
       [],

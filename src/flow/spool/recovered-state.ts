@@ -7,8 +7,6 @@
 import { ControlRecords } from "./control-records.ts";
 import type { LogStateRecord, StreamTable } from "./log-state.ts";
 
-export const EMPTY_STATE: LogStateRecord = { version: 1, sequences: {}, accepted: {}, progress: {}, control: [] };
-
 /** What of a message the state counts. */
 export interface StateMessage {
   readonly stream: string;

@@ -196,12 +196,13 @@ export class SegmentWriter {
   async #roll(next: Segment, state: LogStateRecord): Promise<void> {
     if (this.open !== null) await this.#seal(this.open, next.header.baseSequence, state);
     const { disk, folder } = this.#settings;
-    const taken = await this.#spare?.take(next.path, encodeSegmentHeader({ ...next.header, flags: next.header.flags | FLAG_RESERVED }));
+    const reserved = { ...next.header, flags: next.header.flags | FLAG_RESERVED };
+    const taken = await this.#spare?.take(next.path, encodeSegmentHeader(reserved));
     const file = taken?.file ?? (await disk.open(next.path, "create"));
     try {
       if (taken === undefined || taken === null) {
         await this.#writeSynced(file, encodeSegmentHeader(next.header), 0);
-      } else next.header = { ...next.header, flags: next.header.flags | FLAG_RESERVED };
+      } else next.header = reserved;
       await disk.syncFolder(folder);
     } catch (error) {
       // A file that stays has no frames and begins where the next one will: it is ignored.

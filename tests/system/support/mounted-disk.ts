@@ -170,6 +170,7 @@ function makeExt4(test: TestContext, image: string, bytes: number): boolean {
     { encoding: "utf8" },
   );
   if (error === undefined && status === 0) return true;
+  // A machine without its tools; each such test has a twin on a disk in memory, or with a library.
   test.skip(`no ext4 can be made here: ${error?.message ?? stderr.trim()}`);
   return false;
 }
