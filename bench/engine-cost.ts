@@ -52,7 +52,7 @@ streams: [ ./stream.yaml ]
     const content = new ContentValues(one, settings.limits);
     const attributes = attributesOf(one, content);
     const prepared = maker.prepare(one, content);
-    maker.make(prepared, stream, 1, "users", maker.key(prepared, stream, attributes), evidence);
+    maker.make(prepared, stream, { number: 1 }, "users", maker.key(prepared, stream, attributes), evidence);
   });
   const identifying = await medianMicroseconds((index) => void identified(index));
   // A file where the destination's folder should be: nothing is sent, so that only taking in is measured.

@@ -139,6 +139,11 @@ export const ERRORS = {
     exit: 75,
     hint: "`sidestream spool identity show DESTINATION` tells what changed; `accept` or `reset` decides, after which sending goes on.",
   },
+  SST_LANE_IN_DOUBT: {
+    retry: "later",
+    exit: 75,
+    hint: "`sidestream spool resolve DESTINATION:LANE` shows what may have arrived; with --resend or --skip it goes on.",
+  },
   SST_BATCH_REFUSED: { retry: "split", exit: 75, hint: "The batch is sent again in parts, to find the message at fault." },
   SST_DESTINATION_REFUSED: { retry: "never", exit: 1, hint: "The destination refused this message: see `cause`." },
   SST_DESTINATION_DISK: {

@@ -163,7 +163,7 @@ class Segment:
 
 
 def message_of(payload):
-    accepted, position, sequence, rule, lane, value_bytes, header_count = struct.unpack_from("<dQQIIII", payload, 0)
+    accepted, position, sequence, rule, lane, value_bytes, header_count, flags = struct.unpack_from("<dQQIIIHH", payload, 0)
     at = 40
     texts = []
     for _ in range(7 + 2 * header_count):
@@ -186,6 +186,7 @@ def message_of(payload):
         "revision": revision,
         "lane": lane,
         "acceptedMs": accepted,
+        "exactlyOnce": flags & 1 == 1,
         "headers": [texts[index : index + 2] for index in range(7, len(texts), 2)],
         "value": base64.b64encode(payload[at:]).decode(),
     }

@@ -24,6 +24,7 @@ export function message(index: number, topic: string, value: Buffer): Message {
     headers: [["content-type", "application/cloudevents+json; charset=utf-8"]],
     value,
     acceptedMs: Date.now(),
+    exactlyOnce: false,
   };
 }
 

@@ -6,7 +6,8 @@ import type { IdentityCall, IdentityRows } from "../flow/identity-act.ts";
 import type { AdoptCall, PurgeCall } from "../flow/orphan-acts.ts";
 import type { Adopted } from "../flow/spool/adopt.ts";
 import { createLog } from "../observe/log.ts";
-import { answerCommand, type ControlParts } from "./control-commands.ts";
+import type { ControlParts } from "./control/control-parts.ts";
+import { answerCommand } from "./control-commands.ts";
 
 function program(answers: Adopted[] = []): {
   readonly parts: ControlParts;
@@ -35,7 +36,7 @@ function program(answers: Adopted[] = []): {
     return name === "old" ? Promise.resolve() : Promise.reject(new SidestreamError("SST_COMMAND_INVALID", "no such log"));
   };
   const status = () => Promise.reject(new Error("not asked"));
-  return { parts: { loaded, edge: { identity, status, adopt, purge }, log }, told, calls };
+  return { parts: { loaded, edge: { identity, status, adopt, purge, act: status }, log }, told, calls };
 }
 
 test("a decision over an identity is carried out, and told with the user, before and after", async () => {

@@ -4,23 +4,22 @@
  * Promise: a command that changes something is logged with the name of the user who gave it, before and after.
  */
 import { z } from "zod";
-import type { Loaded } from "../config/load.ts";
 import { SidestreamError } from "../errors.ts";
-import type { Edge } from "../flow/edge.ts";
 import { IDENTITY_ACTIONS, type IdentityRows } from "../flow/identity-act.ts";
 import type { Adopted } from "../flow/spool/adopt.ts";
 import type { Log } from "../observe/log.ts";
+import { nameText, parsed, userText, type ControlParts } from "./control/control-parts.ts";
+import { answerDead } from "./control/dead-command.ts";
+import { answerResolve } from "./control/resolve-command.ts";
 import { counted } from "./output.ts";
 import { statusOf } from "./status-report.ts";
 
-const name = z.string().max(255);
-const user = z.string().max(200);
 /** What `spool identity` sends. */
-const identityPayload = z.strictObject({ destination: name, action: z.enum(IDENTITY_ACTIONS), user });
+const identityPayload = z.strictObject({ destination: nameText, action: z.enum(IDENTITY_ACTIONS), user: userText });
 /** What `spool adopt` sends. */
-const adoptPayload = z.strictObject({ log: name, destination: name, user });
+const adoptPayload = z.strictObject({ log: nameText, destination: nameText, user: userText });
 /** What `spool purge` sends. */
-const purgePayload = z.strictObject({ log: name, user });
+const purgePayload = z.strictObject({ log: nameText, user: userText });
 
 /** What it gets. */
 export interface IdentityAnswer {
@@ -28,32 +27,22 @@ export interface IdentityAnswer {
   readonly after: IdentityRows;
 }
 
-export interface ControlParts {
-  readonly loaded: Loaded;
-  readonly edge: Pick<Edge, "status" | "identity" | "adopt" | "purge">;
-  readonly log: Pick<Log, "warn">;
-}
+/** What answers each command. */
+const COMMANDS: Readonly<Record<string, (parts: ControlParts, payload: unknown) => Promise<unknown>>> = {
+  status: async ({ loaded, edge }) => statusOf(loaded, await edge.status()),
+  identity: (parts, payload) => identity(parts, parsed(identityPayload, payload)),
+  adopt: (parts, payload) => adopt(parts, parsed(adoptPayload, payload)),
+  purge: (parts, payload) => purge(parts, parsed(purgePayload, payload)),
+  resolve: answerResolve,
+  dead: answerDead,
+};
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` for a command or a payload that this release doesn't know. */
-export async function answerCommand({ loaded, edge, log }: ControlParts, command: string, payload: unknown): Promise<unknown> {
-  switch (command) {
-    case "status":
-      return statusOf(loaded, await edge.status());
-    case "identity":
-      return identity({ edge, log }, parsed(identityPayload, payload));
-    case "adopt":
-      return adopt({ edge, log }, parsed(adoptPayload, payload));
-    case "purge":
-      return purge({ edge, log }, parsed(purgePayload, payload));
-    default:
-      throw new SidestreamError("SST_COMMAND_INVALID", `the running program knows no command "${command.slice(0, 100)}"`);
-  }
-}
-
-function parsed<Payload>(schema: z.ZodType<Payload>, payload: unknown): Payload {
-  const { success, data, error } = schema.safeParse(payload);
-  if (!success) throw new SidestreamError("SST_COMMAND_INVALID", "the command can't be read", { cause: error });
-  return data;
+export async function answerCommand(parts: ControlParts, command: string, payload: unknown): Promise<unknown> {
+  const answer = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (answer === undefined)
+    throw new SidestreamError("SST_COMMAND_INVALID", `the running program knows no command "${command.slice(0, 100)}"`);
+  return await answer(parts, payload);
 }
 
 type Parts = Pick<ControlParts, "edge" | "log">;

@@ -6,6 +6,7 @@ import { isSidestreamError } from "../errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/log.ts";
 import { VERSION } from "../version.ts";
 import { runCheck } from "./check.ts";
+import { addDead } from "./dead-commands.ts";
 import { runDemo } from "./demo/demo.ts";
 import { processOutput as out, watchOutput } from "./output.ts";
 import { dataFolder, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
@@ -14,6 +15,7 @@ import { runSchema, type SchemaKind } from "./schema.ts";
 import { addSpool } from "./spool-commands.ts";
 import { runStatus } from "./status.ts";
 import { runValidate } from "./validate.ts";
+import { addVerify } from "./verify/command.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_OUR_FAULT = 70;
@@ -58,6 +60,8 @@ function program(end: (status: number) => void): Command {
     end(await runStatus(await dataFolder(flags, process.env), { json: flags.json === true }, out)),
   );
   addSpool(command, end, process.env);
+  addDead(command, end, process.env);
+  addVerify(command, end, process.env);
   command
     .command("demo")
     .description("run a sample library with traffic, Sidestream before it, and show the messages")
@@ -95,7 +99,7 @@ function addRun(command: Command, end: (status: number) => void): void {
     .option("--rule <rule>", "selection criteria, or a whole rule; without one everything is published (may be repeated)", several)
     .option("--spool <dir>", `data folder (default: ${QUICK_DATA_FOLDER})`)
     .option("--capture <value>", "what an answer waits for: best-effort or durable (default: best-effort)")
-    .option("--delivery <value>", "the promise to the destination: at-least-once, no other yet (default: at-least-once)")
+    .option("--delivery <value>", "the promise to the destination: at-most-once, at-least-once or exactly-once (default: at-least-once)")
     .option(
       "--health <host:port>",
       "address for /live, /ready and /metrics, or off (default: 127.0.0.1:9464, or a free port where it is taken)",

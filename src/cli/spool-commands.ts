@@ -7,6 +7,7 @@ import { runSpoolAdopt } from "./spool-adopt.ts";
 import { runSpoolExport } from "./spool-export.ts";
 import { runSpoolIdentity } from "./spool-identity.ts";
 import { runSpoolPurge } from "./spool-purge.ts";
+import { runSpoolResolve } from "./spool-resolve.ts";
 import { runSpoolFsck, runSpoolInspect } from "./spool.ts";
 import type { Environment } from "../config/secrets.ts";
 
@@ -34,6 +35,24 @@ export function addSpool(command: Command, end: End, environment: Environment): 
   addExport(spool, end, environment);
   addOrphans(spool, end, environment);
   addIdentity(spool, end, environment);
+  addResolve(spool, end, environment);
+}
+
+function addResolve(spool: Command, end: End, environment: Environment): void {
+  interface Flags extends PlaceFlags {
+    readonly resend?: boolean;
+    readonly skip?: boolean;
+    readonly through?: string;
+  }
+  const about = "show what a lane stopped over, since nobody can tell whether it arrived, and decide";
+  withPlaceAndJson(spool.command("resolve").description(about).argument("<lane>", "DESTINATION:LANE, as status tells it"))
+    .option("--resend", "send all of it again")
+    .option("--skip", "give it up and go on behind it")
+    .option("--through <number>", "with --skip: give up no more than the messages up to this number, send the others")
+    .action(async (lane: string, { resend = false, skip = false, through, ...flags }: Flags) => {
+      const place = { data: await dataFolder(flags, environment), json: flags.json === true };
+      end(await runSpoolResolve({ lane, resend, skip, through: through ?? null, ...place, environment }, out));
+    });
 }
 
 function addExport(spool: Command, end: End, environment: Environment): void {

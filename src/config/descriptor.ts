@@ -48,6 +48,7 @@ export function readDescriptor(document: YamlDocument, findings: Findings): Desc
     tenants: checked.tenants === "assigned" ? [] : checked.tenants,
     key,
     format: checked.format,
+    delivery: checked.delivery,
     headers,
     body: { bytesMax: checked.body.limit, types: checked.body.types },
     keep,

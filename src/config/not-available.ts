@@ -33,7 +33,6 @@ export const LATER_DESTINATION_TYPES: readonly string[] = [
 
 const LATER_PLATFORMS: readonly string[] = ["okapi", "eureka"];
 const LATER_FORMATS: readonly string[] = ["protobuf", "folio-domain-event", "acapy", "raw"];
-export const LATER_DELIVERIES: readonly string[] = ["at-most-once", "exactly-once"];
 export const LATER_CAPTURES: readonly string[] = ["write-ahead"];
 
 /** Tells that something is not available yet; returns the place, so that no other fault is told there. */
@@ -98,11 +97,9 @@ export function laterInDescriptor(value: unknown, context: CheckContext): Readon
     if (typeof member === "string" && later.includes(member)) told.add(tellNotAvailable(context, path, `${what} ${member}`, hint));
   };
   refuse(["format"], LATER_FORMATS, "format", "Use `cloudevents` or `cloudevents-binary`.");
-  refuse(["delivery"], LATER_DELIVERIES, "delivery", "Use `at-least-once`.");
   const rules = valueAt(value, ["rules"]);
   if (!Array.isArray(rules)) return told;
   for (const index of rules.keys()) {
-    refuse(["rules", index, "delivery"], LATER_DELIVERIES, "delivery", "Use `at-least-once`.");
     refuse(["rules", index, "mode"], ["shadow"], "mode", "Leave `mode` out.");
   }
   return told;

@@ -49,16 +49,20 @@ const READERS: Readonly<Record<string, (target: string, tell: TellTo) => Parts |
   kafka: readKafka,
 };
 
-/** Reads every `--to`; those with a fault are left out. */
-export function readDestinations(targets: readonly string[], findings: Findings): readonly QuickDestination[] {
+/**
+ * Reads every `--to`; those with a fault are left out.
+ *
+ * @param flag - What faults are told of.
+ */
+export function readDestinations(targets: readonly string[], findings: Findings, flag = "--to"): readonly QuickDestination[] {
   return targets.flatMap((target, index) => {
-    const read = readDestination(target, index === 0 ? QUICK_DESTINATION : `${QUICK_DESTINATION}${index + 1}`, findings);
+    const read = readDestination(target, index === 0 ? QUICK_DESTINATION : `${QUICK_DESTINATION}${index + 1}`, findings, flag);
     return read === null ? [] : [read];
   });
 }
 
-function readDestination(target: string, name: string, findings: Findings): QuickDestination | null {
-  const tell: TellTo = (problem, fault) => tellFlag(findings, "--to", problem, fault);
+function readDestination(target: string, name: string, findings: Findings, flag: string): QuickDestination | null {
+  const tell: TellTo = (problem, fault) => tellFlag(findings, flag, problem, fault);
   const [type = ""] = target.split(":", 1);
   const reader = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
   if (reader === undefined) {
@@ -68,7 +72,7 @@ function readDestination(target: string, name: string, findings: Findings): Quic
   }
   const parts = reader(target, tell);
   if (parts === null) return null;
-  const options = checkFlagOptions(destinationDriver(type)?.options, parts.options, () => "--to", findings);
+  const options = checkFlagOptions(destinationDriver(type)?.options, parts.options, () => flag, findings);
   if (options === undefined) return null;
   const { spool, deadLetters, inFlightMax, maxRate } = destinationCommonSchema.parse({ type });
   const settings: DestinationSettings = {

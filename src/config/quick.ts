@@ -11,11 +11,11 @@ import { sourceDriver } from "../driver/registry.ts";
 import { parseCriteria, parseRule, RuleSyntaxError, type RuleWarning } from "../flow/match/parse.ts";
 import type { Rule, Target } from "../flow/match/rule.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
-import type { RuleSettings, SourceSettings, StreamSettings } from "../flow/settings.ts";
+import { DELIVERIES, type Delivery, type RuleSettings, type SourceSettings, type StreamSettings } from "../flow/settings.ts";
 import { Findings } from "./finding.ts";
 import { checkFlagOptions, tellFlag } from "./flag-findings.ts";
 import { hostInstance, type Loaded } from "./load.ts";
-import { LATER_CAPTURES, LATER_DELIVERIES } from "./not-available.ts";
+import { LATER_CAPTURES } from "./not-available.ts";
 import { QUICK_DESTINATION, type QuickDestination, readDestinations } from "./quick-destinations.ts";
 import { configurationSchema } from "./schema.ts";
 import { streamSchema } from "./stream-schema.ts";
@@ -57,11 +57,7 @@ export function quickConfiguration(flags: QuickFlags): Loaded {
   const source = readSource(flags, findings);
   const rules = readRules(flags.rule ?? [], destinations, findings);
   const health = readHealth(flags.health, findings);
-  const { delivery = "at-least-once" } = flags;
-  if (LATER_DELIVERIES.includes(delivery))
-    tellFlag(findings, "--delivery", `delivery ${delivery}: not available yet`, { hint: "Use at-least-once.", later: true });
-  else if (delivery !== "at-least-once")
-    tellFlag(findings, "--delivery", `expected at-least-once${didYouMean(delivery, ["at-least-once", ...LATER_DELIVERIES])}`);
+  const delivery = readDelivery(flags, findings);
   if (flags.spool === "") tellFlag(findings, "--spool", "expected the path of a folder");
   findings.throwErrors();
 
@@ -73,7 +69,7 @@ export function quickConfiguration(flags: QuickFlags): Loaded {
       dataFolder: resolve(flags.spool ?? QUICK_DATA_FOLDER),
       // Without an error there is a source: what has none is told.
       sources: [source as SourceSettings],
-      streams: [streamOf(rules, flags.rule ?? [])],
+      streams: [streamOf(rules, flags.rule ?? [], delivery)],
       destinations: destinations.map((destination) => destination.settings),
       limits: defaults.limits,
     },
@@ -155,7 +151,13 @@ function warn(warnings: readonly RuleWarning[], findings: Findings): void {
     findings.add({ severity: "warning", code: "SST_RULE_INVALID", file: "--rule", line, column, path: "", problem });
 }
 
-function streamOf(rules: readonly RuleSettings[], texts: readonly string[]): StreamSettings {
+function readDelivery({ delivery = "at-least-once" }: QuickFlags, findings: Findings): Delivery {
+  const found = DELIVERIES.find((each) => each === delivery);
+  if (found === undefined) tellFlag(findings, "--delivery", `expected ${DELIVERIES.join(", ")}${didYouMean(delivery, DELIVERIES)}`);
+  return found ?? "at-least-once";
+}
+
+function streamOf(rules: readonly RuleSettings[], texts: readonly string[], delivery: Delivery): StreamSettings {
   const { body } = streamSchema.parse({ stream: QUICK_STREAM, rules: ["EVENTTYPE , ignore"] });
   return {
     id: QUICK_STREAM,
@@ -164,6 +166,7 @@ function streamOf(rules: readonly RuleSettings[], texts: readonly string[]): Str
     tenants: "all",
     key: null,
     format: "cloudevents",
+    delivery,
     headers: [],
     body: { bytesMax: body.limit, types: body.types },
     keep: null,

@@ -1,7 +1,7 @@
 /** The rules of a descriptor, short and long form. */
 import { parseAction, parseCriteria, parseRule, parseTargets } from "../flow/match/parse.ts";
 import type { Action, Criteria, Target } from "../flow/match/rule.ts";
-import type { HeaderSettings, RuleSettings } from "../flow/settings.ts";
+import { DELIVERIES, type HeaderSettings, type RuleSettings } from "../flow/settings.ts";
 import { valueAt } from "./check.ts";
 import { mergeHeaders, readHeaders } from "./descriptor-headers.ts";
 import { type Findings, formatPath } from "./finding.ts";
@@ -67,7 +67,8 @@ function readLongRule(document: YamlDocument, path: Path, findings: Findings): O
   if (action === "ignore" && text("target") !== undefined)
     tellTarget(document, [...path, "target"], "ignore takes no target", "Remove the line.", findings);
   if (criteria === undefined || action === undefined) return undefined;
-  return { criteria, action, targets: targets ?? [] };
+  const delivery = DELIVERIES.find((each) => each === text("delivery"));
+  return { criteria, action, targets: targets ?? [], ...(delivery === undefined ? {} : { delivery }) };
 }
 
 function tellTarget(document: YamlDocument, path: Path, problem: string, hint: string, findings: Findings): void {

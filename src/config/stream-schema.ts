@@ -1,6 +1,7 @@
 /** The schema of a message stream descriptor. */
 import { z } from "zod";
 import { size } from "../driver/quantity.ts";
+import { DELIVERIES } from "../flow/settings.ts";
 
 const MIB = 2 ** 20;
 
@@ -40,7 +41,7 @@ const longRule = z.strictObject({
   action: ruleText.describe("`publish` (or its alias `capture`) or `ignore`."),
   target: ruleText.optional().describe("`destination:topic`, where the action is `publish`."),
   mode: z.enum(["live"]).default("live").describe("`live`: the rule acts."),
-  delivery: z.enum(["at-least-once"]).optional().describe("Promise of this rule's messages; else that of the stream."),
+  delivery: z.enum(DELIVERIES).optional().describe("Promise of this rule's messages; else that of the stream."),
   headers: headers.optional().describe("Headers of this rule's messages, beside or in place of those of the stream."),
 });
 
@@ -63,7 +64,12 @@ export const streamSchema = z
       .union([z.enum(["assigned", "all"]), z.array(tenantName).max(TENANTS_MAX)], { error: "expected assigned, all or a list of tenants" })
       .default("assigned")
       .describe("Tenants whose events it takes: those assigned to it, all, or a list."),
-    delivery: z.enum(["at-least-once"]).default("at-least-once").describe("Promise to the destination."),
+    delivery: z
+      .enum(DELIVERIES)
+      .default("at-least-once")
+      .describe(
+        "Promise to the destination. `at-most-once`: from memory, sent once, drops are counted; `at-least-once`: from the spool until acknowledged; `exactly-once`: likewise, and where it can't be told whether a message arrived, its lane stops until somebody decides.",
+      ),
     format: z
       .enum(["cloudevents", "cloudevents-binary"])
       .default("cloudevents")

@@ -82,6 +82,8 @@ export interface LaneRecovery {
    */
   readonly number: number | null;
   readonly position: string | null;
+  /** It had forgotten the lane's numbers, and what it holds was looked through. */
+  readonly readBack?: boolean;
 }
 
 /** A connection to a destination that refuses what it already has, by the numbers of its lanes. */
@@ -107,10 +109,21 @@ export interface NumberedConnection extends Connection {
    * no longer counts against them. Called where the destination lost what it had, and where messages that may have been
    * sent are gone from the log, before their numbers go to others. Messages may arrive twice then.
    *
-   * @param number - Number of the next message. It settles once this is in the memory.
+   * It settles once this is in the memory.
+   *
+   * @param number - Number of the next message.
+   * @param position - What the last recovery gave: nothing that is sent from now on is before it.
    */
-  renumber(lane: string, number: number, signal: AbortSignal): Promise<void>;
+  renumber(lane: string, number: number, position: string | null, signal: AbortSignal): Promise<void>;
   send(batch: NumberedBatch, signal: AbortSignal): Promise<NumberedReceipt>;
+  /**
+   * Sends messages that nobody will send again (`at-most-once`). They take no numbers, and neither read nor change what a
+   * lane of numbered ones has. Runs beside `send`; one at a time for each topic.
+   *
+   * @param messages - Of one topic; not empty; in order. Those of a key arrive in it.
+   * @returns One outcome per message. Whatever it is, the message was handed to the destination once at most.
+   */
+  sendOnce(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<readonly SendOutcome[]>;
 }
 
 export type DestinationConnection = PlainConnection | NumberedConnection;
@@ -179,6 +192,26 @@ export interface DestinationContext {
   readonly memory?: DestinationMemory;
 }
 
+/** A message as a destination has it. */
+export interface StoredMessage {
+  /** Where it stands in its partition; rises. */
+  readonly offset: number;
+  readonly key: string;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Null: there is none, as where somebody else marks a key as deleted. */
+  readonly value: Buffer | null;
+}
+
+/** Some messages of one partition of a topic, in its order. */
+export interface TopicPage {
+  readonly partition: number;
+  readonly messages: readonly StoredMessage[];
+  /** False: what was first in this partition may be deleted. */
+  readonly isFromBegin: boolean;
+  /** The part of the topic that was read with this page, 0 to 1. */
+  readonly share: number;
+}
+
 export interface DestinationDriver<Options = unknown, Opened extends DestinationConnection = DestinationConnection> {
   readonly type: string;
   /** One line for lists. */
@@ -191,6 +224,14 @@ export interface DestinationDriver<Options = unknown, Opened extends Destination
   readonly identity?: DestinationIdentity;
   /** @throws SidestreamError with `retry` saying whether to try again. */
   open(options: Options, context: DestinationContext): Promise<Opened>;
+  /**
+   * Reads a topic from its first message to its end as of now, what was taken back left out, and of partitions that were
+   * written at the same time not one long before another. It gets over a leader that changes, for a bounded time, and
+   * keeps a bounded part of the topic in memory. Absent where a destination can't be read.
+   *
+   * @throws SidestreamError when it can't be read to the end.
+   */
+  read?(options: Options, topic: string, context: Omit<DestinationContext, "memory">): AsyncIterable<TopicPage>;
 }
 
 /** A driver that promises to refuse what the destination has already opens numbered connections, any other plain ones. */

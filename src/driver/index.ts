@@ -18,6 +18,8 @@ export {
   type OutgoingMessage,
   type PlainConnection,
   type SendOutcome,
+  type StoredMessage,
+  type TopicPage,
 } from "./destination.ts";
 export {
   defineSource,

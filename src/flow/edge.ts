@@ -12,6 +12,7 @@ import { openLoopDelayMeter } from "../observe/loop-delay.ts";
 import type { Log, LogLevel } from "../observe/log.ts";
 import type { EdgeCounts, Snapshot } from "../observe/snapshot.ts";
 import type { SourceSamples } from "../observe/source-samples.ts";
+import type { ActName } from "./acts.ts";
 import { EngineHost } from "./capture/engine-host.ts";
 import type { EngineEvent } from "./capture/engine-report.ts";
 import { workerUrl } from "./capture/worker-url.ts";
@@ -41,6 +42,8 @@ const IDENTITY_MS_MAX = 40_000;
 const STOPPED_MS_MAX = 500;
 /** An orphaned log is recovered before anything of it is moved, and one that is purged may have very many files. */
 const ORPHAN_MS_MAX = 100_000;
+/** Acts that take long are done in pieces of a few seconds; some end sending first, as a decision over an identity does. */
+const ACT_MS_MAX = 60_000;
 
 export interface EdgeStatus extends Snapshot {
   readonly engineUp: boolean;
@@ -148,6 +151,15 @@ export class Edge {
   /** As `Flow.purge`, asked of the engine. @throws SidestreamError as `identity`. */
   async purge(call: PurgeCall): Promise<void> {
     await this.#running().call("purge", call, ORPHAN_MS_MAX);
+  }
+
+  /**
+   * Any other act of `flow/acts.ts`, asked of the engine.
+   *
+   * @throws SidestreamError as `identity`.
+   */
+  act(name: ActName, call: unknown): Promise<unknown> {
+    return this.#running().call(name, call, ACT_MS_MAX);
   }
 
   /** Ends the sources, hands over and settles what was captured, closes the spool. Again is harmless. */

@@ -10,6 +10,7 @@ import { registerBuiltInDrivers } from "../drivers.ts";
 import { conservationBreaches } from "../observe/conservation.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import type { Decoded } from "./capture/decode.ts";
+import { isActName } from "./acts.ts";
 import { serveEngine, type EngineHandlers, type EnginePort } from "./capture/engine-port.ts";
 import { Flow, type Accepted } from "./flow.ts";
 import type { IdentityCall } from "./identity-act.ts";
@@ -67,6 +68,7 @@ class EngineHandling implements EngineHandlers {
     }
     if (name === "adopt") return this.#flow.adopt(payload as AdoptCall);
     if (name === "purge") return this.#flow.purge(payload as PurgeCall);
+    if (isActName(name)) return this.#flow.act(name, payload);
     throw new Error(`the engine knows no call "${name}"`);
   }
 

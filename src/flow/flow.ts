@@ -8,6 +8,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MessageCounts } from "../observe/conservation.ts";
 import type { DestinationState, OrphanedMessages } from "../observe/snapshot.ts";
+import { ACTS, type ActName } from "./acts.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
 import { createIdentify } from "./identify/identify.ts";
@@ -17,8 +18,8 @@ import type { Attributes } from "./match/rule.ts";
 import { select } from "./match/select.ts";
 import { unknownDestination } from "./unknown-destination.ts";
 import { MessageMaker } from "./message/maker.ts";
-import { messageCounts } from "./message-counts.ts";
 import { Outlet, type Write } from "./outlet.ts";
+import { destinationsOf, isOnce } from "./deliveries.ts";
 import type { DestinationDetail } from "./outlet-detail.ts";
 import { OrphanActs, orphanedText, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
 import { RecoveryNotices } from "./recovery-notices.ts";
@@ -62,7 +63,7 @@ export class Flow {
   readonly #maker: MessageMaker;
   readonly #outlets: ReadonlyMap<string, Outlet>;
   readonly #orphans: OrphanActs;
-  /** Destinations that a rule sends to. */
+  /** Destinations that a rule sends to through their logs. */
   readonly #targeted: ReadonlySet<string>;
   readonly #eventBytesMax: number;
   /** Where something was put since the last flush. */
@@ -83,9 +84,7 @@ export class Flow {
     this.#orphans = orphans;
     this.#identify = createIdentify(settings.sources);
     this.#eventBytesMax = eventBytesMax(settings);
-    this.#targeted = new Set(
-      settings.streams.flatMap(({ rules }) => rules.flatMap(({ targets }) => targets.map(({ destination }) => destination))),
-    );
+    this.#targeted = destinationsOf(settings.streams, "spooled");
   }
 
   /**
@@ -113,7 +112,12 @@ export class Flow {
     const { instance, env, limits } = settings;
     const maker = new MessageMaker({ instance, env, limits, redactionKey });
     const outlets = new Map<string, Outlet>();
-    for (const destination of settings.destinations) outlets.set(destination.name, Outlet.open(destination, spool, log));
+    const [once, spooled] = [destinationsOf(settings.streams, "once"), destinationsOf(settings.streams, "spooled")];
+    for (const destination of settings.destinations) {
+      const { name } = destination;
+      const rules = { once: once.has(name), spooled: spooled.has(name), topicsMax: limits.topicsMax };
+      outlets.set(name, Outlet.open(destination, spool, log, rules));
+    }
     const { dataFolder } = settings;
     const configured = settings.destinations.map(({ name }) => name);
     const orphans = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding });
@@ -181,7 +185,7 @@ export class Flow {
   snapshot(): FlowSnapshot {
     const outlets = [...this.#outlets.values()];
     return {
-      messages: outlets.flatMap((outlet) => messageCounts(outlet.name, outlet.log.status())),
+      messages: outlets.flatMap(({ counts }) => counts),
       destinations: outlets.map((outlet) => outlet.state()),
       unidentified: this.#unidentified,
       orphaned: this.#orphans.names,
@@ -197,7 +201,7 @@ export class Flow {
    */
   identity(destination: string, action: IdentityAction): Promise<IdentityRows> {
     const outlet = this.#outlets.get(destination);
-    if (outlet !== undefined) return outlet.identity(action);
+    if (outlet !== undefined) return outlet.sending.identity(action);
     return Promise.reject(unknownDestination(destination, [...this.#outlets.keys()]));
   }
 
@@ -215,9 +219,15 @@ export class Flow {
     return this.#orphans.purge(call);
   }
 
+  /** Carries out an act of an operator. @throws SidestreamError what the act says. */
+  act(name: ActName, call: unknown): Promise<unknown> {
+    return ACTS[name]({ outlets: this.#outlets, settings: this.#settings }, call);
+  }
+
   /** Writes what waits, delivers what can be within the grace period, closes the spool. */
   async close(graceMs: number): Promise<void> {
     await this.#orphans.stop();
+    await Promise.all([...this.#outlets.values()].map((outlet) => outlet.deadLetters.endActs()));
     await this.flush();
     await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop(graceMs)));
     await this.#spool.close();
@@ -237,21 +247,25 @@ export class Flow {
     });
     const { tenant } = event.identity;
     // All or nothing: an event that is refused after one of its messages was kept would be doubled when it comes again.
-    for (const { outlet } of targeted) {
-      const refused = outlet.refusal(this.#bytesMax(targeted, outlet), tenant, acknowledging);
+    // What is sent from memory needs no room in a log, and is never waited for.
+    const spooled = targeted.filter(({ selection: { stream, rule } }) => !isOnce(stream, rule));
+    for (const { outlet } of spooled) {
+      const refused = outlet.refusal(this.#bytesMax(spooled, outlet), tenant, acknowledging);
       if (refused !== null) return { refused, writes: [] };
     }
     const prepared = this.#maker.prepare(event, content);
     const { instance } = this.#settings;
     const writes = new Set<Write>();
     const made = new Set<string>();
+    const afterwards: (() => void)[] = [];
     for (const { selection, outlet } of targeted) {
-      const write = outlet.put({ maker: this.#maker, prepared, selection, attributes, instance, made, acknowledging });
+      const write = outlet.put({ maker: this.#maker, prepared, selection, attributes, instance, made, acknowledging, afterwards });
       if (write === "refused") return { refused: "SST_SPOOL_FULL", writes: [] };
       if (write === null) continue;
       writes.add(write);
       this.#written.set(write, outlet);
     }
+    for (const take of afterwards) take();
     return { refused: null, writes: [...writes] };
   }
 

@@ -4,20 +4,22 @@
  * Promise: a message that was matched is counted here exactly once, whether it reaches the log or not.
  */
 import assert from "node:assert/strict";
-import { setTimeout as pause } from "node:timers/promises";
-import type { DestinationDriver } from "../driver/destination.ts";
 import { destinationDriver } from "../driver/registry.ts";
 import { isSidestreamError, type ErrorCode } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
+import type { MessageCounts } from "../observe/conservation.ts";
 import type { DestinationState } from "../observe/snapshot.ts";
-import { actOnIdentity, type IdentityAction, type IdentityRows } from "./identity-act.ts";
-import type { Attributes } from "./match/rule.ts";
-import type { Selection } from "./match/select.ts";
-import type { MessageMaker, Prepared } from "./message/maker.ts";
+import { isOnce } from "./deliveries.ts";
+import { mergedCounts } from "./merged-counts.ts";
+import { messageCounts } from "./message-counts.ts";
+import { MemoryOutlet } from "./memory-outlet.ts";
 import type { Message } from "./message/message.ts";
+import { streamOfLabel } from "./message/stream-label.ts";
 import type { DestinationDetail } from "./outlet-detail.ts";
 import { OutletNotices } from "./outlet-notices.ts";
 import { OutletRoom } from "./outlet-room.ts";
+import { OutletSending } from "./outlet-sending.ts";
+import { messageOf, type Put } from "./put.ts";
 import type { DestinationSettings } from "./settings.ts";
 import { stoppedText } from "./stopped-log.ts";
 import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
@@ -25,70 +27,69 @@ import type { DestinationLog } from "./spool/destination-log.ts";
 import type { Spool } from "./spool/spool.ts";
 import type { AnnouncedState } from "./transmit/dispatcher-status.ts";
 import { Dispatcher } from "./transmit/dispatcher.ts";
-
-/** How often a stop looks whether all was delivered. */
-const DRAIN_LOOK_MS = 10;
+import type { LaneAsked } from "./transmit/lane-sender.ts";
+import { inTurns } from "./transmit/lane-turns.ts";
+import type { SharedConnection } from "./transmit/memory-sender.ts";
 
 /** Somewhere that was written to and that `flush` makes last. */
 export interface Write {
   flush(): Promise<void>;
 }
 
-export interface Put {
-  readonly maker: MessageMaker;
-  readonly prepared: Prepared;
-  readonly selection: Selection;
-  readonly attributes: Attributes;
-  /** Name of this program among its like. */
-  readonly instance: string;
-  /** Stream and topic of the messages that the event has made already; one more is left out. */
-  readonly made: Set<string>;
-  readonly acknowledging: boolean;
+/** What the configuration's rules send to a destination. */
+export interface OutletRules {
+  readonly once: boolean;
+  readonly spooled: boolean;
+  /** Distinct topics that it takes from memory. */
+  readonly topicsMax: number;
 }
 
 export class Outlet {
   readonly name: string;
   readonly dormant: boolean;
   readonly log: DestinationLog;
-  readonly #deadLetters: DeadLetterLog;
-  readonly #driver: DestinationDriver;
-  /** Null: the destination is dormant, or its log stopped. */
-  readonly #begin: ((announced?: AnnouncedState) => Dispatcher) | null;
-  #dispatcher: Dispatcher | null;
+  readonly sending: OutletSending;
+  /** Null where no rule sends to it from memory. */
+  readonly memory: MemoryOutlet | null;
+  readonly deadLetters: DeadLetterLog;
+  /** The destination isn't dormant, and its log had not stopped when it was opened. */
+  readonly #runs: boolean;
   readonly #notices: OutletNotices;
   readonly #room: OutletRoom;
-  /** Decisions over the identity, one after the other; never rejects. */
-  #acting: Promise<unknown> = Promise.resolve();
-  #stopping = false;
 
   private constructor(
     settings: DestinationSettings,
     log: DestinationLog,
     deadLetters: DeadLetterLog,
-    driver: DestinationDriver,
-    begin: ((announced?: AnnouncedState) => Dispatcher) | null,
+    sending: OutletSending,
+    memory: MemoryOutlet | null,
+    runs: boolean,
     notices: OutletNotices,
     room: OutletRoom,
   ) {
     this.name = settings.name;
     this.dormant = settings.dormant !== null;
     this.log = log;
-    this.#deadLetters = deadLetters;
-    this.#driver = driver;
-    this.#begin = begin;
-    this.#dispatcher = begin?.() ?? null;
+    this.deadLetters = deadLetters;
+    this.sending = sending;
+    this.memory = memory;
+    this.#runs = runs;
     this.#notices = notices;
     this.#room = room;
   }
 
-  /** Takes the destination's logs and begins to send what they hold. */
-  static open(settings: DestinationSettings, spool: Spool, log: Log): Outlet {
-    const { name, type, options, inFlightMax, maxRate } = settings;
+  /**
+   * Takes the destination's logs and begins to send what they hold.
+   *
+   * @param rules - Which kinds of rules send to it.
+   */
+  static open(settings: DestinationSettings, spool: Spool, log: Log, rules: OutletRules): Outlet {
+    const { name, type, options, inFlightMax } = settings;
     const messages = spool.logs.get(name);
     const deadLetters = spool.deadLetters.get(name);
-    const driver = destinationDriver(type);
+    const own = destinationDriver(type);
     assert(
-      messages !== undefined && deadLetters !== undefined && driver !== undefined,
+      messages !== undefined && deadLetters !== undefined && own !== undefined,
       `logs and driver of ${name}, since the configuration was checked`,
     );
     const notices = new OutletNotices(name, log);
@@ -98,10 +99,18 @@ export class Outlet {
     const toldDeadLetters = {
       add: async (...[message, code, reason]: Parameters<DeadLetterLog["add"]>) => {
         await deadLetters.add(message, code, reason);
-        notices.dead(message.stream, code, reason);
+        notices.dead(streamOfLabel(message.stream), code, reason);
       },
     };
-    const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, maxRate, notice };
+    const asked = (told: LaneAsked): void => log.debug({ destination: name, ...told }, `asked what ${name} has of lane ${told.lane}`);
+    const isShared = rules.once && (rules.spooled || messages.confirmedSequence < messages.durableSequence);
+    // Half each: so neither takes the other's turns, and both together keep to the rate.
+    const maxRate = settings.maxRate !== null && isShared ? settings.maxRate / 2 : settings.maxRate;
+    const { topicsMax } = rules;
+    const memory = rules.once ? new MemoryOutlet({ name, promises: own.promises, maxRate, topicsMax, log }) : null;
+    const driver = memory === null ? own : inTurns(own);
+    const connectionChanged = (connection: SharedConnection): void => memory?.use(connection);
+    const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, maxRate, notice, asked, connectionChanged };
     const begin = (announced?: AnnouncedState): Dispatcher => {
       const dispatcher = new Dispatcher({ ...parts, ...(announced === undefined ? {} : { announced }) });
       dispatcher.onState((state, lastError) => notices.destinationIs(state, lastError));
@@ -109,7 +118,8 @@ export class Outlet {
       return dispatcher;
     };
     const room = new OutletRoom({ name, spool: messages, budget: settings.spool, notices, log, isSent: runs });
-    return new Outlet(settings, messages, deadLetters, driver, runs ? begin : null, notices, room);
+    const sending = new OutletSending({ name, log: messages, driver, begin: runs ? begin : null });
+    return new Outlet(settings, messages, deadLetters, sending, memory, runs, notices, room);
   }
 
   /**
@@ -140,7 +150,7 @@ export class Outlet {
       if (this.log.durableSequence > wasDurable && this.#notices.trouble?.code !== "SST_SPOOL_FULL") this.#notices.spoolWorks();
       return true;
     } catch (error) {
-      if (this.log.stopped !== null) this.#notices.logStopped(this.log.stopped, this.#begin !== null);
+      if (this.log.stopped !== null) this.#notices.logStopped(this.log.stopped, this.#runs);
       else this.#notices.failed(error);
       return false;
     }
@@ -152,12 +162,15 @@ export class Outlet {
    * @returns Where it went; null when it was dropped and counted, or made before; "refused" when the source must be told.
    */
   put(put: Put): Write | "refused" | null {
-    const { stream, target } = put.selection;
+    const { stream, rule, target } = put.selection;
     const topic = put.maker.topic(put.prepared, stream, target.topic, put.attributes);
+    const memory = isOnce(stream, rule) ? this.memory : null;
+    if (!topic.ok && memory !== null) return later(put, () => memory.take(put, null));
     if (!topic.ok) return this.#setAside(put, "SST_TEMPLATE_VALUE", topic.reason);
     const name = `${stream.id} ${this.name}:${topic.topic}`;
     if (put.made.has(name)) return null;
     put.made.add(name);
+    if (memory !== null) return later(put, () => memory.take(put, topic.topic));
     const { tenant } = put.prepared.event.identity;
     try {
       const number = this.log.nextNumber(stream.id, topic.topic);
@@ -175,14 +188,14 @@ export class Outlet {
 
   /** What an operator is told of the log that has stopped; null while it goes on. */
   get stopped(): string | null {
-    return this.log.stopped === null ? null : stoppedText(this.log.stopped, this.#begin !== null);
+    return this.log.stopped === null ? null : stoppedText(this.log.stopped, this.#runs);
   }
 
   state(): DestinationState & DestinationDetail {
     const status = this.log.status();
     const { shares } = this.#room;
     shares.look();
-    const transmit = this.#dispatcher?.status() ?? null;
+    const transmit = this.sending.status;
     return {
       destination: this.name,
       spoolBytes: status.usedBytes,
@@ -192,64 +205,36 @@ export class Outlet {
       logId: status.logId,
       damagedMessages: status.damagedMessages,
       deadLetters: {
-        messages: this.#deadLetters.messages,
-        bytes: this.#deadLetters.usedBytes,
-        removed: this.#deadLetters.removed,
+        messages: this.deadLetters.messages,
+        bytes: this.deadLetters.usedBytes,
+        removed: this.deadLetters.removed,
         lastReason: this.#notices.lastDeadReason,
       },
       trouble: this.#notices.trouble,
       tenantsHeldBack: shares.count,
       heldBack: shares.list(),
+      memory: this.memory?.state() ?? null,
       stopped: this.stopped,
       notices: [...this.#notices.said],
       transmit,
     };
   }
 
-  /**
-   * Shows what the destination is known by, or carries out an operator's decision over it: sending ends, the decision is
-   * put on disk, sending begins anew by it.
-   */
-  identity(action: IdentityAction): Promise<IdentityRows> {
-    const act = this.#acting.then(() => this.#identity(action));
-    this.#acting = act.catch(() => undefined);
-    return act;
+  #message(put: Put, topic: string, sequence: number): Message {
+    return messageOf(put, topic, this.log.logId, sequence);
   }
 
-  async #identity(action: IdentityAction): Promise<IdentityRows> {
-    const { identity } = this.#driver;
-    const decide = () => actOnIdentity(identity, this.log.memory, action, this.name);
-    // What a lane holds in memory follows from the identity too: all of it is made anew.
-    const before = this.#dispatcher;
-    if (action === "show" || identity === undefined || before === null || this.#stopping) return [...(await decide()), ...this.#changed()];
-    await before.stop(0);
-    try {
-      return await decide();
-    } finally {
-      if (!this.#stopping) this.#dispatcher = this.#begin?.(before.announced) ?? null;
-    }
-  }
-
-  /** Lanes that stopped over what the memory doesn't know of. */
-  #changed(): IdentityRows {
-    const blocked = this.#dispatcher?.status().blocked ?? [];
-    return blocked.flatMap(({ lane, code, message }) => (code === "SST_IDENTITY_CHANGED" ? [[`stopped: ${lane}`, message] as const] : []));
-  }
-
-  /** Lets a destination that is up have what waits, then ends sending. What it does not get in time stays in the spool. */
+  /** Sends what can be sent within the grace period, what waits in memory as well, and ends sending. */
   async stop(graceMs: number): Promise<void> {
     const endMs = performance.now() + graceMs;
-    this.#stopping = true;
-    await this.#acting;
-    const isBehind = () => this.#dispatcher?.status().state === "up" && this.log.confirmedSequence < this.log.durableSequence;
-    while (isBehind() && performance.now() < endMs) await pause(DRAIN_LOOK_MS);
-    await this.#dispatcher?.stop(Math.max(0, endMs - performance.now()));
+    await this.memory?.stop(graceMs);
+    await this.sending.stop(Math.max(0, endMs - performance.now()));
   }
 
-  #message({ maker, prepared, selection: { stream, rule }, attributes, instance }: Put, topic: string, sequence: number): Message {
-    const evidence = { stream: stream.id, rule: rule.number, revision: stream.revision, instance, logId: this.log.logId, sequence };
-    const headers = maker.headers(prepared, stream, rule, attributes);
-    return maker.make(prepared, stream, rule.number, topic, maker.key(prepared, stream, attributes), evidence, headers);
+  /** Counted since the log began, and since the start what is sent from memory. */
+  get counts(): readonly MessageCounts[] {
+    const ofLog = messageCounts(this.name, this.log.status());
+    return this.memory === null ? ofLog : mergedCounts([...ofLog, ...messageCounts(this.name, this.memory.counts())]);
   }
 
   /** All messages of an event are kept, or none. */
@@ -261,14 +246,14 @@ export class Outlet {
   #setAside(put: Put, code: string, reason: string): Write | "refused" | null {
     const { stream } = put.selection;
     try {
-      this.#deadLetters.append(this.#message(put, "", 0), code, reason);
+      this.deadLetters.append(this.#message(put, "", 0), code, reason);
     } catch (error) {
       if (!isSidestreamError(error)) throw error;
       return this.#turnAway(put, "dead-letters-full");
     }
     this.log.countTurnedAway(stream.id, put.prepared.event.identity.tenant, "dead", code);
     this.#notices.dead(stream.id, code, reason);
-    return this.#deadLetters;
+    return this.deadLetters;
   }
 
   #turnAway(put: Put, reason: string): "refused" | null {
@@ -276,4 +261,10 @@ export class Outlet {
     this.log.countTurnedAway(put.selection.stream.id, put.prepared.event.identity.tenant, "dropped", reason);
     return null;
   }
+}
+
+/** Should another message of the event be refused, this one must not have been sent: the event comes again as a whole. */
+function later(put: Put, take: () => void): null {
+  put.afterwards.push(take);
+  return null;
 }

@@ -26,6 +26,10 @@ export type FieldPath =
  */
 export type MessageFormat = "cloudevents" | "cloudevents-binary";
 
+/** What is promised of a stream's messages to their destination, the weakest first. */
+export const DELIVERIES = ["at-most-once", "at-least-once", "exactly-once"] as const;
+export type Delivery = (typeof DELIVERIES)[number];
+
 /** A protocol header that messages get beside those of their format. */
 export interface HeaderSettings {
   readonly name: string;
@@ -37,6 +41,8 @@ export interface RuleSettings extends Rule {
   readonly number: number;
   /** Headers of this rule's messages, those of its stream included; absent: the stream's and no others. */
   readonly headers?: readonly HeaderSettings[];
+  /** Absent: the stream's. */
+  readonly delivery?: Delivery;
 }
 
 export interface StreamSettings {
@@ -49,12 +55,18 @@ export interface StreamSettings {
   /** Null: `{tenant}/{entityId}` where there is an entity, else `{tenant}`. */
   readonly key: Template | null;
   readonly format: MessageFormat;
+  readonly delivery: Delivery;
   readonly headers: readonly HeaderSettings[];
   readonly body: BodySettings;
   /** Null: everything leaves that is not redacted. */
   readonly keep: readonly FieldPath[] | null;
   readonly redact: readonly FieldPath[];
   readonly rules: readonly RuleSettings[];
+}
+
+/** What a rule's messages are promised. */
+export function deliveryOf(stream: Pick<StreamSettings, "delivery">, rule: Pick<RuleSettings, "delivery">): Delivery {
+  return rule.delivery ?? stream.delivery;
 }
 
 /** The budget of a destination's log, and what gives way when it is used up. */

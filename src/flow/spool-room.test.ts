@@ -17,6 +17,7 @@ function stream(id: string, ...rules: string[]): StreamSettings {
     tenants: "all",
     key: null,
     format: "cloudevents",
+    delivery: "at-least-once",
     headers: [],
     body: { bytesMax: 1, types: [] },
     keep: null,

@@ -19,6 +19,7 @@ import { ProduceQueue } from "./produce-queue.ts";
 import { meetProducer, newProducer } from "./producer-identity.ts";
 import { Recovery } from "./recovery.ts";
 import { sendBatch } from "./sending.ts";
+import { sendOnce } from "./sending-once.ts";
 
 /** The part of a request's time that the leader may wait for other replicas; the rest is for the way and the queue. */
 const ACK_SHARE = 0.75;
@@ -70,8 +71,9 @@ function connection({ options, cluster, memory, numbers, placement, closing, not
   return {
     lane: (message) => placement.lane(message),
     recover: (lane, last, signal) => recovery.recover(lane, last, signal),
-    renumber: (lane, number, signal) => numbers.renumber(lane, number, signal),
+    renumber: (lane, number, position, signal) => numbers.renumber(lane, number, position, signal),
     send: (batch, signal) => sendBatch(sending, batch, signal),
+    sendOnce: (messages, signal) => sendOnce(sending, messages, signal),
     async check(signal, topics = []) {
       const problems = await clusterProblems(cluster, [...new Set([...topics, ...topicsIn(memory)])], signal);
       for (const { text, error } of problems) if (error === null) notice(text);

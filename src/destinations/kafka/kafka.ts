@@ -19,4 +19,8 @@ export const kafka = defineDestination({
     const { openKafka } = await import("./kafka-connection.ts");
     return openKafka(options, context);
   },
+  async *read(options, topic, context) {
+    const { readTopic } = await import("./topic-reading.ts");
+    yield* readTopic(options, topic, context);
+  },
 });

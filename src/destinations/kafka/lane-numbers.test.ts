@@ -20,7 +20,7 @@ test("a lane's sequences begin at 0 and begin again after 2147483647", () => {
 test("a lane that is numbered anew has a higher epoch and sequence 0, and keeps both over restarts", async () => {
   const memory = new ContractMemory();
   const numbers = new LaneNumbers(memory, PRODUCER, noOther);
-  const renumbering = numbers.renumber("users/0", 1_000, SIGNAL);
+  const renumbering = numbers.renumber("users/0", 1_000, null, SIGNAL);
   assert.deepEqual(numbers.batch("users/0", 1_000), { ...PRODUCER, baseSequence: 1_000 });
   await renumbering;
   assert.deepEqual(numbers.batch("users/0", 1_000), { producerId: PRODUCER.producerId, epoch: 4, baseSequence: 0 });
@@ -35,9 +35,9 @@ test("a lane without an epoch left gets a producer of its own, for good", async 
   const memory = new ContractMemory();
   await memory.set("lane/users/0", { epoch: 32_767, base: 5 });
   const numbers = new LaneNumbers(memory, PRODUCER, async () => ({ producerId: 77n, epoch: 0 }));
-  await numbers.renumber("users/0", 9, SIGNAL);
+  await numbers.renumber("users/0", 9, null, SIGNAL);
   assert.deepEqual(numbers.batch("users/0", 9), { producerId: 77n, epoch: 0, baseSequence: 0 });
-  await numbers.renumber("users/0", 20, SIGNAL);
+  await numbers.renumber("users/0", 20, null, SIGNAL);
   const later = new LaneNumbers(memory, PRODUCER, noOther);
   assert.deepEqual(later.batch("users/0", 21), { producerId: 77n, epoch: 1, baseSequence: 1 });
 });
@@ -48,7 +48,7 @@ test("a lane keeps its numbers when the disk fails while it is numbered anew", a
     throw new Error("the disk failed");
   };
   const numbers = new LaneNumbers(memory, PRODUCER, noOther);
-  await assert.rejects(numbers.renumber("users/0", 9, SIGNAL), /disk failed/);
+  await assert.rejects(numbers.renumber("users/0", 9, null, SIGNAL), /disk failed/);
   assert.deepEqual(numbers.batch("users/0", 9), { ...PRODUCER, baseSequence: 9 });
 });
 

@@ -22,6 +22,8 @@ export interface ProducerIdentity {
 export interface LaneIdentity extends ProducerIdentity {
   /** The message of this number has sequence 0. */
   readonly base: number;
+  /** Nothing under this epoch is before it; null: that isn't known. */
+  readonly position: string | null;
 }
 
 export function laneName(topic: string, partition: number): string {
@@ -53,8 +55,13 @@ export class LaneNumbers {
     const { producerId, epoch } = this.#producer;
     const identity =
       record === null
-        ? { producerId, epoch, base: 0 }
-        : { producerId: record.id === undefined ? producerId : BigInt(record.id), epoch: record.epoch, base: record.base };
+        ? { producerId, epoch, base: 0, position: null }
+        : {
+            producerId: record.id === undefined ? producerId : BigInt(record.id),
+            epoch: record.epoch,
+            base: record.base,
+            position: record.position ?? null,
+          };
     this.#lanes.set(lane, identity);
     return identity;
   }
@@ -68,13 +75,13 @@ export class LaneNumbers {
    * Begins a lane's sequences anew with the message of a number. A broker takes a higher epoch on a partition with
    * sequence 0, and refuses what still comes under a lower one.
    */
-  async renumber(lane: string, number: number, signal: AbortSignal): Promise<void> {
+  async renumber(lane: string, number: number, position: string | null, signal: AbortSignal): Promise<void> {
     const { producerId, epoch } = this.of(lane);
     const next = epoch < EPOCH_MAX ? { producerId, epoch: epoch + 1 } : await this.#newProducer(signal);
     const own = next.producerId === this.#producer.producerId ? {} : { id: String(next.producerId) };
-    const record: LaneRecord = { ...own, epoch: next.epoch, base: number };
+    const record: LaneRecord = { ...own, epoch: next.epoch, base: number, ...(position === null ? {} : { position }) };
     await this.#memory.set(laneRecord(lane), record);
-    this.#lanes.set(lane, { ...next, base: number });
+    this.#lanes.set(lane, { ...next, base: number, position });
   }
 }
 

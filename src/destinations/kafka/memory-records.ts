@@ -41,6 +41,8 @@ export interface LaneRecord {
   readonly epoch: number;
   /** The message of this number has sequence 0. */
   readonly base: number;
+  /** Nothing under this epoch is before it; absent: that isn't known. */
+  readonly position?: string;
 }
 
 export interface FoundTopic {

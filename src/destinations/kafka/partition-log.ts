@@ -3,13 +3,13 @@
  *
  * Promise: nothing is written. Of a batch only the head is looked at, never its records.
  */
-import { describeProducersV0, fetchV12, listOffsetsV7, offsetForLeaderEpochV4, type Connection, type Reader } from "@platformatic/kafka";
+import { describeProducersV0, listOffsetsV7, offsetForLeaderEpochV4, type Connection } from "@platformatic/kafka";
 import { ask, type Broker } from "./broker.ts";
+import { ANY_EPOCH, fetchRecords, OFFSET_OUT_OF_RANGE } from "./fetch-records.ts";
 import { brokerError } from "./kafka-error.ts";
 import { laneName, lastSequenceOf } from "./lane-numbers.ts";
 import { BATCH_HEAD_BYTES } from "./records.ts";
 
-const OFFSET_OUT_OF_RANGE = 1;
 /** Enough that heads are found fast, little enough that other requests of this connection don't wait long. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** The connection is shared: while the broker waits for replicas, it takes no messages on it. */
@@ -18,8 +18,6 @@ const FOLLOW_WAIT_MS = 100;
 const FOLLOW_BYTES_MAX = 1;
 /** ListOffsets takes this for the time of the end. */
 const LATEST = -1n;
-/** Whatever leader answers will do. */
-const ANY_EPOCH = -1;
 /** Asked as a consumer, which sees what all replicas in sync have. */
 const CONSUMER = -1;
 
@@ -122,20 +120,11 @@ export class PartitionLog {
   }
 
   async #fetch(fromOffset: bigint, bytesMax: number, waitMs: number, leaderEpoch: number): Promise<LogPage | null> {
-    const partition = {
-      partition: this.#partition,
-      currentLeaderEpoch: leaderEpoch,
-      fetchOffset: fromOffset,
-      lastFetchedEpoch: -1,
-      partitionMaxBytes: bytesMax,
-    };
-    const topics = [{ topicId: this.#topic, partitions: [partition] }];
-    const { errorCode, ...page } = await this.#ask("reading back", (connection) =>
-      send(connection, () => fetchV12.createRequest(waitMs, 1, bytesMax, 0, 0, -1, topics, [], "")),
-    );
+    const request = { topic: this.#topic, partition: this.#partition, fromOffset, leaderEpoch, bytesMax, waitMs, committedOnly: false };
+    const { errorCode, records, highWatermark } = await this.#ask("reading back", (connection) => fetchRecords(connection, request));
     if (errorCode === OFFSET_OUT_OF_RANGE) return null;
     if (errorCode !== 0) throw brokerError(errorCode, `broker ${this.#leader.address}: ${this.#doing("reading back")}`);
-    return page;
+    return { heads: batchHeads(records), bytes: records.length, highWatermark };
   }
 
   #ask<Answer>(doing: string, request: (connection: Connection) => Promise<Answer>): Promise<Answer> {
@@ -145,47 +134,6 @@ export class PartitionLog {
   #doing(what: string): string {
     return `${what} ${laneName(this.#topic, this.#partition)}`;
   }
-}
-
-type FetchAnswer = LogPage & { readonly errorCode: number };
-
-/** The client's own reader of this answer would decompress every record. */
-function send(connection: Connection, write: () => ReturnType<typeof fetchV12.createRequest>): Promise<FetchAnswer> {
-  const { key, version } = fetchV12.api;
-  return new Promise((resolve, reject) => {
-    connection.send(
-      key,
-      version,
-      write,
-      (_correlationId, _apiKey, _version, reader) => readPage(reader),
-      true,
-      true,
-      (error, answer) => (error === null ? resolve(answer as FetchAnswer) : reject(error)),
-    );
-  });
-}
-
-function readPage(reader: Reader): FetchAnswer {
-  reader.readInt32();
-  const wholeError = reader.readInt16();
-  reader.readInt32();
-  const pages = reader.readArray((ofTopic) => {
-    ofTopic.readString();
-    return ofTopic.readArray((part) => {
-      part.readInt32();
-      const errorCode = part.readInt16();
-      const highWatermark = part.readInt64();
-      // The last stable offset, where the log begins, transactions that were aborted, and who else could be asked.
-      part.readInt64();
-      part.readInt64();
-      part.readNullableArray((aborted) => [aborted.readInt64(), aborted.readInt64()]);
-      part.readInt32();
-      const records = part.readBytes();
-      return { errorCode, highWatermark, heads: batchHeads(records), bytes: records.length };
-    });
-  });
-  const page = pages[0]?.[0] ?? { errorCode: wholeError, highWatermark: 0n, heads: [], bytes: 0 };
-  return wholeError === 0 ? page : { ...page, errorCode: wholeError };
 }
 
 /** The last batch may be cut off; its head is there. */

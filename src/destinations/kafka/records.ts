@@ -11,10 +11,10 @@ import type { OutgoingMessage } from "../../driver/destination.ts";
 /** Bytes of a batch before its records. */
 export const BATCH_HEAD_BYTES = 61;
 /** What the batch's length field doesn't count: the offset and itself. */
-const LENGTH_FROM = 12;
+export const LENGTH_FROM = 12;
 /** What the checksum covers begins here, with the attributes. */
-const CRC_FROM = 21;
-const MAGIC = 2;
+export const CRC_FROM = 21;
+export const MAGIC = 2;
 /** The leader fills it in. */
 const NO_LEADER_EPOCH = -1;
 /** A record's attributes and its time relative to the batch's: both 0. */

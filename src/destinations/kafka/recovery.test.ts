@@ -9,7 +9,7 @@ import type { BatchHead, LogEnd, LogPage, ProducerState } from "./partition-log.
 import { Recovery, type LeaderLog } from "./recovery.ts";
 
 const TOPIC = { name: "users", id: "U1", partitions: 1, batchBytesMax: 1_000_000 };
-const IDENTITY: LaneIdentity = { producerId: 7n, epoch: 2, base: 100 };
+const IDENTITY: LaneIdentity = { producerId: 7n, epoch: 2, base: 100, position: null };
 
 /** A log of batches of ten messages each, one by us in every two. */
 class FakeLog implements LeaderLog {
@@ -164,7 +164,7 @@ test("sequences that began again at 0 are told apart", async () => {
   log.state = { epoch: 0, lastSequence: 3 };
   log.leaderEndOffset = 600n;
   log.highWatermark = 600n;
-  const { answer } = await ask(log, { number: 2 ** 31 - 6, position: "U1:500" }, { producerId: 7n, epoch: 0, base: 0 });
+  const { answer } = await ask(log, { number: 2 ** 31 - 6, position: "U1:500" }, { producerId: 7n, epoch: 0, base: 0, position: null });
   assert.equal(answer.number, 2 ** 31 + 4);
 });
 
@@ -191,19 +191,19 @@ test("where the leader forgot, the last own batch behind the position counts", a
     head(540n, { producerId: 7n, epoch: 1, lastSequence: 900 }),
     head(600n),
   ];
-  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" })).answer, { number: 140, position: "U1:530" });
+  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" })).answer, { number: 140, position: "U1:530", readBack: true });
 });
 
 test("where the leader forgot and nothing of ours follows the position, nothing more arrived", async () => {
   const log = new FakeLog();
   log.highWatermark = 600n;
   log.heads = [head(550n), head(600n)];
-  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" })).answer, { number: 120, position: "U1:600" });
+  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" })).answer, { number: 120, position: "U1:600", readBack: true });
   assert.equal((await ask(log, { number: 80, position: "U1:500" })).answer.number, 100, "a cursor from before the epoch is behind");
 });
 
 for (const [what, position, change] of [
-  ["the topic is another one", "U0:500", () => {}],
+  ["the topic is another one, whose beginning is gone", "U0:500", (log: FakeLog) => (log.beginOffset = 1n)],
   ["the position was deleted", "U1:500", (log: FakeLog) => (log.beginOffset = 501n)],
   ["the log is shorter than the position", "U1:601", () => {}],
   ["there is no position, and the log's beginning is gone", null, (log: FakeLog) => (log.beginOffset = 1n)],
@@ -214,8 +214,28 @@ for (const [what, position, change] of [
     log.highWatermark = 600n;
     log.heads = [head(550n), head(600n)];
     change(log);
-    assert.deepEqual((await ask(log, { number: 120, position })).answer, { number: null, position: "U1:600" });
+    assert.deepEqual((await ask(log, { number: 120, position })).answer, { number: null, position: "U1:600", readBack: true });
   });
+
+test("where the topic is another one, all of it is looked through, and what isn't there didn't arrive", async () => {
+  const log = new FakeLog();
+  log.highWatermark = 600n;
+  log.heads = [head(550n), head(600n)];
+  assert.deepEqual((await ask(log, { number: 120, position: "U0:500" })).answer, { number: 120, position: "U1:600", readBack: true });
+  log.heads = [head(550n, { producerId: 7n, epoch: 2, lastSequence: 24 }), head(600n)];
+  assert.deepEqual((await ask(log, { number: 120, position: "U0:500" })).answer, { number: 125, position: "U1:550", readBack: true });
+});
+
+test("of a lane that was numbered anew, the log counts from where it was numbered anew", async () => {
+  const log = new FakeLog();
+  log.highWatermark = 600n;
+  log.beginOffset = 501n;
+  log.heads = [head(550n), head(600n)];
+  const identity = { ...IDENTITY, position: "U1:540" };
+  const answer = { number: 120, position: "U1:600", readBack: true };
+  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" }, identity)).answer, answer);
+  assert.deepEqual((await ask(log, { number: 120, position: null }, identity)).answer, answer);
+});
 
 test("a leader that doesn't know yet what its replicas have is asked again", async () => {
   const log = new FakeLog();
@@ -228,18 +248,18 @@ test("reading back has a bound", async () => {
   log.highWatermark = 600n;
   log.heads = [head(550n), head(600n)];
   log.read = async (fromOffset) => ({ heads: [head(fromOffset + 1n)], bytes: 100_000_000, highWatermark: 600n });
-  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" })).answer, { number: null, position: "U1:600" });
+  assert.deepEqual((await ask(log, { number: 120, position: "U1:500" })).answer, { number: null, position: "U1:600", readBack: true });
 });
 
 test("a new lane in a new topic expects its first number", async () => {
-  const identity = { producerId: 7n, epoch: 0, base: 0 };
-  assert.deepEqual((await ask(new FakeLog(), { number: 0, position: null }, identity)).answer, { number: 0, position: "U1:0" });
+  const identity = { producerId: 7n, epoch: 0, base: 0, position: null };
+  assert.deepEqual((await ask(new FakeLog(), { number: 0, position: null }, identity)).answer, { number: 0, position: "U1:0", readBack: true });
 });
 
 test("of a lane that was never acknowledged, what the log has counts", async () => {
   const log = new FakeLog();
   log.highWatermark = 600n;
   log.heads = [head(10n, { producerId: 7n, epoch: 0, lastSequence: 9 }), head(600n)];
-  const identity = { producerId: 7n, epoch: 0, base: 0 };
-  assert.deepEqual((await ask(log, { number: 0, position: null }, identity)).answer, { number: 10, position: "U1:10" });
+  const identity = { producerId: 7n, epoch: 0, base: 0, position: null };
+  assert.deepEqual((await ask(log, { number: 0, position: null }, identity)).answer, { number: 10, position: "U1:10", readBack: true });
 });

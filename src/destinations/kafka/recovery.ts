@@ -13,7 +13,7 @@ import type { Broker, Cluster, KafkaTopic } from "./cluster.ts";
 import { laneParts, numberAfter, type LaneIdentity, type LaneNumbers } from "./lane-numbers.ts";
 import { PartitionLog, type ProducerState } from "./partition-log.ts";
 import type { Placement } from "./placement.ts";
-import { positionText, readPosition } from "./position.ts";
+import { positionText, readPosition, type Position } from "./position.ts";
 import { findLast, READ_BACK_BYTES_MAX, replicatedEnd } from "./read-back.ts";
 
 /** Bytes read for a lane that was never acknowledged: a new topic is small, and of a large one nothing is known. */
@@ -98,16 +98,21 @@ async function answerOf(
 
 /** The leader remembers nothing of us: no write for long, records that were deleted, or never a message. */
 async function fromLog(log: LeaderLog, topic: KafkaTopic, identity: LaneIdentity, last: LanePosition): Promise<LaneRecovery> {
-  const isUnknown = last.position === null;
-  const after = last.position === null ? { topicId: topic.id, offset: 0n } : readPosition(last.position);
-  const bytesMax = isUnknown ? UNKNOWN_BYTES_MAX : READ_BACK_BYTES_MAX;
-  const found = after.topicId === topic.id ? await findLast(log, identity, after.offset, bytesMax) : null;
+  const from = readFrom(topic, identity, last);
+  const found = await findLast(log, identity, from?.offset ?? 0n, from === null ? UNKNOWN_BYTES_MAX : READ_BACK_BYTES_MAX);
   const at = (offset: bigint): string => positionText({ topicId: topic.id, offset });
   // Acknowledged, and no trace of it: that is another log, or it lost what it had. A cursor from before the lane's base goes
   // on with sequences before 0, which a leader that remembers nothing takes.
-  if (found === null || (isUnknown && found.head === null && last.number > 0))
-    return { number: null, position: at((await log.end()).highWatermark) };
+  if (found === null || (from === null && last.position === null && found.head === null && last.number > 0))
+    return { number: null, position: at((await log.end()).highWatermark), readBack: true };
   // The cursor may be older than the lane's base, below which all was acknowledged.
-  if (found.head === null) return { number: Math.max(last.number, identity.base), position: at(found.endOffset) };
-  return { number: numberAfter(identity, found.head.lastSequence, last.number), position: at(found.head.endOffset) };
+  if (found.head === null) return { number: Math.max(last.number, identity.base), position: at(found.endOffset), readBack: true };
+  return { number: numberAfter(identity, found.head.lastSequence, last.number), position: at(found.head.endOffset), readBack: true };
+}
+
+/** Nothing in doubt is before it in this topic; null where the whole of it must be read: what is known is of another. */
+function readFrom(topic: KafkaTopic, identity: LaneIdentity, last: LanePosition): Position | null {
+  const known = [last.position, identity.position].flatMap((text) => (text === null ? [] : [readPosition(text)]));
+  const here = known.filter(({ topicId }) => topicId === topic.id);
+  return here.toSorted((left, right) => Number(right.offset - left.offset))[0] ?? null;
 }

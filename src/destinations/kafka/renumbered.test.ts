@@ -68,7 +68,7 @@ for (const isAnew of [false, true])
       const others = from.messages(topic, 10);
       const second = await from.open();
       await second.lane(others[0] as OutgoingMessage);
-      if (isAnew) await second.renumber(lane, 10, soon());
+      if (isAnew) await second.renumber(lane, 10, null, soon());
       const { outcomes } = await second.send({ lane, firstNumber: 10, messages: others }, soon());
       assert.deepEqual(outcomes, Array(10).fill(null));
       assert.deepEqual(await arrived(topic), valuesOf([...before, ...late, ...(isAnew ? others : [])]));

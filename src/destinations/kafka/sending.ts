@@ -14,7 +14,7 @@ import type { Placement } from "./placement.ts";
 import { positionText } from "./position.ts";
 import type { ProduceQueue } from "./produce-queue.ts";
 import type { ProduceResult } from "./produce-request.ts";
-import { BATCH_HEAD_BYTES, encodeRecords, loneBatchBytes, sealBatch, type EncodedRecords } from "./records.ts";
+import { BATCH_HEAD_BYTES, encodeRecords, loneBatchBytes, sealBatch, type BatchNumbers, type EncodedRecords } from "./records.ts";
 
 const NO_ERROR = 0;
 /** The replicas of this partition were late: nothing is wrong with the connection. */
@@ -39,16 +39,62 @@ export async function sendBatch(parts: SendingParts, batch: NumberedBatch, signa
   try {
     return await send(parts, batch, signal);
   } catch (cause) {
-    const error = signal.aborted
-      ? new SidestreamError("SST_DESTINATION_UNSURE", `${batch.lane}: given up waiting`, { cause })
-      : destinationError(cause, `writing to ${batch.lane}`);
+    const error = sendingError(cause, batch.lane, signal);
     return { outcomes: batch.messages.map(() => error), position: null };
   }
+}
+
+/** Why no answer for a batch came. */
+export function sendingError(cause: unknown, to: string, signal: AbortSignal): SidestreamError {
+  return signal.aborted
+    ? new SidestreamError("SST_DESTINATION_UNSURE", `${to}: given up waiting`, { cause })
+    : destinationError(cause, `writing to ${to}`);
 }
 
 async function send(parts: SendingParts, { lane, firstNumber, messages }: NumberedBatch, signal: AbortSignal): Promise<NumberedReceipt> {
   const { topic: name, partition } = laneParts(lane);
   const topic = await parts.placement.verified(name, signal);
+  const { outcomes, endOffset } = await produce(
+    parts,
+    { lane, topic, partition, messages },
+    () => parts.numbers.batch(lane, firstNumber),
+    signal,
+  );
+  return {
+    outcomes: withRest(outcomes, messages.length),
+    position: endOffset === null ? null : positionText({ topicId: topic.id, offset: endOffset }),
+  };
+}
+
+/** Messages of one partition. */
+export interface PartitionBatch {
+  readonly lane: string;
+  readonly topic: KafkaTopic;
+  readonly partition: number;
+  /** Not empty. */
+  readonly messages: readonly OutgoingMessage[];
+}
+
+export interface Produced {
+  /** Of the first messages; those without one were not looked at. */
+  readonly outcomes: readonly SendOutcome[];
+  /** The offset behind the last that was taken; null where none was, or the broker doesn't tell. */
+  readonly endOffset: bigint | null;
+}
+
+/**
+ * Writes as many messages to a partition as a batch of its topic takes.
+ *
+ * @param numbers - Asked for once the batch is about to be sent.
+ * @throws What went wrong before an answer came.
+ */
+export async function produce(
+  parts: Pick<SendingParts, "cluster" | "compression" | "queue">,
+  { lane, topic, partition, messages }: PartitionBatch,
+  numbers: () => BatchNumbers,
+  signal: AbortSignal,
+): Promise<Produced> {
+  const { name } = topic;
   const leader = await parts.cluster.leader(name, partition, signal);
   const queue = parts.queue(leader);
   const room = await queue.reserve(Math.min(topic.batchBytesMax, bytesOf(messages)), signal);
@@ -58,23 +104,22 @@ async function send(parts: SendingParts, { lane, firstNumber, messages }: Number
   });
   if (records === null) {
     room.release();
-    return { outcomes: withRest([tooLarge(messages[0] as OutgoingMessage, topic)], messages.length), position: null };
+    return { outcomes: [tooLarge(messages[0] as OutgoingMessage, topic)], endOffset: null };
   }
-  sealBatch(records.bytes, records.count, records.codec, parts.numbers.batch(lane, firstNumber), Date.now());
+  sealBatch(records.bytes, records.count, records.codec, numbers(), Date.now());
   const result = await queue.produce({ topic: name, topicId: topic.id, partition, batch: records.bytes }, room, signal);
   if (result.errorCode !== NO_ERROR) {
     if (MOVED.has(result.errorCode)) parts.cluster.forget(name);
     const error = refusal(result, records.count, `broker ${leader.address}: writing to ${lane}`);
     // Those that were not in the batch were not looked at.
-    return { outcomes: error.retry === "never" ? withRest([error], messages.length) : messages.map(() => error), position: null };
+    return { outcomes: error.retry === "never" ? [error] : messages.map(() => error), endOffset: null };
   }
   const outcomes: SendOutcome[] = messages.slice(0, records.count).map(() => null);
   const next = messages[records.count];
   // With compression it may fit alone, which is found out when its turn comes.
   if (next !== undefined && parts.compression === "none" && loneBatchBytes(next) > topic.batchBytesMax)
     outcomes.push(tooLarge(next, topic));
-  const position = result.baseOffset < 0n ? null : positionText({ topicId: topic.id, offset: result.baseOffset + BigInt(records.count) });
-  return { outcomes: withRest(outcomes, messages.length), position };
+  return { outcomes, endOffset: result.baseOffset < 0n ? null : result.baseOffset + BigInt(records.count) };
 }
 
 /** About what they need, before they are looked at one by one. */

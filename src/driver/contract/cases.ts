@@ -7,6 +7,7 @@ import { messageCases, orderCases } from "./cases/message-cases.ts";
 import { identityCases, laneCases } from "./cases/lane-cases.ts";
 import { numberCases } from "./cases/number-cases.ts";
 import { olderCases } from "./cases/older-cases.ts";
+import { onceCases } from "./cases/once-cases.ts";
 import { openingCases } from "./cases/opening-cases.ts";
 import { outageCases, pauseCases } from "./cases/outage-cases.ts";
 import type { DestinationHarness } from "./harness.ts";
@@ -29,7 +30,7 @@ export function destinationCases<Options>(driver: DestinationDriver<Options>, ha
     ...(harness.start !== undefined ? outageCases(harness) : {}),
     ...(harness.pause !== undefined && harness.resume !== undefined ? pauseCases() : {}),
     ...memoryCases(harness),
-    ...(deduplicates ? { ...laneCases(), ...numberCases(harness), ...olderCases() } : {}),
+    ...(deduplicates ? { ...laneCases(), ...numberCases(harness), ...olderCases(), ...onceCases(harness) } : {}),
     ...(deduplicates && driver.identity !== undefined ? identityCases() : {}),
   };
   return Object.entries(bodies).map(([name, body], index) => ({

@@ -117,7 +117,7 @@ export class NumberedLanes {
 
   /** Begins a lane's numbers anew, its next message having the given one. */
   async renumber(connection: NumberedConnection, lane: string, number: number, signal: AbortSignal): Promise<void> {
-    await settles(connection.renumber(lane, number, signal), signal, "renumber");
+    await settles(connection.renumber(lane, number, null, signal), signal, "renumber");
     this.#book(lane).beginAnew(number);
   }
 

@@ -15,6 +15,7 @@ function stream(id: string, rules: readonly string[], tenants: StreamSettings["t
     tenants,
     key: null,
     format: "cloudevents",
+    delivery: "at-least-once",
     headers: [],
     body: { bytesMax: 0, types: [] },
     keep: null,

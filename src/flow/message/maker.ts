@@ -9,7 +9,7 @@ import { SidestreamError } from "../../errors.ts";
 import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { Attributes, Template } from "../match/rule.ts";
-import type { BodySettings, RuleSettings, StreamSettings } from "../settings.ts";
+import { deliveryOf, type BodySettings, type RuleSettings, type StreamSettings } from "../settings.ts";
 import { makeParts, type DataParts } from "./data-parts.ts";
 import { HEADERS_BYTES_MAX, sourceOf } from "./attribute-text.ts";
 import { binaryHeaders, eventHeaders, type EventHeaders } from "./binary-form.ts";
@@ -154,7 +154,7 @@ export class MessageMaker {
   make(
     prepared: Prepared,
     stream: StreamSettings,
-    ruleNumber: number,
+    rule: Pick<RuleSettings, "number" | "delivery">,
     topic: string,
     key: string,
     evidence: Evidence,
@@ -170,7 +170,7 @@ export class MessageMaker {
     assert(value.length + headersBytes + own.bytes <= this.options.limits.messageBytesMax, "a message stays within its limit");
     return {
       stream: stream.id,
-      rule: ruleNumber,
+      rule: rule.number,
       revision: stream.revision,
       tenant: event.identity.tenant,
       source: event.source,
@@ -181,6 +181,7 @@ export class MessageMaker {
       headers: own.bytes === 0 ? headers : [...headers, ...own.headers],
       value,
       acceptedMs: prepared.acceptedMs,
+      exactlyOnce: deliveryOf(stream, rule) === "exactly-once",
     };
   }
 

@@ -2,6 +2,7 @@
  * A message: what a stream makes of an event, finished. Nothing after this stage changes it.
  */
 export interface Message {
+  /** As counted: a stream's id, with where it came from before it when it was sent once more (`redrive/`, `replay/`). */
   readonly stream: string;
   /** Place of the rule in its descriptor, from 1. */
   readonly rule: number;
@@ -18,6 +19,8 @@ export interface Message {
   readonly value: Buffer;
   /** When the engine accepted it, milliseconds since 1970. */
   readonly acceptedMs: number;
+  /** False: sent again where it can't be told whether the destination has it. True: its lane waits for somebody to decide. */
+  readonly exactlyOnce: boolean;
 }
 
 /** What a message says of its own origin, so that a reader of one topic can count and de-duplicate. */

@@ -12,6 +12,7 @@ import { Cursor } from "./cursor.ts";
 import { Doubt } from "./doubt.ts";
 import { rewritten } from "./findings.ts";
 import { LogBooks } from "./log-books.ts";
+import { LogErasing } from "./log-erasing.ts";
 import { LogMemory } from "./log-memory.ts";
 import { LogReading } from "./log-reading.ts";
 import { LogRoom, logSegmentBytes } from "./log-room.ts";
@@ -24,7 +25,7 @@ import type { RecoveredLog } from "./recovered-log.ts";
 import { SegmentLog } from "./segment-log.ts";
 import type { SegmentLogOwner } from "./segment-log-owner.ts";
 import { flagsOf, type DestinationLogSettings } from "./log-settings.ts";
-import type { DestinationLogStatus } from "./log-status.ts";
+import { logStatus, type DestinationLogStatus } from "./log-status.ts";
 import { SequenceWaiters } from "./sequence-waiters.ts";
 import { Turns } from "./turns.ts";
 import { stopReason } from "./stop-reason.ts";
@@ -37,6 +38,8 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly destination: string;
   readonly logId: string;
   readonly memory: LogMemory;
+  /** For when nothing must be left of what is done. */
+  readonly erasing: LogErasing;
   readonly #books: LogBooks;
   readonly #waiters = new SequenceWaiters();
   readonly #reading: LogReading;
@@ -63,7 +66,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const { removalStepBytes } = settings;
     const writing = { disk, folder, log, segmentBytesMax: logSegmentBytes(settings), removalStepBytes, onRewritten };
     this.#segments = new SegmentLog({ ...writing, freeBytes: () => this.#room.freeBytes }, this, found);
-    cursor.makeRoom = this.#segments.makeRoom;
+    cursor.makeRoom = () => this.#segments.files.makeRoom();
     this.#room = new LogRoom(settings, this.#segments, cursor);
     const common = { disk, segments: this.#segments, cursor, turns: new Turns() };
     const others = (): SegmentUsers => ({ reading: this.#reading, lost: this.#lost });
@@ -73,6 +76,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const { accepted, pending } = this.#books;
     this.#lost = new LostMessages({ disk, folder, cursor, accepted, pending, doubt, onFinding });
     this.#reading = new LogReading({ ...common, reclaimer: this.#reclaimer, doubt, lost: this.#lost });
+    this.erasing = new LogErasing({ ...common, reclaimer: this.#reclaimer, reading: this.#reading });
   }
 
   /**
@@ -140,6 +144,14 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     return this.#books.givenUp;
   }
 
+  /** Messages that wait. */
+  get pendingCount(): number {
+    return this.#books.pending.total;
+  }
+
+  /** Numbers below one that are not done: messages, and frames of the log's own that nobody has read. */
+  readonly countWaiting = (below: number): number => this.#cursor.ranges.countMissing(0, below);
+
   heldBy(isHeld: (logSequence: number) => boolean): void {
     this.#reclaimer.heldBy(isHeld);
   }
@@ -165,6 +177,10 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
 
   isDoubtful(lane: string, logSequence: number): boolean {
     return this.#doubt.covers(lane, logSequence);
+  }
+
+  doubtfulBelow(lane: string): number {
+    return this.#doubt.below(lane);
   }
 
   /** The number that the next message of this stream and topic will carry. @throws `SST_TOPIC_LIMIT` */
@@ -237,21 +253,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   }
 
   status(): DestinationLogStatus {
-    return {
-      logId: this.logId,
-      accepted: this.#books.accepted.table(),
-      turnedAway: this.#cursor.turnedAway.table(),
-      outcomes: this.#cursor.outcomes.table(),
-      pending: this.#books.pending.table(),
-      damagedMessages: this.#lost.messages,
-      usedBytes: this.#segments.usedBytes,
-      bytesMax: this.#room.bytesMax,
-      segments: this.#segments.segments.length,
-      nextSequence: this.#segments.nextSequence,
-      durableSequence: this.durableSequence,
-      confirmedSequence: this.confirmedSequence,
-      stopped: this.stopped?.message ?? null,
-    };
+    const { logId, stopped } = this;
+    const parts = { books: this.#books, cursor: this.#cursor, lost: this.#lost, segments: this.#segments, room: this.#room };
+    return logStatus({ logId, stopped, ...parts });
   }
 
   /** Writes what waits and the cursor, and lets the files go, also when a part of it fails; that is thrown then. */

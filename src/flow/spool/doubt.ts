@@ -31,6 +31,12 @@ export class Doubt {
     return (this.#cursor.lastConfirmed(lane) ?? 0) < doubtful[1];
   }
 
+  /** No message of the lane that may be among those missing was at or above it; 0 where none is missing. */
+  below(lane: string): number {
+    const { doubtful } = this.#cursor;
+    return this.#from !== null && this.covers(lane, this.#from) ? (doubtful?.[1] ?? 0) : 0;
+  }
+
   /** Numbers, from inclusive, to exclusive, that nothing holds any more. Told before they are marked as done. */
   missing(from: number, to: number): void {
     const first = this.#cursor.ranges.firstMissing(from, Math.min(to, this.#end));

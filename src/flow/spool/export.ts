@@ -27,15 +27,17 @@ export interface ExportSettings {
   /** The log's own. */
   readonly folder: string;
   readonly kind: LogKind;
-  /** Leave out what is done. */
+  /** Leave out messages that are done. Dead letters that left are never written out. */
   readonly pendingOnly: boolean;
+  /** What is written of a message; empty: nothing. Absent: all of it, as JSON. */
+  readonly print?: (read: ReadMessage) => string;
   /** Takes whole lines. @returns False when nobody reads them any more. */
   readonly write: (lines: string) => Promise<boolean>;
   readonly onFinding: (finding: SpoolFinding) => void;
   readonly onProgress: (progress: ReadProgress) => void;
 }
 
-interface ReadMessage {
+export interface ReadMessage {
   readonly frame: Frame;
   readonly logId: string;
   /** Null for a dead letter. */
@@ -101,7 +103,12 @@ class LogExport {
 
   #isWanted({ header, nextSequence }: Segment, ranges: ConfirmedRanges): boolean {
     if (nextSequence <= this.#next) return false;
-    return !this.#settings.pendingOnly || ranges.countMissing(header.baseSequence, nextSequence) > 0;
+    return !this.#leavesDone || ranges.countMissing(header.baseSequence, nextSequence) > 0;
+  }
+
+  /** Of dead letters, those that left. */
+  get #leavesDone(): boolean {
+    return this.#settings.pendingOnly || this.#settings.kind === "deadLetters";
   }
 
   /** @returns False when it isn't there any more; what was read of it before is written out. */
@@ -133,18 +140,22 @@ class LogExport {
     // Written out before the log was looked at anew.
     if (sequence < this.#next) return;
     this.#next = sequence + 1;
-    const done = header.kind === "messages" ? ranges.has(sequence) : null;
-    if (done === true && this.#settings.pendingOnly) return;
-    this.#read.push({ frame, logId: header.logId, done });
+    const done = ranges.has(sequence);
+    if (done && this.#leavesDone) return;
+    this.#read.push({ frame, logId: header.logId, done: header.kind === "messages" ? done : null });
   }
 
   /** In pieces: texts that live shortly take no room for long. */
   async #write(): Promise<void> {
+    const { print = lineOf, write } = this.#settings;
     const read = this.#read;
     this.#read = [];
     for (let from = 0; from < read.length; from += LINES_PER_WRITE) {
-      const lines = read.slice(from, from + LINES_PER_WRITE).map(lineOf);
-      if (!(await this.#settings.write(lines.join("")))) throw new ReaderGone();
+      const lines = read
+        .slice(from, from + LINES_PER_WRITE)
+        .map(print)
+        .join("");
+      if (lines !== "" && !(await write(lines))) throw new ReaderGone();
     }
   }
 
@@ -157,17 +168,21 @@ class LogExport {
   }
 }
 
-function lineOf({ frame: { type, sequence, payload }, logId, done }: ReadMessage): string {
+function lineOf(read: ReadMessage): string {
+  return `${JSON.stringify(asObject(read))}\n`;
+}
+
+/** A message or a dead letter, as docs/cli.md lists it. */
+export function asObject({ frame: { type, sequence, payload }, logId, done }: ReadMessage): Record<string, unknown> {
   const letter = type === FRAME_TYPES.dead ? decodeDeadLetter(payload) : null;
   const message = letter?.message ?? decodeMessage(payload, sequence);
   const dead = letter === null ? {} : { dead: letter.cause };
-  return `${JSON.stringify({ number: sequence, logId, done, ...told(message), ...dead })}\n`;
+  return { number: sequence, logId, done, ...told(message), ...dead };
 }
 
-/** As docs/cli.md lists it. */
 function told(message: DecodedMessage): Record<string, unknown> {
-  const { sequence, stream, topic, key, tenant, source, sourcePosition, eventId, rule, revision, lane, acceptedMs, headers, value } =
-    message;
+  const { sequence, stream, topic, key, tenant, source, sourcePosition, eventId, rule, revision, lane, acceptedMs, exactlyOnce } = message;
+  const { headers, value } = message;
   const base64 = value.toString("base64");
   return {
     sequence,
@@ -182,6 +197,7 @@ function told(message: DecodedMessage): Record<string, unknown> {
     revision,
     lane,
     acceptedMs,
+    exactlyOnce,
     headers,
     value: base64,
   };

@@ -34,7 +34,7 @@ export class LogReading {
 
   constructor(parts: LogReadingParts) {
     this.#parts = parts;
-    this.#readers = { ahead: this.#reader(), behind: this.#reader() };
+    this.#readers = { ahead: this.#reader(), behind: this.#reader(), aside: this.#reader() };
   }
 
   async read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult> {
@@ -49,12 +49,11 @@ export class LogReading {
 
   /** Whether a segment's file is being read. */
   reads(segment: Segment): boolean {
-    return this.#readers.ahead.reads(segment) || this.#readers.behind.reads(segment);
+    return Object.values(this.#readers).some((reader) => reader.reads(segment));
   }
 
   async close(): Promise<void> {
-    await this.#readers.ahead.close();
-    await this.#readers.behind.close();
+    for (const reader of Object.values(this.#readers)) await reader.close();
   }
 
   #reader(): LogReader {

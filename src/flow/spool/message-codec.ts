@@ -7,6 +7,8 @@ import { TextEncodings, writeText } from "./text-encodings.ts";
 
 /** Lane of a message whose lane is chosen when it is sent. */
 export const LANE_UNASSIGNED = 0xffff_ffff;
+/** Flag of a message that must never arrive twice. */
+const MESSAGE_EXACTLY_ONCE = 1;
 const FIXED_BYTES = 40;
 const STRING_COUNT = 7;
 /** Bytes of the smallest frame that holds a message. */
@@ -42,7 +44,8 @@ export function encodeMessage(target: Buffer, offset: number, message: Message, 
   target.writeUInt32LE(message.rule, offset + 24);
   target.writeUInt32LE(lane, offset + 28);
   target.writeUInt32LE(message.value.length, offset + 32);
-  target.writeUInt32LE(message.headers.length, offset + 36);
+  target.writeUInt16LE(message.headers.length, offset + 36);
+  target.writeUInt16LE(message.exactlyOnce ? MESSAGE_EXACTLY_ONCE : 0, offset + 38);
   let at = offset + FIXED_BYTES;
   at = knownEncodings.write(target, at, message.stream);
   at = knownEncodings.write(target, at, message.revision);
@@ -70,7 +73,7 @@ export function decodeMessage(payload: Buffer, logSequence: number): DecodedMess
   const topic = reader.known();
   const key = reader.next();
   const headers: [string, string][] = [];
-  for (let left = payload.readUInt32LE(36); left > 0; left--) headers.push([reader.known(), reader.known()]);
+  for (let left = payload.readUInt16LE(36); left > 0; left--) headers.push([reader.known(), reader.known()]);
   return {
     stream,
     revision,
@@ -86,6 +89,7 @@ export function decodeMessage(payload: Buffer, logSequence: number): DecodedMess
     sourcePosition: readU64(payload, 8),
     sequence: readU64(payload, 16),
     rule: payload.readUInt32LE(24),
+    exactlyOnce: (payload.readUInt16LE(38) & MESSAGE_EXACTLY_ONCE) !== 0,
     lane: payload.readUInt32LE(28),
     value: payload.subarray(reader.at, reader.at + payload.readUInt32LE(32)),
   };

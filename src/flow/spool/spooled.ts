@@ -17,8 +17,8 @@ export interface ReadResult {
   readonly nextSequence: number;
 }
 
-/** Reading for the first time, or going back for what was left. */
-export type ReadPass = "ahead" | "behind";
+/** Reading for the first time, going back for what was left, or looking for what is in doubt. */
+export type ReadPass = "ahead" | "behind" | "aside";
 
 /** How a message left the log. */
 export interface Confirmation {
@@ -77,6 +77,8 @@ export interface MessageLog {
    * be told from the log. It may come true while the log is read, always before messages behind the damage are returned.
    */
   isDoubtful(lane: string, logSequence: number): boolean;
+  /** Of a lane of which messages may be missing: no message at or above it was there when that was found; else 0. */
+  doubtfulBelow(lane: string): number;
   /**
    * Names who knows which messages are in somebody's hands: a log that gives up its oldest messages leaves those. One at
    * a time; the last call counts.

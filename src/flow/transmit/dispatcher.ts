@@ -5,18 +5,18 @@
  * letters. Messages of one key arrive in the log's order, save for repeats. At most `inFlightMax` messages are read and
  * not yet confirmed on disk: what a kill can double. Nothing that a driver does ends the engine.
  */
-import type { DestinationDriver } from "../../driver/destination.ts";
+import type { DestinationConnection, DestinationDriver } from "../../driver/destination.ts";
 import { isSidestreamError } from "../../errors.ts";
-import type { Confirmation, DeadLetterLog, MessageLog } from "../spool/spooled.ts";
-import { backOffMs } from "./back-off.ts";
-import { endsWithin, systemClock, wait, type Clock } from "./clock.ts";
+import type { Confirmation, DeadLetterLog, MessageLog, SpooledMessage } from "../spool/spooled.ts";
+import { Aside } from "./set-aside.ts";
+import { endsWithin, systemClock, type Clock } from "./clock.ts";
 import { confirmation, Confirmer } from "./confirmer.ts";
 import { ConnectionKeeper, type OpenConnection } from "./connection-keeper.ts";
-import type { Delivered } from "./lane-sender.ts";
+import { inFlightEver, messagesInDoubt, noteInFlight } from "./in-doubt.ts";
+import type { Delivered, LaneAsked } from "./lane-sender.ts";
 import type { LaneHandle, TransmitCounters } from "./lane-host.ts";
 import { Lanes, type LanesHost } from "./lanes.ts";
 import { LogReader } from "./log-reader.ts";
-import type { Refusal } from "./settlement.ts";
 import {
   blockedLanes,
   BLOCKED_NAMED_MAX,
@@ -31,6 +31,7 @@ import {
   type LastError,
   type StateListener,
 } from "./dispatcher-status.ts";
+import type { SharedConnection } from "./memory-sender.ts";
 import { Window } from "./window.ts";
 
 export type { DispatcherStatus, LastError } from "./dispatcher-status.ts";
@@ -49,8 +50,12 @@ export interface DispatcherParts {
   readonly maxRate?: number | null;
   /** Passed to the driver: what an operator should know once. */
   readonly notice?: (text: string) => void;
+  /** Told of each lane whose destination was asked what it has. */
+  readonly asked?: (told: LaneAsked) => void;
   /** What was told of the destination last, by the dispatcher before this one. */
   readonly announced?: AnnouncedState;
+  /** Told when the connection came, was lost, or could not be opened. */
+  readonly connectionChanged?: (connection: SharedConnection) => void;
   readonly clock?: Clock;
   /** From 0 up to 1, for the spread of back-offs. */
   readonly random?: () => number;
@@ -65,6 +70,7 @@ export class Dispatcher {
   readonly #lanes: Lanes;
   readonly #keeper: ConnectionKeeper;
   readonly #confirmer: Confirmer;
+  readonly #aside: Aside;
   readonly #reader: LogReader;
   readonly #listeners: StateListener[] = [];
   readonly #counters: TransmitCounters = { sent: 0, retried: 0, dead: 0, misbehaved: 0, sends: 0, sendMs: 0 };
@@ -74,10 +80,7 @@ export class Dispatcher {
   readonly #told = new Set<string>();
   /** Lanes found no connection to send over, since confirmations could not be written. */
   #waitsForDisk = false;
-  /** Dead letters that the disk refused and that are being tried again. */
-  #setAsideFailing = 0;
   #reading: Promise<void> | null = null;
-  #isAbandoned = false;
   #stopped: Promise<void> | null = null;
 
   constructor(parts: DispatcherParts) {
@@ -98,6 +101,17 @@ export class Dispatcher {
       failed: (error) => {
         this.#waitsForDisk = true;
         this.#diskFailed(error);
+      },
+    });
+    this.#aside = new Aside({
+      ...shared,
+      log: parts.log,
+      deadLetters: parts.deadLetters,
+      signal: this.#stopping.signal,
+      failed: (error) => this.#diskFailed(error),
+      done: (lane, { message, error }) => {
+        this.#counters.dead += 1;
+        this.#confirmer.add([confirmation(message, lane, error.code)]);
       },
     });
     this.#reader = new LogReader({
@@ -166,12 +180,25 @@ export class Dispatcher {
     this.#lanes.stop();
     await endsWithin(this.#clock, Promise.all([this.#confirmer.close(), this.#reading]), STOP_DISK_MS);
     // What the disk holds up until now must not come in between of what the next dispatcher does.
-    this.#isAbandoned = true;
+    this.#aside.abandon();
     this.#confirmer.abandon();
   }
 
-  #open(signal: AbortSignal): ReturnType<DestinationDriver["open"]> {
-    const { driver, options, log, notice } = this.#parts;
+  /**
+   * The messages of a lane that stopped, since nobody can tell whether they arrived.
+   *
+   * @returns Null while that lane isn't stopped over any.
+   */
+  inDoubt(lane: string): AsyncGenerator<SpooledMessage> | null {
+    const found = this.#lanes.inDoubt(lane);
+    if (found === null) return null;
+    const { log } = this.#parts;
+    return messagesInDoubt({ log, lane, connection: found.connection, countMax: found.sentCountMax(inFlightEver(log)) });
+  }
+
+  async #open(signal: AbortSignal): Promise<DestinationConnection> {
+    const { driver, options, log, notice, inFlightMax } = this.#parts;
+    if (driver.promises.deduplicates) await noteInFlight(log, inFlightMax);
     const memory = driver.promises.deduplicates ? { memory: log.memory } : {};
     return driver.open(options, { name: log.destination, signal, ...(notice === undefined ? {} : { notice }), ...memory });
   }
@@ -188,8 +215,8 @@ export class Dispatcher {
       confirmedSequence: () => log.confirmedSequence,
       lose: (opened: OpenConnection) => this.#keeper.lose(opened),
       delivered: (lane, messages) => this.#delivered(lane, messages),
-      setAside: async (lane, refusals) => void (await Promise.all(refusals.map((refusal) => this.#setAside(lane, refusal)))),
-      unplaceable: (message, error) => void this.#setAside(null, { message, error }), // It ends on disk or with the dispatcher.
+      setAside: async (lane, refusals) => void (await Promise.all(refusals.map((refusal) => this.#aside.set(lane, refusal)))),
+      unplaceable: (message, error) => void this.#aside.set(null, { message, error }), // It ends on disk or with the dispatcher.
       skipped: (lane, message, code) => this.#confirmer.add([confirmation(message, lane, code)]),
       givenUp: (message) => {
         this.#window.release(message.logSequence);
@@ -202,6 +229,7 @@ export class Dispatcher {
       },
       returned: () => this.#reader.wake(),
       failed: (error) => this.#remember(error),
+      asked: (told) => this.#parts.asked?.(told),
       notice: someNotices((text) => this.#parts.notice?.(text)),
       wake: () => this.#reader.wake(),
       progressed: () => {
@@ -217,31 +245,6 @@ export class Dispatcher {
     this.#confirmer.add(delivered.map(({ message, position }) => confirmation(message, lane, null, position)));
   }
 
-  /** Until the disk has it: a refused message that is nowhere on disk must not be confirmed. */
-  async #setAside(lane: LaneHandle | null, { message, error }: Refusal): Promise<void> {
-    const { signal } = this.#stopping;
-    const { log, deadLetters } = this.#parts;
-    let isAdded = false;
-    for (let failureCount = 1; ; failureCount += 1) {
-      try {
-        if (!isAdded) await deadLetters.add(message, error.code, reasonOf(error));
-        isAdded = true;
-        if (this.#isAbandoned) return;
-        // Before its successor is sent: nothing else tells, after a kill, that its number went to another.
-        if (lane !== null && lane.position !== null) await log.skip(lane.name, message.logSequence, error.code);
-        if (failureCount > 1) this.#setAsideFailing -= 1;
-        break;
-      } catch (diskError) {
-        if (failureCount === 1) this.#setAsideFailing += 1;
-        this.#diskFailed(diskError);
-        await wait(this.#clock, backOffMs(failureCount, this.#random()), signal);
-        if (signal.aborted) return;
-      }
-    }
-    this.#counters.dead += 1;
-    this.#confirmer.add([confirmation(message, lane, error.code)]);
-  }
-
   #confirmed(confirmations: readonly Confirmation[]): void {
     for (const { logSequence } of confirmations) this.#window.release(logSequence);
     this.#reader.wake();
@@ -254,6 +257,7 @@ export class Dispatcher {
     const { openError } = this.#keeper;
     if (openError !== null) this.#remember(openError);
     if (this.#keeper.current !== null) this.#lanes.resume();
+    this.#parts.connectionChanged?.(this.#keeper);
     this.#reader.wake();
     this.#announce();
   }
@@ -273,7 +277,7 @@ export class Dispatcher {
     const { troubled } = this.#lanes;
     const isPaused = troubled.size > 0 && this.#lanes.all.some((lane) => lane.paused);
     if (!isPaused && isNothingGettingOn(this.#lanes, this.#clock.nowMs())) return "down";
-    if (isPaused || this.#confirmer.failing || this.#reader.failing || this.#setAsideFailing > 0) return "paused";
+    if (isPaused || this.#confirmer.failing || this.#reader.failing || this.#aside.failing) return "paused";
     return this.#keeper.current === null ? "connecting" : "up";
   }
 

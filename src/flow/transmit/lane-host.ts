@@ -4,7 +4,7 @@ import type { SidestreamError } from "../../errors.ts";
 import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import type { Clock } from "./clock.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
-import type { Delivered, LaneNotice } from "./lane-sender.ts";
+import type { Delivered, LaneAsked, LaneNotice } from "./lane-sender.ts";
 import type { Refusal } from "./settlement.ts";
 
 /** Counts since the start, plain numbers for whoever scrapes them. */
@@ -46,6 +46,7 @@ export interface LaneHost {
   givenUp(message: SpooledMessage): void;
   failed(error: SidestreamError): void;
   readonly notice: LaneNotice;
+  readonly asked: (told: LaneAsked) => void;
   /** The lane can't get on: the first message stays with it, the others go back to the log. */
   stepAside(lane: LaneHandle, first: SpooledMessage, others: readonly SpooledMessage[]): void;
   /** It begins to fail, or gets on again. */

@@ -12,6 +12,19 @@ export type CallDriver = (opened: OpenConnection, call: (signal: AbortSignal) =>
 /** Something of a lane that an operator should know; of many lanes with the same, only some are told. */
 export type LaneNotice = (kind: "forgotten" | "lost" | "damaged", text: string) => void;
 
+/** A lane whose destination was asked what it has. */
+export interface LaneAsked {
+  readonly lane: string;
+  /** Messages at hand that may have been sent. */
+  readonly inDoubt: number;
+  /** It knows the lane's numbers, forgot them, or lost what it had acknowledged. */
+  readonly found: "known" | "forgotten" | "lost";
+  /** Of what was not confirmed, so many messages are there. */
+  readonly had: number;
+  /** It had forgotten the numbers, and what it holds was looked through. */
+  readonly readBack: boolean;
+}
+
 /** A message at the destination, and where its numbered lane stands with it. */
 export interface Delivered {
   readonly message: SpooledMessage;

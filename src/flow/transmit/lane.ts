@@ -5,6 +5,7 @@
  * any later one. Other lanes never wait for this one's back-off. A numbered lane asks what the destination has before its
  * first send, and after each that left something in doubt.
  */
+import type { OutgoingMessage } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
 import type { SpooledMessage } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
@@ -40,6 +41,7 @@ interface Judged {
 export class Lane implements LaneHandle {
   readonly name: string;
   readonly #sender: LaneSender;
+  readonly #numbering: Numbering | null;
   readonly #host: LaneHost;
   readonly #recent = new RecentOutcomes();
   #queue: SpooledMessage[] = [];
@@ -60,13 +62,22 @@ export class Lane implements LaneHandle {
   constructor(name: string, host: LaneHost, numbering: Numbering | null) {
     this.name = name;
     this.#host = host;
+    this.#numbering = numbering;
     const call: CallDriver = (opened, run) => this.#call(opened, run);
-    this.#sender = numbering === null ? new PlainSender(call) : new NumberedSender(name, numbering, host.log, call, host.notice);
+    this.#sender =
+      numbering === null
+        ? new PlainSender(call)
+        : new NumberedSender({ lane: name, numbering, call, log: host.log, notice: host.notice, asked: host.asked });
   }
 
   /** Where it stands; null where it isn't numbered. */
   get position(): LaneSender["position"] {
     return this.#sender.position;
+  }
+
+  /** How many of its messages from the head on may have been sent, as far as this process knows. */
+  sentCountMax(inFlightMax: number): number {
+    return this.#numbering?.sentCountMax(inFlightMax) ?? 0;
   }
 
   get messageCount(): number {
@@ -278,7 +289,7 @@ export class Lane implements LaneHandle {
 }
 
 /** Bytes that a message takes in a batch, headers included. */
-export function messageBytes(message: SpooledMessage): number {
+export function messageBytes(message: Pick<OutgoingMessage, "topic" | "key" | "headers" | "value">): number {
   let bytes = message.value.length + message.key.length + message.topic.length;
   for (const [name, value] of message.headers) bytes += name.length + value.length;
   return bytes;

@@ -117,6 +117,14 @@ export class Lanes {
     return this.all.some(({ stuck }) => stuck) || this.#placements.refused.some(({ stuck }) => stuck);
   }
 
+  /** Of a lane that stopped over messages that may have arrived: whom to ask for their lanes; null of any other. */
+  inDoubt(name: string): { readonly connection: NumberedConnection; sentCountMax(inFlightMax: number): number } | null {
+    const lane = this.#lanes.get(name);
+    const connection = numbered(this.#host.connection());
+    if (lane?.blockedBy?.code !== "SST_LANE_IN_DOUBT" || connection === null) return null;
+    return { connection, sentCountMax: (inFlightMax) => lane.sentCountMax(inFlightMax) };
+  }
+
   /** Topics that have no lanes, and why. */
   get unplaced(): readonly RefusedTopic[] {
     return this.#placements.refused;

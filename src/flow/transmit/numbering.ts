@@ -19,9 +19,11 @@ export type Step =
   /** The destination has numbers that this log never sent: it isn't the one it was, or the log isn't. */
   | "foreign";
 
+export type NumberingLog = Pick<MessageLog, "sentBelow" | "isDoubtful" | "doubtfulBelow" | "lanePosition">;
+
 export class Numbering {
   readonly #lane: string;
-  readonly #log: Pick<MessageLog, "sentBelow" | "isDoubtful" | "lanePosition">;
+  readonly #log: NumberingLog;
   /** Of the next message to be acknowledged. */
   #number: number;
   #position: string | null;
@@ -29,6 +31,10 @@ export class Numbering {
   #had: LanePosition = { number: 0, position: null };
   /** The destination must be asked before the next send. */
   inDoubt = true;
+  /** It was asked by this process: from then on it is known what was sent. */
+  #isAsked = false;
+  /** What the destination said last: it knows no numbers, or has more than was confirmed. */
+  #isForgotten = false;
   /** What the destination has was sent by this process, or under numbers that began after the damage. */
   #isTrusted = false;
   /**
@@ -37,7 +43,7 @@ export class Numbering {
    */
   #sent: readonly number[] = [];
 
-  constructor(lane: string, log: Pick<MessageLog, "sentBelow" | "isDoubtful" | "lanePosition">) {
+  constructor(lane: string, log: NumberingLog) {
     this.#lane = lane;
     this.#log = log;
     const last = log.lanePosition(lane);
@@ -49,15 +55,39 @@ export class Numbering {
     return { number: this.#number, position: this.#position };
   }
 
+  /** How many from the next one on may have been sent. Infinity: their numbers can't be told. */
+  sentCountMax(inFlightMax: number): number {
+    if (this.#log.doubtfulBelow(this.#lane) > 0 && !this.#isTrusted) return Infinity;
+    return this.#isAsked ? this.#sent.length : inFlightMax;
+  }
+
+  /** Some of what may have been sent may have arrived, and the numbers don't tell which. */
+  get mayHaveMore(): boolean {
+    return this.#isForgotten || this.#had.number > this.#number;
+  }
+
+  /** Where the destination's messages end by its last answer. */
+  get foundPosition(): string | null {
+    return this.#had.position;
+  }
+
+  /** It was forgotten what the destination has, and nothing of it matters: from now on it is known what was sent. */
+  goesOn(): void {
+    this.#isAsked = true;
+  }
+
   /** The destination answered. */
   recovered({ number, position }: LaneRecovery): "known" | "forgotten" | "lost" {
+    this.#isForgotten = number === null;
     if (number === null) {
+      this.#had = { number: 0, position };
       this.inDoubt = false;
       this.#position = position ?? this.#position;
       return "forgotten";
     }
     if (number < this.#number) return "lost";
     this.inDoubt = false;
+    this.#isAsked = true;
     this.#had = { number, position };
     if (number === this.#number) this.#position = position ?? this.#position;
     return "known";
@@ -66,7 +96,8 @@ export class Numbering {
   /** The destination begins anew with the next message's number. */
   renumbered(): void {
     this.inDoubt = false;
-    this.#isTrusted = true;
+    this.#isTrusted = this.#isAsked = true;
+    this.#isForgotten = false;
     this.#had = { number: 0, position: null };
     this.#sent = [];
   }

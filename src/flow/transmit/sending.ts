@@ -70,9 +70,9 @@ export function notSent(cause: unknown, messageCount: number): SendResult {
 /** What a question for a lane's numbers brought; an error that may pass where it brought nothing. */
 export function recoveryResult(ending: Ending<unknown>): LaneRecovery | SidestreamError {
   if (ending.kind === "value") {
-    const { number, position } = (ending.value ?? {}) as Partial<LaneRecovery>;
+    const { number, position, readBack = false } = (ending.value ?? {}) as Partial<LaneRecovery>;
     const isNumber = number === null || (number !== undefined && Number.isSafeInteger(number) && number >= 0);
-    if (isNumber && (position === null || typeof position === "string")) return { number, position };
+    if (isNumber && (position === null || typeof position === "string")) return { number, position, readBack };
   }
   return callError(ending, "the driver could not tell what the destination has");
 }

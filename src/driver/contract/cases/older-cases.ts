@@ -102,7 +102,7 @@ async function sentFromCopy(
   assert(number === null || number <= last.number + unknownCount, told);
   // The flow stops a lane of which the destination has what this log never sent.
   if (number !== null && number > last.number) return [];
-  if (number !== null && number < last.number) await settles(connection.renumber(lane, last.number, signal), signal, "renumber");
+  if (number !== null && number < last.number) await settles(connection.renumber(lane, last.number, null, signal), signal, "renumber");
   const batch = { lane, firstNumber: last.number, messages };
   const { outcomes } = await settles(connection.send(batch, signal), signal, "send");
   assertOutcomes(outcomes, messages.length);

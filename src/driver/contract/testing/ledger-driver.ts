@@ -90,6 +90,14 @@ export function ledgerDriver(ledger: Ledger) {
             return { outcomes: all(messages, failure(cause)), position: null };
           }
         },
+        async sendOnce(messages, signal) {
+          try {
+            const codes = await ledger.appendOnce(messages, signal);
+            return codes.map((code) => (code === null ? null : new SidestreamError(code, "the ledger did not take it")));
+          } catch (cause) {
+            return all(messages, failure(cause));
+          }
+        },
         check,
         async [Symbol.asyncDispose]() {},
       };

@@ -91,6 +91,24 @@ export class Ledger {
     return this.#call(() => this.#append(`${writer} ${lane}`, lane, firstNumber, messages), signal);
   }
 
+  /** Takes what has no numbers. @returns For each message null, or why it was not taken. */
+  async appendOnce(
+    messages: readonly OutgoingMessage[],
+    signal: AbortSignal,
+  ): Promise<readonly ("SST_DESTINATION_REFUSED" | "SST_DESTINATION_BUSY" | null)[]> {
+    return this.#call(() => {
+      const { failAt } = this;
+      this.failAt = null;
+      return messages.map((message, index) => {
+        const { value } = message;
+        if (value.length >= LEDGER_MESSAGE_BYTES_MAX || value.toString() === UNWANTED) return "SST_DESTINATION_REFUSED";
+        if (failAt !== null && index >= failAt) return "SST_DESTINATION_BUSY";
+        this.received.push({ ...message, lane: "" });
+        return null;
+      });
+    }, signal);
+  }
+
   #append(key: string, lane: string, firstNumber: number, messages: readonly OutgoingMessage[]): LedgerAnswer {
     const next = this.next.get(key) ?? firstNumber;
     if (firstNumber + messages.length <= next) return { kind: "taken", count: messages.length, end: next, refused: false };

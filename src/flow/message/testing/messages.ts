@@ -68,6 +68,7 @@ export function stream(settings: Partial<StreamSettings> = {}): StreamSettings {
     tenants: "all",
     key: null,
     format: "cloudevents",
+    delivery: "at-least-once",
     headers: [],
     body: { bytesMax: 64 * 1024 * 1024, types: ["json", "text", "form", "multipart", "binary"] },
     keep: null,
@@ -114,7 +115,7 @@ export function makeMessages(
     const forStream = stream(settings);
     const key = making.key(prepared, forStream, attributes);
     const headers = making.headers(prepared, forStream, {}, attributes);
-    return making.make(prepared, forStream, EVIDENCE.rule, "topic", key, EVIDENCE, headers);
+    return making.make(prepared, forStream, { number: EVIDENCE.rule }, "topic", key, EVIDENCE, headers);
   });
 }
 

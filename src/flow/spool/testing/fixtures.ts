@@ -25,6 +25,7 @@ export function message(text: string, over: Partial<Message> = {}): Message {
     headers: [["content-type", "application/cloudevents+json"]],
     value: Buffer.from(text),
     acceptedMs: 1_795_000_000_000,
+    exactlyOnce: false,
     ...over,
   };
 }

@@ -24,6 +24,7 @@ export const KINDS: readonly Message[] = [
     sourcePosition: Number.MAX_SAFE_INTEGER,
     acceptedMs: 1_795_000_000_000.5,
     source: "journal",
+    exactlyOnce: true,
   }),
   message("umlauts and others", {
     tenant: "größe",

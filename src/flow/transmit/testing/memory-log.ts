@@ -94,14 +94,23 @@ export class MemoryLog implements MessageLog {
     const at = this.#messages.findIndex((message) => message.logSequence === logSequence);
     if (at === -1 || this.#confirmed.has(logSequence)) return;
     this.#messages.splice(at, 1);
+    if (logSequence < this.#startSequence) this.#doubtFrom(logSequence);
+  }
+
+  #doubtFrom(logSequence: number): void {
     const from = Math.min(this.#kept.doubt?.from ?? logSequence, logSequence);
-    if (logSequence < this.#startSequence) this.#kept.doubt = { from, below: this.#startSequence };
+    this.#kept.doubt = { from, below: Math.max(this.#startSequence, ...this.#kept.sentBelow.values()) };
   }
 
   isDoubtful(lane: string, logSequence: number): boolean {
     const { doubt } = this.#kept;
     if (doubt === null || logSequence < doubt.from) return false;
     return !this.confirmations.some((confirmation) => confirmation.lane === lane && confirmation.logSequence >= doubt.below);
+  }
+
+  doubtfulBelow(lane: string): number {
+    const { doubt } = this.#kept;
+    return doubt !== null && this.isDoubtful(lane, doubt.from) ? doubt.below : 0;
   }
 
   get scattered(): number {
@@ -191,6 +200,7 @@ export class MemoryLog implements MessageLog {
         if (this.#confirmed.has(confirmation.logSequence)) this.violations.push(`message ${confirmation.logSequence} was confirmed twice`);
         this.#confirmed.add(confirmation.logSequence);
         this.confirmations.push(confirmation);
+        if (confirmation.outcome === "dropped" && confirmation.lane === null) this.#doubtFrom(confirmation.logSequence);
         if (confirmation.lane !== null && confirmation.position !== undefined) this.#lanes.set(confirmation.lane, confirmation.position);
       }
       this.#raise();
@@ -240,5 +250,6 @@ export function spooled(logSequence: number, key = "key", value = `{"n":${logSeq
     headers: [],
     value: Buffer.from(value),
     acceptedMs: 1_700_000_000_000,
+    exactlyOnce: false,
   };
 }

@@ -28,7 +28,11 @@ export type Fault =
   | "unreachable"
   | "split"
   /** The broker forgets what it knows of the lane's numbers, then takes the batch. */
-  | "forget";
+  | "forget"
+  /** It forgets them, and the request is lost. */
+  | "forgotten-before"
+  /** It takes the batch and forgets the numbers, and the answer is lost. */
+  | "forgotten-after";
 
 /** How long a late request lies around. */
 const LATE_MS = 50_000;
@@ -43,6 +47,8 @@ interface LaneState {
 
 export class NumberedDestination {
   readonly arrived: OutgoingMessage[] = [];
+  /** Sent without numbers. */
+  readonly arrivedOnce: OutgoingMessage[] = [];
   readonly violations: string[] = [];
   /** Faults of the next sends, in order; none when it is empty. */
   readonly faults: Fault[] = [];
@@ -59,6 +65,8 @@ export class NumberedDestination {
   lanesPerTopic = 2;
   readonly #clock: VirtualClock;
   readonly #states = new Map<string, LaneState>();
+  /** Of the others without a state it knows that nothing ever came. */
+  readonly #forgotten = new Set<string>();
   #process = 0;
 
   constructor(clock: VirtualClock) {
@@ -87,7 +95,12 @@ export class NumberedDestination {
 
   /** Forgets what it knows of all lanes, as a broker does that lost its disk. */
   forget(): void {
-    this.#states.clear();
+    for (const lane of this.#states.keys()) this.#forget(lane);
+  }
+
+  #forget(lane: string): void {
+    this.#states.delete(lane);
+    this.#forgotten.add(lane);
   }
 
   #connect(memory: DestinationMemory, process: number): NumberedConnection {
@@ -100,7 +113,7 @@ export class NumberedDestination {
         if (delayMs > 0) await new Promise<void>((resolve) => void this.#clock.after(delayMs, resolve));
         return answer;
       },
-      renumber: async (lane, number) => {
+      renumber: async (lane, number, _position) => {
         const { epoch } = laneRecord(memory, lane);
         await memory.set(`lane/${lane}`, { epoch: epoch + 1, base: number });
       },
@@ -113,6 +126,10 @@ export class NumberedDestination {
         } finally {
           busy.delete(batch.lane);
         }
+      },
+      sendOnce: async (messages) => {
+        this.arrivedOnce.push(...messages);
+        return messages.map(() => null);
       },
       check: async () => {},
       [Symbol.asyncDispose]: async () => {},
@@ -133,8 +150,8 @@ export class NumberedDestination {
   #recover(memory: DestinationMemory, lane: string, last: LanePosition): LaneRecovery {
     if (this.questionFailures.shift() === true) throw new SidestreamError("SST_DESTINATION_UNREACHABLE", "scripted");
     const state = this.#states.get(lane);
-    if (state === undefined) return { number: null, position: null };
     const { epoch, base } = laneRecord(memory, lane);
+    if (state === undefined) return { number: this.#forgotten.has(lane) ? null : base, position: null };
     if (state.epoch === epoch) return { number: state.next, position: `at ${state.next}` };
     // Nothing came under the new numbers yet. The cursor may be from before them: all below the first of them was here.
     return { number: base, position: last.position };
@@ -159,9 +176,11 @@ export class NumberedDestination {
     if (fault === "late" || fault === "hang") this.#clock.after(LATE_MS, () => append());
     if (fault === "late") return all("SST_DESTINATION_UNSURE");
     if (fault === "hang") return new Promise(() => {});
-    if (fault === "forget") this.#states.delete(lane);
+    if (fault === "forget" || fault === "forgotten-before") this.#forget(lane);
+    if (fault === "forgotten-before") return all("SST_DESTINATION_UNSURE");
     if (!append()) return all("SST_NUMBERS_REFUSED");
-    if (fault === "lost-after") return all("SST_DESTINATION_UNSURE");
+    if (fault === "forgotten-after") this.#forget(lane);
+    if (fault === "lost-after" || fault === "forgotten-after") return all("SST_DESTINATION_UNSURE");
     const outcomes = messages.map((_, at) => {
       if (at < sent.length) return null;
       return new SidestreamError(at === sent.length ? "SST_DESTINATION_REFUSED" : "SST_BATCH_REFUSED", "scripted");

@@ -1,0 +1,24 @@
+/** What answers to commands over the control socket share. */
+import { z } from "zod";
+import type { Loaded } from "../../config/load.ts";
+import { SidestreamError } from "../../errors.ts";
+import type { Edge } from "../../flow/edge.ts";
+import type { Log } from "../../observe/log.ts";
+
+/** Of a destination, a log, a stream or a tenant. */
+export const nameText = z.string().max(255);
+/** Who gives the command. */
+export const userText = z.string().max(200);
+
+export interface ControlParts {
+  readonly loaded: Loaded;
+  readonly edge: Pick<Edge, "status" | "identity" | "adopt" | "purge" | "act">;
+  readonly log: Pick<Log, "warn">;
+}
+
+/** @throws SidestreamError `SST_COMMAND_INVALID` for what is not as the schema has it. */
+export function parsed<Payload>(schema: z.ZodType<Payload>, payload: unknown): Payload {
+  const { success, data, error } = schema.safeParse(payload);
+  if (!success) throw new SidestreamError("SST_COMMAND_INVALID", "the command can't be read", { cause: error });
+  return data;
+}

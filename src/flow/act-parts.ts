@@ -1,0 +1,17 @@
+/** What acts work on. */
+import type { Outlet } from "./outlet.ts";
+import type { FlowSettings } from "./settings.ts";
+import { unknownDestination } from "./unknown-destination.ts";
+
+export interface ActParts {
+  /** By the destination's name. */
+  readonly outlets: ReadonlyMap<string, Outlet>;
+  readonly settings: FlowSettings;
+}
+
+/** @throws SidestreamError `SST_COMMAND_INVALID` when there is no destination of that name. */
+export function outletOf({ outlets }: ActParts, destination: string): Outlet {
+  const outlet = outlets.get(destination);
+  if (outlet !== undefined) return outlet;
+  throw unknownDestination(destination, [...outlets.keys()]);
+}

@@ -1,0 +1,18 @@
+/** What an operator can have the running program do to what it holds, by name: each act in a file of its own. */
+import { purgeLettersAct, redriveAct } from "./dead-acts.ts";
+import { resolveLane } from "./resolve-act.ts";
+import type { ActParts } from "./act-parts.ts";
+
+/** @throws SidestreamError `SST_COMMAND_INVALID` for what can't be done; what disks and destinations say. */
+type Act = (parts: ActParts, call: never) => Promise<unknown>;
+
+const acts = { resolve: resolveLane, redriveLetters: redriveAct, purgeLetters: purgeLettersAct } as const satisfies Record<string, Act>;
+
+export type ActName = keyof typeof acts;
+
+/** The call was checked where it came in, by the schema of its command. */
+export const ACTS = acts as Readonly<Record<ActName, (parts: ActParts, call: unknown) => Promise<unknown>>>;
+
+export function isActName(name: string): name is ActName {
+  return Object.hasOwn(acts, name);
+}
