@@ -7,6 +7,7 @@ import {
   AclOperations,
   AclPermissionTypes,
   Admin,
+  ConfigResourceTypes,
   ListOffsetTimestamps,
   ResourcePatternTypes,
   ResourceTypes,
@@ -55,6 +56,13 @@ export async function createTopic(cluster: Reachable, topic: string, options: To
   await led(cluster, topic);
 }
 
+/** Sets settings of a topic, such as `max.message.bytes`; all others are as the cluster has them. */
+export async function configureTopic(cluster: Reachable, topic: string, configs: Readonly<Record<string, string>>): Promise<void> {
+  const settings = Object.entries(configs).map(([name, value]) => ({ name, value }));
+  const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configs: settings }];
+  await withAdmin(cluster.bootstrap, async (admin) => await admin.alterConfigs({ resources }));
+}
+
 /** Deletes a topic. Harmless when there is none. */
 export async function deleteTopic(cluster: Reachable, topic: string): Promise<void> {
   await change(cluster, "UNKNOWN_TOPIC_OR_PARTITION", async (admin) => await admin.deleteTopics({ topics: [topic] }));
@@ -85,6 +93,14 @@ export async function offsets(cluster: Reachable, topic: string): Promise<readon
     const [begins, ends] = [await ask(ListOffsetTimestamps.EARLIEST), await ask(ListOffsetTimestamps.LATEST)];
     return begins.map((begin, partition) => ({ begin, end: ends[partition] ?? begin }));
   });
+}
+
+/** Deletes what a partition has before an offset, as retention does. */
+export async function deleteRecords(cluster: Reachable, topic: string, partition: number, before: number): Promise<void> {
+  const partitions = [{ partition, offset: BigInt(before) }];
+  // Only its types say that it takes leaders; it looks for them by itself.
+  const request = { topics: [{ name: topic, partitions }], timeout: ANSWER_MS_MAX } as never;
+  await withAdmin(cluster.bootstrap, async (admin) => void (await admin.deleteRecords(request)));
 }
 
 /** Gives a right, by default to the user `limited`. Needs a cluster with the properties `AUTHORIZER`. */

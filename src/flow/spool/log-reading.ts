@@ -29,6 +29,8 @@ export class LogReading {
   readonly #parts: LogReadingParts;
   /** Each keeps its place and its file. */
   readonly #readers: Readonly<Record<ReadPass, LogReader>>;
+  /** Several lanes may look aside at a time, and a reader reads for one; never rejects. */
+  #aside: Promise<unknown> = Promise.resolve();
   /** Numbers were stepped over that the cursor on disk may not know as done. */
   #hasPassed = false;
 
@@ -37,7 +39,14 @@ export class LogReading {
     this.#readers = { ahead: this.#reader(), behind: this.#reader(), aside: this.#reader() };
   }
 
-  async read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult> {
+  read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult> {
+    if (pass !== "aside") return this.#read(fromSequence, bytesMax, pass);
+    const result = this.#aside.then(() => this.#read(fromSequence, bytesMax, pass));
+    this.#aside = result.catch(() => undefined);
+    return result;
+  }
+
+  async #read(fromSequence: number, bytesMax: number, pass: ReadPass): Promise<ReadResult> {
     const { segments, lost, reclaimer } = this.#parts;
     const result = await this.#readers[pass].read(segments.segments, segments.durableSequence, fromSequence, bytesMax);
     await lost.bookMet();

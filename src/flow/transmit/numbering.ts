@@ -74,18 +74,22 @@ export class Numbering {
   /** It was forgotten what the destination has, and nothing of it matters: from now on it is known what was sent. */
   goesOn(): void {
     this.#isAsked = true;
+    this.#position = this.#had.position ?? this.#position;
   }
 
   /** The destination answered. */
   recovered({ number, position }: LaneRecovery): "known" | "forgotten" | "lost" {
     this.#isForgotten = number === null;
     if (number === null) {
+      // Not where the lane stands: asked again from there, it would be taken for proof that nothing arrived.
       this.#had = { number: 0, position };
       this.inDoubt = false;
-      this.#position = position ?? this.#position;
       return "forgotten";
     }
-    if (number < this.#number) return "lost";
+    if (number < this.#number) {
+      this.#had = { number: 0, position: null };
+      return "lost";
+    }
     this.inDoubt = false;
     this.#isAsked = true;
     this.#had = { number, position };
@@ -98,6 +102,7 @@ export class Numbering {
     this.inDoubt = false;
     this.#isTrusted = this.#isAsked = true;
     this.#isForgotten = false;
+    this.#position = this.#had.position ?? this.#position;
     this.#had = { number: 0, position: null };
     this.#sent = [];
   }

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { consumeTopic, type ConsumedRecord } from "../../../tools/kafka/console-consumer.ts";
+import type { Delivery } from "../../../src/flow/settings.ts";
 import type { KafkaCluster } from "../../../tools/kafka/cluster.ts";
 import { command, start, statusWhen, temporaryFolder, type Program } from "./program.ts";
 import { post } from "./site.ts";
@@ -30,6 +31,8 @@ export interface KafkaSiteOptions {
   readonly format?: "cloudevents" | "cloudevents-binary";
   /** Size of a message at most. */
   readonly messageBytesMax?: string;
+  /** Of the rule of this name; `at-least-once` unless given. */
+  readonly delivery?: Readonly<Record<string, Delivery>>;
 }
 
 export async function makeKafkaSite(test: TestContext, options: KafkaSiteOptions): Promise<KafkaSite> {
@@ -61,7 +64,12 @@ export async function makeKafkaSite(test: TestContext, options: KafkaSiteOptions
       limits: messageBytesMax === undefined ? {} : { messageBytesMax },
     }),
   );
-  const rules = Object.entries(topics).map(([name, topic]) => `PATH=/${name}* , publish , kafka1:${topic}`);
+  const rules = Object.entries(topics).map(([name, topic]) => ({
+    select: `PATH=/${name}*`,
+    action: "publish",
+    target: `kafka1:${topic}`,
+    ...(options.delivery?.[name] === undefined ? {} : { delivery: options.delivery[name] }),
+  }));
   writeFileSync(join(folder, "stream.yaml"), JSON.stringify({ stream: "all", tenants: "all", format, rules }));
   return { folder, data: join(folder, "data"), configuration };
 }

@@ -63,6 +63,8 @@ export class NumberedDestination {
   /** Names a fault of one lane that lasts. */
   laneError: (lane: string) => ErrorCode | null = () => null;
   lanesPerTopic = 2;
+  /** Messages in each lane. */
+  readonly #counts = new Map<string, number>();
   readonly #clock: VirtualClock;
   readonly #states = new Map<string, LaneState>();
   /** Of the others without a state it knows that nothing ever came. */
@@ -151,7 +153,10 @@ export class NumberedDestination {
     if (this.questionFailures.shift() === true) throw new SidestreamError("SST_DESTINATION_UNREACHABLE", "scripted");
     const state = this.#states.get(lane);
     const { epoch, base } = laneRecord(memory, lane);
-    if (state === undefined) return { number: this.#forgotten.has(lane) ? null : base, position: null };
+    if (state === undefined && !this.#forgotten.has(lane)) return { number: base, position: null };
+    // Read back from there: nothing came since.
+    const end = `end ${this.#counts.get(lane) ?? 0}`;
+    if (state === undefined) return { number: last.position === end ? last.number : null, position: end };
     if (state.epoch === epoch) return { number: state.next, position: `at ${state.next}` };
     // Nothing came under the new numbers yet. The cursor may be from before them: all below the first of them was here.
     return { number: base, position: last.position };
@@ -209,6 +214,7 @@ export class NumberedDestination {
       if (state.batches.length > BATCHES_KNOWN) state.batches.shift();
     }
     this.arrived.push(...messages);
+    this.#counts.set(lane, (this.#counts.get(lane) ?? 0) + messages.length);
     return true;
   }
 }
