@@ -2,7 +2,7 @@
  * Sending to Kafka, with a broker of its own: from a filled spool beside the Java producer, the whole way from the
  * gateway, the time a message takes, and the memory that a backlog takes.
  *
- * `npm run bench -- kafka [PASSES] [--short] [--only spool,way,paced,memory,profile] [--folder FOLDER]`
+ * `npm run bench -- kafka [PASSES] [--short] [--only spool,way,paced,memory,promises,restart,outage,profile] [--folder FOLDER]`
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,10 @@ import { fromSpool } from "./kafka/from-spool.ts";
 import { memory } from "./kafka/memory.ts";
 import { paced } from "./kafka/paced.ts";
 import { writePayload } from "./kafka/payload.ts";
+import { outage } from "./kafka/outage.ts";
 import { profile } from "./kafka/profile.ts";
+import { promises } from "./kafka/promises.ts";
+import { restart } from "./kafka/restart.ts";
 import { FULL, SHORT, type Extent, type Site } from "./kafka/site.ts";
 import { wholeWay } from "./kafka/way.ts";
 
@@ -24,11 +27,14 @@ const PARTS = {
   way: ["The whole way", wholeWay],
   paced: ["1,000 messages/s", paced],
   memory: ["Memory", memory],
+  promises: ["Exactly-once beside at-least-once", promises],
+  restart: ["Killed with a backlog", restart],
+  outage: ["Six hours without a broker", outage],
   profile: ["Profile of sending from a filled spool", profile],
 } as const;
 type PartName = keyof typeof PARTS;
-/** A profile slows what it looks at, and is for people who work on it. */
-const USUAL: readonly PartName[] = ["spool", "way", "paced", "memory"];
+/** A profile slows what it looks at, and is for people who work on it; the outage takes as long as all the others. */
+const USUAL: readonly PartName[] = ["spool", "way", "paced", "memory", "promises", "restart"];
 /** A deleted topic leaves the disk after a minute by default. */
 const BROKER = { "log.segment.delete.delay.ms": "1000" };
 

@@ -9,6 +9,9 @@ export interface FillGiven {
   readonly payloadFile: string;
   /** In turn, for {@link RUN} messages each. */
   readonly topics: readonly string[];
+  readonly exactlyOnce?: boolean;
+  /** Seconds over which they were accepted, up to now, at an even pace. Only where it is told how many they are. */
+  readonly acceptedOverSeconds?: number;
   /** How far it fills: so many messages, or so many bytes of disk. */
   readonly until: { readonly messages: number } | { readonly bytes: number };
 }
@@ -22,13 +25,18 @@ const RUN = 256;
 /** Messages between two commits: enough that filling is quick. */
 const COMMIT = 1024;
 
-const { dataFolder, bytesMax, payloadFile, topics, until } = givenToModule() as FillGiven;
+const { dataFolder, bytesMax, payloadFile, topics, until, exactlyOnce = false, acceptedOverSeconds = 0 } = givenToModule() as FillGiven;
 const payload = readPayload(payloadFile);
 const { spool, log } = await openSpool(dataFolder, bytesMax);
 const messagesByTopic: Record<string, number> = {};
 for (let index = 0; !("messages" in until) || index < until.messages; index++) {
   const topic = topics[Math.floor(index / RUN) % topics.length] as string;
-  log.append(message(index, topic, payload[index % payload.length] as Buffer), true);
+  const agoSeconds = "messages" in until ? acceptedOverSeconds * (1 - index / until.messages) : 0;
+  const acceptedMs = Date.now() - agoSeconds * 1000;
+  log.append(
+    message(index, topic, payload[index % payload.length] as Buffer, { exactlyOnce, acceptedMs, headers: [["index", String(index)]] }),
+    true,
+  );
   messagesByTopic[topic] = (messagesByTopic[topic] ?? 0) + 1;
   if (index % COMMIT !== COMMIT - 1) continue;
   await log.flush();

@@ -33,12 +33,12 @@ export async function fromSpool(site: Site): Promise<string> {
   const { passes, messages } = site.extent;
   const contestants = new Map<string, (name: string) => Promise<Sent>>([
     [JAVA, (name) => java(site, name)],
-    ...IN_FLIGHT_MAX.map((inFlightMax) => [contestantName(inFlightMax), (name: string) => sendSpool(site, name, inFlightMax)] as const),
+    ...IN_FLIGHT_MAX.map((inFlightMax) => [contestantName(inFlightMax), (name: string) => sendSpool(site, name, { inFlightMax })] as const),
   ]);
   const results = new Map<string, Sent[]>([...contestants.keys()].map((name) => [name, []]));
   // The broker's first messages cost it more than the later ones.
   await withTopic(site, "warm-up", () => runJavaProducer(site, "warm-up", Math.ceil(messages / 6)));
-  const { cpuSeconds: startSeconds } = await fillAndSend(site, "start", 1, IN_FLIGHT_DEFAULT);
+  const { cpuSeconds: startSeconds } = await fillAndSend(site, "start", 1, { inFlightMax: IN_FLIGHT_DEFAULT });
   for (let pass = 1; pass <= passes; pass++) {
     const inTurn = [...contestants];
     for (const [at, [name, run]] of (pass % 2 === 0 ? inTurn.toReversed() : inTurn).entries()) {
@@ -72,10 +72,17 @@ async function java(site: Site, topic: string): Promise<Sent> {
   });
 }
 
+export interface SendOptions {
+  readonly inFlightMax: number;
+  /** What the messages are promised; without it at least once. */
+  readonly exactlyOnce?: boolean;
+  readonly nodeArguments?: readonly string[];
+}
+
 /** Fills a spool, then sends it; of the filling nothing counts. */
-export async function sendSpool(site: Site, topic: string, inFlightMax: number, nodeArguments: readonly string[] = []): Promise<Sent> {
+export async function sendSpool(site: Site, topic: string, options: SendOptions): Promise<Sent> {
   const { messages } = site.extent;
-  const { seconds, cpuSeconds, systemSeconds, ...rest } = await fillAndSend(site, topic, messages, inFlightMax, nodeArguments);
+  const { seconds, cpuSeconds, systemSeconds, ...rest } = await fillAndSend(site, topic, messages, options);
   const perMillion = (all: number): number => (all / messages) * MILLION;
   return { ...rest, perSecond: messages / seconds, cpuSeconds: perMillion(cpuSeconds), systemSeconds: perMillion(systemSeconds) };
 }
@@ -86,8 +93,7 @@ function fillAndSend(
   site: Site,
   topic: string,
   messages: number,
-  inFlightMax: number,
-  nodeArguments: readonly string[] = [],
+  { inFlightMax, exactlyOnce = false, nodeArguments = [] }: SendOptions,
 ): Promise<Told> {
   return withTopic(site, topic, () =>
     withFolder(site, topic, async (dataFolder) => {
@@ -96,6 +102,7 @@ function fillAndSend(
         ...common,
         payloadFile: site.payloadFile,
         topics: [topic],
+        exactlyOnce,
         until: { messages },
       };
       await runModule<FillTold>(join(import.meta.dirname, "fill-spool.ts"), filling);

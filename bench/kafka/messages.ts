@@ -10,7 +10,7 @@ const TOPICS_MAX = 10_000;
 const DAY_MS = 86_400_000;
 const DEAD_BYTES_MAX = 1024 * 1024;
 
-export function message(index: number, topic: string, value: Buffer): Message {
+export function message(index: number, topic: string, value: Buffer, over: Partial<Message> = {}): Message {
   return {
     stream: "everything",
     rule: 1,
@@ -25,6 +25,7 @@ export function message(index: number, topic: string, value: Buffer): Message {
     value,
     acceptedMs: Date.now(),
     exactlyOnce: false,
+    ...over,
   };
 }
 

@@ -15,6 +15,7 @@ export interface PaceGiven {
   readonly topic: string;
   readonly perSecond: number;
   readonly seconds: number;
+  readonly exactlyOnce?: boolean;
 }
 
 export interface Times {
@@ -33,7 +34,7 @@ export interface PaceTold {
 const WARM_UP_SECONDS = 3;
 const LOOK_EACH_MS = 1;
 
-const { dataFolder, bytesMax, payloadFile, topic, perSecond, seconds, ...settings } = givenToModule() as PaceGiven;
+const { dataFolder, bytesMax, payloadFile, topic, perSecond, seconds, exactlyOnce = false, ...settings } = givenToModule() as PaceGiven;
 const payload = readPayload(payloadFile);
 const { spool, log } = await openSpool(dataFolder, bytesMax);
 const warmUpMessages = WARM_UP_SECONDS * perSecond;
@@ -60,7 +61,7 @@ for (let index = 0; index < messages;) {
   const due = Math.min(messages, Math.floor(((performance.now() - startedMs) / 1000) * perSecond));
   for (; index < due; index++) {
     const nowMs = performance.now();
-    const sequence = log.append(message(index, topic, payload[index % payload.length] as Buffer), true);
+    const sequence = log.append(message(index, topic, payload[index % payload.length] as Buffer, { exactlyOnce }), true);
     if (index >= warmUpMessages) appendedMs.set(sequence, nowMs);
     flushes.push(log.flush().then(() => since(onDisk, sequence)));
   }

@@ -27,7 +27,7 @@ interface CpuProfile {
 export async function profile(site: Site): Promise<string> {
   return withFolder(site, "profile", async (folder) => {
     const arguments_ = [...PROFILE_ARGUMENTS, "--cpu-prof-dir", folder];
-    const { perSecond, cpuSeconds } = await sendSpool(site, "profiled", IN_FLIGHT_DEFAULT, arguments_);
+    const { perSecond, cpuSeconds } = await sendSpool(site, "profiled", { inFlightMax: IN_FLIGHT_DEFAULT, nodeArguments: arguments_ });
     const [file = ""] = readdirSync(folder);
     const { messages } = site.extent;
     const head = `${messages} messages, profiled: ${perSecond.toFixed(0)}/s, ${cpuSeconds.toFixed(1)} CPU s per million (all threads)\n`;

@@ -14,6 +14,10 @@ export interface Extent {
   readonly loadSeconds: number;
   readonly pacedSeconds: number;
   readonly backlogBytes: number;
+  /** What waits when a program that was killed starts again. */
+  readonly restartBytes: number;
+  /** Messages of 1 KiB that gather while there is no broker. */
+  readonly outageMessages: number;
   /** Disk that must be free: the largest spool and topic at once, twice over. */
   readonly diskBytes: number;
 }
@@ -24,7 +28,9 @@ export const FULL: Extent = {
   loadSeconds: 4,
   pacedSeconds: 10,
   backlogBytes: 2048 * MIB,
-  diskBytes: 8192 * MIB,
+  restartBytes: 1024 * MIB,
+  outageMessages: 4_400_000,
+  diskBytes: 16_384 * MIB,
 };
 
 /** For trying: its figures say little. */
@@ -34,6 +40,8 @@ export const SHORT: Extent = {
   loadSeconds: 1,
   pacedSeconds: 2,
   backlogBytes: 128 * MIB,
+  restartBytes: 64 * MIB,
+  outageMessages: 200_000,
   diskBytes: 2048 * MIB,
 };
 
