@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { registerBuiltInDrivers } from "../drivers.ts";
+import { MEMORY_BYTES_MAX, MEMORY_MESSAGES_MAX } from "../flow/transmit/memory-queue.ts";
 import { quickConfiguration } from "./quick.ts";
 import { streamSchema } from "./stream-schema.ts";
 import { configFolder, loadFolder } from "./testing/config-folder.ts";
@@ -40,6 +41,7 @@ streams: [ a.yaml ]
   assert.deepEqual(destination.deadLetters, { keepMs: 30 * 24 * 3_600_000, bytesMax: 1024 * MIB });
   assert.equal(destination.inFlightMax, 1_000);
   assert.equal(destination.maxRate, null);
+  assert.deepEqual(destination.memory, { messagesMax: MEMORY_MESSAGES_MAX, bytesMax: MEMORY_BYTES_MAX });
   assert.deepEqual(settings.limits, {
     messageBytesMax: 900 * 1024,
     topicsMax: 10_000,

@@ -65,13 +65,15 @@ export function checkDestinations(value: unknown, context: CheckContext): readon
     }
     const { common, options } = checkEntry(entry, destinationCommonSchema, driver.options, path, context);
     if (common === undefined || options === undefined) continue;
-    const { spool, deadLetters, inFlightMax, maxRate, enabled } = common;
+    const { spool, deadLetters, retain, memory, inFlightMax, maxRate, enabled } = common;
     settings.push({
       name,
       type: entry.type,
       options: withPaths(options.value, driver.paths ?? [], dirname(context.document.file)),
       spool,
       deadLetters: { keepMs: deadLetters.keep, bytesMax: deadLetters.bytesMax },
+      retain: retain === null ? null : { keepMs: retain.keep, bytesMax: retain.bytesMax },
+      memory,
       inFlightMax,
       maxRate,
       dormant: enabled ? null : "switched off by `enabled: false`",

@@ -8,12 +8,19 @@ export interface FlagFault {
   readonly offset?: number;
   /** Planned, and not in this release. */
   readonly later?: boolean;
+  /** Default: an error. */
+  readonly severity?: "error" | "warning";
 }
 
 /** @param flag - With its dashes. */
-export function tellFlag(findings: Findings, flag: string, problem: string, { hint, offset = 0, later = false }: FlagFault = {}): void {
+export function tellFlag(
+  findings: Findings,
+  flag: string,
+  problem: string,
+  { hint, offset = 0, later = false, severity = "error" }: FlagFault = {},
+): void {
   findings.add({
-    severity: "error",
+    severity,
     code: later ? "SST_NOT_AVAILABLE" : "SST_CONFIG_INVALID",
     file: flag,
     line: 1,

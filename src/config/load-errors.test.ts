@@ -160,13 +160,11 @@ rules:
     "sidestream.yaml:11:19 destinations.rabbit.type: destination type rabbitmq: not available yet",
     "sidestream.yaml:13:1 targetSets: target sets: not available yet",
     "sidestream.yaml:14:1 policies: policies: not available yet",
-    "a.yaml:2:11 delivery: delivery exactly-once: not available yet",
     "a.yaml:3:9 format: format protobuf: not available yet",
     'a.yaml:5:19 rules[0]: the action "broadcast" is not available yet',
     'a.yaml:6:19 rules[1]: the action "sync" is not available yet',
     "a.yaml:7:29 rules[2]: target sets (@name) are not available yet",
     "a.yaml:8:70 rules[3].mode: mode shadow: not available yet",
-    "a.yaml:8:88 rules[3].delivery: delivery at-most-once: not available yet",
     "policy.yaml:1:9 policy: policies: not available yet",
   ]);
 });

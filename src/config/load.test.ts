@@ -48,8 +48,10 @@ test("defaults are those of the design", async (context) => {
       options: { path: "out" },
       spool: { bytesMax: 10 * 2 ** 30, whenFull: "drop-newest", tenantSharePercent: 25, parkBytes: 2 ** 28 },
       deadLetters: { keepMs: 30 * 86_400_000, bytesMax: 2 ** 30 },
+      retain: null,
       inFlightMax: 1_000,
       maxRate: null,
+      memory: { messagesMax: 10_000, bytesMax: 16 * 1024 * 1024 },
       dormant: null,
     },
   ]);
@@ -64,6 +66,7 @@ test("defaults are those of the design", async (context) => {
       revision: "",
       tenants: "all",
       key: null,
+      delivery: "at-least-once",
       format: "cloudevents",
       headers: [],
       body: { bytesMax: 900 * 1024, types: ["json", "text", "form", "multipart", "binary"] },

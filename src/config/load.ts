@@ -12,6 +12,7 @@ import { WINDOW_BYTES_MAX } from "../flow/transmit/window.ts";
 import { type Assignments, NO_ASSIGNMENTS, readAssignments, warnOfUnknownStreams } from "./assignments.ts";
 import { check, type CheckContext, valueAt } from "./check.ts";
 import { exists, findDescriptors, readDescriptors } from "./descriptor-files.ts";
+import { tellOfDeliveries } from "./deliveries.ts";
 import { assignTenants, type Dormant, dormantParts } from "./dormant.ts";
 import { checkDestinations, checkSources } from "./driver-options.ts";
 import { type Finding, Findings } from "./finding.ts";
@@ -94,6 +95,7 @@ export async function inspectDocument(document: YamlDocument, { environment }: L
   };
   warnOfIdleParts(settings, configuration, document, findings);
   tellOfSmallSpools(settings, document, findings);
+  tellOfDeliveries(settings, described, findings);
   for (const stream of described) warnOfLargeBodies(stream.document, stream.settings.body.bytesMax, limits.messageBytesMax, findings);
   if (findings.errorCount > before) return null;
   return {

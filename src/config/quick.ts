@@ -11,7 +11,15 @@ import { sourceDriver } from "../driver/registry.ts";
 import { parseCriteria, parseRule, RuleSyntaxError, type RuleWarning } from "../flow/match/parse.ts";
 import type { Rule, Target } from "../flow/match/rule.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
-import { DELIVERIES, type Delivery, type RuleSettings, type SourceSettings, type StreamSettings } from "../flow/settings.ts";
+import {
+  DELIVERIES,
+  type Delivery,
+  type FlowSettings,
+  type RuleSettings,
+  type SourceSettings,
+  type StreamSettings,
+} from "../flow/settings.ts";
+import { deliveryFaults } from "./deliveries.ts";
 import { Findings } from "./finding.ts";
 import { checkFlagOptions, tellFlag } from "./flag-findings.ts";
 import { hostInstance, type Loaded } from "./load.ts";
@@ -62,17 +70,21 @@ export function quickConfiguration(flags: QuickFlags): Loaded {
   findings.throwErrors();
 
   const defaults = configurationSchema.parse({ version: 1 });
+  const settings: FlowSettings = {
+    instance: hostInstance(hostname()),
+    env: defaults.env,
+    dataFolder: resolve(flags.spool ?? QUICK_DATA_FOLDER),
+    // Without an error there is a source: what has none is told.
+    sources: [source as SourceSettings],
+    streams: [streamOf(rules, flags.rule ?? [], delivery)],
+    destinations: destinations.map((destination) => destination.settings),
+    limits: defaults.limits,
+  };
+  for (const stream of settings.streams)
+    for (const { problem, ...fault } of deliveryFaults(stream, settings)) tellFlag(findings, "--delivery", problem, fault);
+  findings.throwErrors();
   return {
-    settings: {
-      instance: hostInstance(hostname()),
-      env: defaults.env,
-      dataFolder: resolve(flags.spool ?? QUICK_DATA_FOLDER),
-      // Without an error there is a source: what has none is told.
-      sources: [source as SourceSettings],
-      streams: [streamOf(rules, flags.rule ?? [], delivery)],
-      destinations: destinations.map((destination) => destination.settings),
-      limits: defaults.limits,
-    },
+    settings,
     enabled: true,
     health,
     warnings: findings.warnings(),

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { MESSAGE_BYTES_MIN } from "../flow/message/encode.ts";
 import { listenAddress } from "../driver/listen-address.ts";
 import { duration, size } from "../driver/quantity.ts";
+import { MEMORY_MESSAGES_MAX } from "../flow/transmit/memory-queue.ts";
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -170,6 +171,27 @@ export const destinationCommonSchema = z.strictObject({
     })
     .prefault({})
     .describe("Messages that the destination refused for good."),
+  retain: z
+    .strictObject({
+      keep: duration(60_000, 3_650 * DAY_MS)
+        .prefault("7d")
+        .describe("Age at which a file is removed, by the newest message in it."),
+      bytesMax: size(MIB, 64 * TIB)
+        .prefault("10GiB")
+        .describe("Disk that the archive may take beside the log; the oldest files go first."),
+    })
+    .nullable()
+    .prefault(null)
+    .describe("An archive of what left the log, for `sidestream replay`; `null`: none is kept."),
+  memory: z
+    .strictObject({
+      messagesMax: z.int().min(1).max(1_000_000).default(MEMORY_MESSAGES_MAX).describe("Messages that wait or are being sent."),
+      bytesMax: size(64 * KIB, 16 * GIB)
+        .prefault("16MiB")
+        .describe("Their bytes. One that is larger is taken when no other waits."),
+    })
+    .prefault({})
+    .describe("What messages with `delivery: at-most-once` may take in memory; what comes beyond is dropped and counted."),
   inFlightMax: z
     .int()
     .min(1)

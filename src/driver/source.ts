@@ -109,6 +109,8 @@ export interface SourceDriver<Options = unknown> {
   readonly acknowledges: boolean;
   /** Names of its routes for counters, index 0 being the default. */
   routes(options: Options): readonly string[];
+  /** Those of them whose events a crash may lose before they are on disk. Absent: none. */
+  bestEffortRoutes?(options: Options): readonly string[];
   /** Opens and listens. @throws SidestreamError `SST_LISTEN_FAILED`. */
   open(options: Options, context: SourceContext): Promise<SourceConnection>;
 }

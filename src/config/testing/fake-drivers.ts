@@ -28,6 +28,10 @@ export function registerFakeDrivers(): void {
       }),
       acknowledges: false,
       routes: () => ["default"],
+      bestEffortRoutes: (options) =>
+        [{ path: "default", capture: options.capture }, ...options.routes].flatMap((route) =>
+          (route.capture ?? options.capture) === "best-effort" ? [route.path] : [],
+        ),
       open: neverOpened,
     }),
   );

@@ -253,7 +253,11 @@ test("reading back has a bound", async () => {
 
 test("a new lane in a new topic expects its first number", async () => {
   const identity = { producerId: 7n, epoch: 0, base: 0, position: null };
-  assert.deepEqual((await ask(new FakeLog(), { number: 0, position: null }, identity)).answer, { number: 0, position: "U1:0", readBack: true });
+  assert.deepEqual((await ask(new FakeLog(), { number: 0, position: null }, identity)).answer, {
+    number: 0,
+    position: "U1:0",
+    readBack: true,
+  });
 });
 
 test("of a lane that was never acknowledged, what the log has counts", async () => {

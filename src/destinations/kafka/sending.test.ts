@@ -7,9 +7,9 @@ import type { NumberedReceipt, OutgoingMessage } from "../../driver/destination.
 import { SidestreamError } from "../../errors.ts";
 import type { Broker } from "./cluster.ts";
 import type { Compression } from "./compression.ts";
-import type { ProduceQueue, Room } from "./produce-queue.ts";
 import type { ProducePart, ProduceResult } from "./produce-request.ts";
 import { sendBatch } from "./sending.ts";
+import { fakeQueue } from "./testing/fake-queue.ts";
 
 const BATCH_BYTES_MAX = 10_000;
 const NEVER = new AbortController().signal;
@@ -36,32 +36,21 @@ interface Situation {
 
 async function send(batch: readonly OutgoingMessage[], situation: Situation = {}): Promise<Sent> {
   const { compression = "none", answer = () => WELL, leader = async () => ({ address: "k1:9092" }) as Broker, signal = NEVER } = situation;
-  const parts: ProducePart[] = [];
+  const fake = fakeQueue(answer);
+  const { parts } = fake;
   const forgotten: string[] = [];
-  let roomsHeld = 0;
-  const queue = {
-    async reserve(): Promise<Room> {
-      roomsHeld += 1;
-      return { release: () => (roomsHeld -= 1) };
-    },
-    async produce(part: ProducePart, room: Room): Promise<ProduceResult> {
-      room.release();
-      parts.push(part);
-      return answer();
-    },
-  };
   const receipt = await sendBatch(
     {
       cluster: { leader, forget: (topic) => forgotten.push(topic) },
       placement: { verified: async () => ({ name: "users", id: "U1", partitions: 1, batchBytesMax: BATCH_BYTES_MAX }) },
       numbers: { batch: (_lane, firstNumber) => ({ producerId: 7n, epoch: 1, baseSequence: firstNumber }) },
       compression,
-      queue: () => queue as unknown as ProduceQueue,
+      queue: () => fake.queue,
     },
     { lane: "users/0", firstNumber: 5, messages: batch },
     signal,
   );
-  assert.equal(roomsHeld, 0, "room is given back");
+  assert.equal(fake.roomsHeld, 0, "room is given back");
   return { receipt, codes: receipt.outcomes.map((outcome) => outcome?.code ?? "ok"), parts, forgotten };
 }
 

@@ -30,6 +30,9 @@ export interface OpenConnection {
   readonly sendings: Set<Sending>;
 }
 
+/** The connection as who sends beside the log may use it. */
+export type SharedConnection = Pick<ConnectionKeeper, "current" | "openError" | "lose" | "proven">;
+
 interface Held extends OpenConnection {
   readonly controller: AbortController;
   readonly lost: PromiseWithResolvers<void>;

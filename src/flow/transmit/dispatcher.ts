@@ -11,7 +11,7 @@ import type { Confirmation, DeadLetterLog, MessageLog, SpooledMessage } from "..
 import { Aside } from "./set-aside.ts";
 import { endsWithin, systemClock, type Clock } from "./clock.ts";
 import { confirmation, Confirmer } from "./confirmer.ts";
-import { ConnectionKeeper, type OpenConnection } from "./connection-keeper.ts";
+import { ConnectionKeeper, type OpenConnection, type SharedConnection } from "./connection-keeper.ts";
 import { inFlightEver, messagesInDoubt, noteInFlight } from "./in-doubt.ts";
 import type { Delivered, LaneAsked } from "./lane-sender.ts";
 import type { LaneHandle, TransmitCounters } from "./lane-host.ts";
@@ -31,7 +31,6 @@ import {
   type LastError,
   type StateListener,
 } from "./dispatcher-status.ts";
-import type { SharedConnection } from "./memory-sender.ts";
 import { Window } from "./window.ts";
 
 export type { DispatcherStatus, LastError } from "./dispatcher-status.ts";
@@ -141,8 +140,7 @@ export class Dispatcher {
    * 30 seconds after it, whatever driver and disk do.
    */
   stop(graceMs: number): Promise<void> {
-    this.#stopped ??= this.#stop(graceMs);
-    return this.#stopped;
+    return (this.#stopped ??= this.#stop(graceMs));
   }
 
   /** What was told of the destination last. */
@@ -254,8 +252,7 @@ export class Dispatcher {
   }
 
   #connectionChanged(): void {
-    const { openError } = this.#keeper;
-    if (openError !== null) this.#remember(openError);
+    if (this.#keeper.openError !== null) this.#remember(this.#keeper.openError);
     if (this.#keeper.current !== null) this.#lanes.resume();
     this.#parts.connectionChanged?.(this.#keeper);
     this.#reader.wake();
@@ -274,8 +271,7 @@ export class Dispatcher {
 
   #state(): DispatcherState {
     if (this.#keeper.openError !== null) return "down";
-    const { troubled } = this.#lanes;
-    const isPaused = troubled.size > 0 && this.#lanes.all.some((lane) => lane.paused);
+    const isPaused = this.#lanes.troubled.size > 0 && this.#lanes.all.some((lane) => lane.paused);
     if (!isPaused && isNothingGettingOn(this.#lanes, this.#clock.nowMs())) return "down";
     if (isPaused || this.#confirmer.failing || this.#reader.failing || this.#aside.failing) return "paused";
     return this.#keeper.current === null ? "connecting" : "up";

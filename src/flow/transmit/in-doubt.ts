@@ -5,6 +5,7 @@
  * Promise: none is left out. Some may be in that were never sent: a lane says ahead what it may send.
  */
 import type { NumberedConnection } from "../../driver/destination.ts";
+import { streamOfLabel } from "../message/stream-label.ts";
 import type { MessageLog, SpooledMessage } from "../spool/spooled.ts";
 import { outgoing } from "./lane-sender.ts";
 
@@ -84,7 +85,7 @@ function laneOf(connection: DoubtSearch["connection"], message: SpooledMessage):
 }
 
 export function toldOf({ logSequence, sequence, stream, tenant, eventId, key, acceptedMs, exactlyOnce }: SpooledMessage): MessageInDoubt {
-  return { logSequence, sequence, stream, tenant, eventId, key, acceptedMs, exactlyOnce };
+  return { logSequence, sequence, stream: streamOfLabel(stream), tenant, eventId, key, acceptedMs, exactlyOnce };
 }
 
 /** Below it somebody decided that messages of the lane are sent, whether they arrived or not; 0 where nobody did. */

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { NumberedConnection, OutgoingMessage } from "../../driver/destination.ts";
 import { SidestreamError, type ErrorCode } from "../../errors.ts";
-import type { OpenConnection } from "./connection-keeper.ts";
+import type { OpenConnection, SharedConnection } from "./connection-keeper.ts";
 import { BATCH_MESSAGES_MAX } from "./lane.ts";
-import { MemorySender, WAIT_MS_MAX, type SharedConnection } from "./memory-sender.ts";
+import { MemorySender, WAIT_MS_MAX } from "./memory-sender.ts";
 import { failFrom, ScriptedDestination, takeAll, type Answer } from "./testing/scripted-destination.ts";
 import { VirtualClock } from "./testing/virtual-clock.ts";
 

@@ -8,7 +8,7 @@
  */
 import { isNumbered, type DestinationConnection, type DestinationPromises, type OutgoingMessage } from "../../driver/destination.ts";
 import type { Clock } from "./clock.ts";
-import type { ConnectionKeeper, OpenConnection } from "./connection-keeper.ts";
+import type { OpenConnection, SharedConnection } from "./connection-keeper.ts";
 import { laneOfKey } from "./lane-of-key.ts";
 import { BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, messageBytes } from "./lane.ts";
 import { MemoryQueue, type MemoryBounds, type Taken } from "./memory-queue.ts";
@@ -29,9 +29,6 @@ export const WAIT_MS_MAX = 60_000;
 /** Ticks are counted, not the time of day: a clock that is set forward must not make everything old. */
 const TICK_MS = 15_000;
 const TICKS_MAX = WAIT_MS_MAX / TICK_MS;
-
-/** The connection as who sends beside the log may use it. */
-export type SharedConnection = Pick<ConnectionKeeper, "current" | "openError" | "lose" | "proven">;
 
 export interface MemorySenderParts<Message extends OutgoingMessage> {
   readonly promises: DestinationPromises;
@@ -109,10 +106,11 @@ export class MemorySender<Message extends OutgoingMessage> {
   /** Sends what can be sent; harmless at any time. To be called when the connection came, or was lost. */
   pump(): void {
     if (this.#isEnded) return;
+    const shared = this.#shared;
     for (const lane of [...this.#due]) {
-      if (this.#shared?.current == null) break;
+      if (shared === null || shared.current === null) break;
       this.#due.delete(lane);
-      void this.#work(lane, this.#shared); // It never rejects.
+      void this.#work(lane, shared); // It never rejects.
     }
     this.#endIfIdle();
   }

@@ -9,7 +9,7 @@
 import { SidestreamError } from "../../errors.ts";
 import { defineSource } from "../../driver/source.ts";
 import { Listener } from "./listener.ts";
-import { gatewayOptions, routeNames } from "./options.ts";
+import { bestEffortRoutes, gatewayOptions, routeNames } from "./options.ts";
 
 export const gateway = defineSource({
   type: "gateway",
@@ -17,6 +17,7 @@ export const gateway = defineSource({
   options: gatewayOptions,
   acknowledges: false,
   routes: routeNames,
+  bestEffortRoutes,
   async open(options, { name, port, signal }) {
     const asked = [options, ...options.routes].some(({ capture }) => capture === "write-ahead");
     if (asked) throw new SidestreamError("SST_NOT_AVAILABLE", `sources.${name}: capture: write-ahead is not available yet; durable is`);

@@ -135,6 +135,12 @@ export function routeNames(options: GatewayOptions): readonly string[] {
   return ["default", ...options.routes.map(({ path, methods }) => (methods === undefined ? path : `${methods.join(",")} ${path}`))];
 }
 
+/** Names of the routes whose answers don't wait for the disk. */
+export function bestEffortRoutes(options: GatewayOptions): readonly string[] {
+  const captures = [options.capture, ...options.routes.map(({ capture }) => capture ?? options.capture)];
+  return routeNames(options).filter((_, index) => captures[index] === "best-effort");
+}
+
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);

@@ -1,0 +1,19 @@
+/** Which messages of a destination go through its log, and which from memory. */
+import { deliveryOf, type RuleSettings, type StreamSettings } from "./settings.ts";
+
+/** Its messages are sent once, from memory; all others go through a log. */
+export function isOnce(stream: Pick<StreamSettings, "delivery">, rule: Pick<RuleSettings, "delivery">): boolean {
+  return deliveryOf(stream, rule) === "at-most-once";
+}
+
+/** Destinations that a rule of the one or the other kind sends to. */
+export function destinationsOf(
+  streams: readonly Pick<StreamSettings, "delivery" | "rules">[],
+  kind: "once" | "spooled",
+): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const stream of streams)
+    for (const rule of stream.rules)
+      if (isOnce(stream, rule) === (kind === "once")) for (const { destination } of rule.targets) names.add(destination);
+  return names;
+}
