@@ -8,6 +8,7 @@ import { join } from "node:path";
 /** Room is left for the time and the ending within the 255 bytes that file systems allow. */
 const TOPIC = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
 const ROTATED = /\.\d{8}T\d{6}Z-\d+$/;
+const ROTATED_PARTS = /^\.(\d{8}T\d{6}Z)-(\d+)$/;
 const ENDING = ".jsonl";
 
 /** Null when the topic can be a file name, else why not. Topics are checked before; this is the last line. */
@@ -28,6 +29,18 @@ export function rotatedPath(folder: string, topic: string, nowMs: number, number
     .replace(/\.\d+Z$/, "Z")
     .replaceAll(/[-:]/g, "");
   return join(folder, `${topic}.${time}-${number}${ENDING}`);
+}
+
+/** The files of a topic among the names in the folder, in the order in which they were written. */
+export function filesOfTopic(names: readonly string[], topic: string): readonly string[] {
+  const open = `${topic}${ENDING}`;
+  const rotated = names.flatMap((name) => {
+    if (!name.startsWith(`${topic}.`) || !name.endsWith(ENDING)) return [];
+    const [, time = "", number = ""] = ROTATED_PARTS.exec(name.slice(topic.length, -ENDING.length)) ?? [];
+    return time === "" ? [] : [{ name, time, number: Number(number) }];
+  });
+  rotated.sort((left, right) => (left.time === right.time ? left.number - right.number : left.time < right.time ? -1 : 1));
+  return [...rotated.map(({ name }) => name), ...names.filter((name) => name === open)];
 }
 
 /** The topic whose open file this is; null for rotated and foreign files. */

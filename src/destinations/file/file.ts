@@ -9,6 +9,7 @@ import { diskOperations, systemCode, type FileOperations } from "./file-operatio
 import { FolderConnection } from "./folder-connection.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { OPEN_FILES_MAX, TopicFiles } from "./topic-files.ts";
+import { readTopicFiles } from "./topic-reading.ts";
 
 const ROTATE_BYTES_MIN = 4096;
 const ROTATE_BYTES_LIMIT = 1024 ** 4;
@@ -80,4 +81,5 @@ export const file = defineDestination({
   paths: ["path"],
   promises: { ordered: true, deduplicates: false, lanes: 1 },
   open: (options, context) => openFolder(options, context),
+  read: (options, topic, context) => readTopicFiles(options.path, topic, context),
 });
