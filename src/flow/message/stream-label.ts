@@ -4,6 +4,7 @@
  */
 
 const REDRIVEN = "redrive/";
+const REPLAYED = "replay/";
 
 /** Of a dead letter that becomes a message again. One that was a dead letter before has it already. */
 export function redriveLabel(stream: string): string {
@@ -12,6 +13,15 @@ export function redriveLabel(stream: string): string {
 
 export function isRedriven(label: string): boolean {
   return label.startsWith(REDRIVEN);
+}
+
+/** Of a message that was done and is sent once more. It counts apart from those that were accepted. */
+export function replayLabel(stream: string): string {
+  return REPLAYED + streamOfLabel(stream);
+}
+
+export function isReplayed(label: string): boolean {
+  return streamOfLabel(label).startsWith(REPLAYED);
 }
 
 /** The stream as people know it. */

@@ -1,0 +1,23 @@
+/** Moments as people give them: a time, or how long ago. */
+import { parseDuration } from "../driver/quantity.ts";
+import { SidestreamError } from "../errors.ts";
+
+/** A day, or a time of it to the second or less, with its zone. */
+const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * Milliseconds since 1970. A day alone begins at midnight, UTC.
+ *
+ * @param flag - For the error.
+ * @throws SidestreamError `SST_COMMAND_INVALID`
+ */
+export function parseMoment(text: string, flag: string, nowMs: number): number {
+  const agoMs = parseDuration(text);
+  if (agoMs !== undefined) return nowMs - agoMs;
+  const atMs = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(atMs)) return atMs;
+  throw new SidestreamError(
+    "SST_COMMAND_INVALID",
+    `${flag} ${text}: expected a time such as 2026-01-31T08:00:00Z or 2026-01-31, or how long ago, such as 2h or 7d`,
+  );
+}
