@@ -1,4 +1,5 @@
 /** What acts work on. */
+import type { OrphanActs } from "./orphan-acts.ts";
 import type { Outlet } from "./outlet.ts";
 import type { FlowSettings } from "./settings.ts";
 import { unknownDestination } from "./unknown-destination.ts";
@@ -6,6 +7,7 @@ import { unknownDestination } from "./unknown-destination.ts";
 export interface ActParts {
   /** By the destination's name. */
   readonly outlets: ReadonlyMap<string, Outlet>;
+  readonly orphans: Pick<OrphanActs, "apart">;
   readonly settings: FlowSettings;
 }
 

@@ -1,12 +1,27 @@
 /** What an operator can have the running program do to what it holds, by name: each act in a file of its own. */
 import { purgeLettersAct, redriveAct } from "./dead-acts.ts";
+import { discardMessages } from "./discard-act.ts";
+import { lookAtDraining } from "./drain-act.ts";
+import { holdDestination } from "./hold-act.ts";
+import { purgeTenantAct } from "./purge-tenant-act.ts";
+import { countReplayAct, replayAct } from "./replay-act.ts";
 import { resolveLane } from "./resolve-act.ts";
 import type { ActParts } from "./act-parts.ts";
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` for what can't be done; what disks and destinations say. */
 type Act = (parts: ActParts, call: never) => Promise<unknown>;
 
-const acts = { resolve: resolveLane, redriveLetters: redriveAct, purgeLetters: purgeLettersAct } as const satisfies Record<string, Act>;
+const acts = {
+  resolve: resolveLane,
+  redriveLetters: redriveAct,
+  purgeLetters: purgeLettersAct,
+  hold: holdDestination,
+  discard: discardMessages,
+  drain: lookAtDraining,
+  purgeTenant: purgeTenantAct,
+  countReplay: countReplayAct,
+  replay: replayAct,
+} as const satisfies Record<string, Act>;
 
 export type ActName = keyof typeof acts;
 

@@ -112,6 +112,16 @@ export class OrphanActs {
     });
   }
 
+  /** Carries out another act on an orphaned log, which nobody else has open meanwhile. @throws SidestreamError as `purge`. */
+  async apart<Result>(log: string, act: () => Promise<Result>): Promise<Result> {
+    const result = await this.#inTurn(async () => {
+      await this.#assertOrphaned(log);
+      return act();
+    });
+    await this.count();
+    return result;
+  }
+
   /** Ends what is under way at its next step, and takes no more. */
   async stop(): Promise<void> {
     this.#ending.abort();

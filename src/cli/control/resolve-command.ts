@@ -1,6 +1,6 @@
 /** Answers `spool resolve`: what a lane stopped over, and what somebody decided. */
 import { z } from "zod";
-import { RESOLVE_ACTIONS } from "../../flow/resolve-act.ts";
+import { RESOLVE_ACTIONS } from "../../flow/lane-decision.ts";
 import type { InDoubt } from "../../flow/transmit/in-doubt.ts";
 import type { Log } from "../../observe/log.ts";
 import { counted } from "../output.ts";

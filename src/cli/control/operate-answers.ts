@@ -1,0 +1,109 @@
+/** Answers `pause`, `resume`, `discard`, `drain` and `tenant purge`; who gave the command stands in the log. */
+import { z } from "zod";
+import type { Draining } from "../../flow/drain-act.ts";
+import { holdText } from "../../flow/hold.ts";
+import type { HoldAnswer } from "../../flow/hold-act.ts";
+import type { GivenUp } from "../../flow/spool/give-up.ts";
+import type { TenantPurged } from "../../flow/spool/tenant-purge.ts";
+import type { Log } from "../../observe/log.ts";
+import type { DestinationHold } from "../../observe/snapshot.ts";
+import { counted } from "../output.ts";
+import { nameText, parsed, userText, type ControlParts } from "./control-parts.ts";
+
+export const REASON_LENGTH_MAX = 1_000;
+const REASON = z.string().max(REASON_LENGTH_MAX).nullable();
+const count = z.int().min(0);
+
+/** What `pause` and `resume` send. */
+const holdPayload = z.strictObject({
+  destination: nameText,
+  hold: z.strictObject({ user: userText, sinceMs: count, reason: REASON }).nullable(),
+  user: userText,
+});
+/** What `discard` sends. */
+const discardPayload = z.strictObject({
+  destination: nameText,
+  stream: nameText.nullable(),
+  tenant: nameText.nullable(),
+  beforeMs: z.number().nullable(),
+  from: count,
+  to: count.nullable(),
+  user: userText,
+});
+/** What `drain` sends. */
+const drainPayload = z.strictObject({ destination: nameText.nullable(), marks: z.record(z.string(), count).nullable() });
+/** What `tenant purge` sends, for each log. */
+const purgeTenantPayload = z.strictObject({
+  log: nameText,
+  tenant: nameText,
+  place: z.strictObject({ next: count, below: count }).nullable(),
+  user: userText,
+});
+
+export async function answerHold({ edge, log }: ControlParts, payload: unknown): Promise<HoldAnswer> {
+  const { user, ...call } = parsed(holdPayload, payload);
+  const answer = (await edge.act("hold", call)) as HoldAnswer;
+  tellHold(log, { ...call, ...answer, user });
+  return answer;
+}
+
+/** Some seconds of it; the command asks again until all is looked at. */
+export async function answerDiscard({ edge, log }: ControlParts, payload: unknown): Promise<GivenUp> {
+  const { user, ...call } = parsed(discardPayload, payload);
+  const given = (await edge.act("discard", call)) as GivenUp;
+  tellDiscarded(log, { ...call, messages: given.messages, user });
+  return given;
+}
+
+export async function answerDrain({ edge }: ControlParts, payload: unknown): Promise<readonly Draining[]> {
+  return (await edge.act("drain", parsed(drainPayload, payload))) as readonly Draining[];
+}
+
+/** As `answerDiscard`. */
+export async function answerPurgeTenant({ edge, log }: ControlParts, payload: unknown): Promise<TenantPurged> {
+  const { user, ...call } = parsed(purgeTenantPayload, payload);
+  const purged = (await edge.act("purgeTenant", call)) as TenantPurged;
+  tellTenantPurged(log, { ...purged, log: call.log, tenant: call.tenant, user });
+  return purged;
+}
+
+type Teller = Pick<Log, "warn">;
+
+/** One line where something changed, whoever carried it out. */
+export function tellHold(
+  log: Teller,
+  told: {
+    readonly destination: string;
+    readonly hold: DestinationHold | null;
+    readonly before: DestinationHold | null;
+    readonly user: string;
+  },
+): void {
+  const { destination, hold, before, user } = told;
+  if ((hold === null) === (before === null)) return;
+  const what =
+    hold === null
+      ? `${user} resumed ${destination}, which was ${holdText(before as DestinationHold)}`
+      : `${destination} is ${holdText(hold)}`;
+  log.warn({ destination, user, reason: (hold ?? before)?.reason }, what);
+}
+
+/** One line for each call that gave something up. */
+export function tellDiscarded(
+  log: Teller,
+  told: { readonly destination: string; readonly messages: number; readonly user: string } & Record<string, unknown>,
+): void {
+  const { destination, messages, user } = told;
+  if (messages > 0) log.warn(told, `${user} discarded ${counted(messages, "message")} that waited for ${destination}`);
+}
+
+/** One line for each log that is through, and for each call before that gave something up. */
+export function tellTenantPurged(
+  log: Teller,
+  told: Omit<TenantPurged, "place"> & { readonly log: string; readonly tenant: string; readonly user: string },
+): void {
+  const { log: name, tenant, messages, letters, isThrough, left, user } = told;
+  if (messages + letters + left.length === 0) return;
+  const held = `${counted(messages, "message")} and ${counted(letters, "dead letter")}`;
+  log.warn({ log: name, tenant, messages, letters, isThrough, left, user }, `${user} purged tenant ${tenant} from ${name}: ${held}`);
+}
