@@ -37,8 +37,21 @@ test("the page names every flag of run, with the default that --help tells", () 
 });
 
 test("the page names every command with its flags", () => {
+  const operate = [["pause"], ["resume"], ["drain"], ["discard"], ["tenant", "purge"]];
+  const dead = ["list", "show", "redrive", "purge"].map((name) => ["dead", name]);
   const spool = ["inspect", "fsck", "export", "adopt", "purge"].map((name) => ["spool", name]);
-  for (const words of [["status"], ["check"], ["validate"], ["schema"], ["demo"], ...spool, ["spool", "identity", "show"]]) {
+  for (const words of [
+    ["status"],
+    ["check"],
+    ["validate"],
+    ["schema"],
+    ["verify"],
+    ["demo"],
+    ...dead,
+    ...operate,
+    ...spool,
+    ["spool", "identity", "show"],
+  ]) {
     ok(PAGE.includes(`sidestream ${words.slice(0, 2).join(" ")}`), words.join(" "));
     for (const flag of Object.keys(flagsOf(...words))) ok(PAGE.includes(flag), `${words.join(" ")} ${flag}`);
   }

@@ -335,7 +335,11 @@ def main(folder, kept):
             if kept or kind not in (MESSAGE, DEAD):
                 continue
             message = message_of(payload) if kind == MESSAGE else dead_letter_of(payload)
-            done = is_done(cursor, number) if kind == MESSAGE else None
+            done = is_done(cursor, number)
+            if kind == DEAD and done:
+                # It was redriven or purged.
+                continue
+            done = done if kind == MESSAGE else None
             print(json.dumps({"number": number, "logId": segment.header["logId"], "done": done, **message}, ensure_ascii=False))
         if summary is not None and summary["nextSequence"] - 1 <= bound:
             records = summary["state"]["control"]

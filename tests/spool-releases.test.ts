@@ -48,7 +48,7 @@ function logsOf(release: string): readonly KeptLog[] {
   const expected = JSON.parse(readFileSync(join(DATA, release, "expected.json"), "utf8")) as Expected | Record<string, Expected>;
   // The oldest have one log.
   const byName = "logId" in expected ? { [FIXTURE_DESTINATION]: expected as Expected } : expected;
-  return Object.entries(byName).map(([destination, each]) => ({ release, destination, expected: each }));
+  return Object.entries(byName).map(([destination, each]) => ({ release, destination, expected: withDefaults(each) }));
 }
 
 /** A copy of what was left. */
@@ -80,6 +80,11 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 test("small spools of each release are kept", () => {
   deepEqual(releases, ["spool-v1", "spool-v1-reused"]);
 });
+
+/** What messages are that were written before there was such a thing. */
+function withDefaults(expected: Expected): Expected {
+  return { ...expected, messages: expected.messages.map((message) => ({ exactlyOnce: false, ...message })) };
+}
 
 for (const { release, destination, expected } of releases.flatMap(logsOf)) {
   const what = `${destination} of ${release}`;

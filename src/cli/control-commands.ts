@@ -10,6 +10,8 @@ import type { Adopted } from "../flow/spool/adopt.ts";
 import type { Log } from "../observe/log.ts";
 import { nameText, parsed, userText, type ControlParts } from "./control/control-parts.ts";
 import { answerDead } from "./control/dead-command.ts";
+import { answerDiscard, answerDrain, answerHold, answerPurgeTenant } from "./control/operate-answers.ts";
+import { answerReplay } from "./control/replay-command.ts";
 import { answerResolve } from "./control/resolve-command.ts";
 import { counted } from "./output.ts";
 import { statusOf } from "./status-report.ts";
@@ -34,7 +36,12 @@ const COMMANDS: Readonly<Record<string, (parts: ControlParts, payload: unknown) 
   adopt: (parts, payload) => adopt(parts, parsed(adoptPayload, payload)),
   purge: (parts, payload) => purge(parts, parsed(purgePayload, payload)),
   resolve: answerResolve,
+  hold: answerHold,
+  discard: answerDiscard,
+  drain: answerDrain,
+  purgeTenant: answerPurgeTenant,
   dead: answerDead,
+  replay: answerReplay,
 };
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` for a command or a payload that this release doesn't know. */

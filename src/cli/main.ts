@@ -8,8 +8,10 @@ import { VERSION } from "../version.ts";
 import { runCheck } from "./check.ts";
 import { addDead } from "./dead-commands.ts";
 import { runDemo } from "./demo/demo.ts";
+import { addOperate } from "./operate-commands.ts";
 import { processOutput as out, watchOutput } from "./output.ts";
 import { dataFolder, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
+import { addReplay } from "./replay-command.ts";
 import { run } from "./run.ts";
 import { runSchema, type SchemaKind } from "./schema.ts";
 import { addSpool } from "./spool-commands.ts";
@@ -60,6 +62,8 @@ function program(end: (status: number) => void): Command {
     end(await runStatus(await dataFolder(flags, process.env), { json: flags.json === true }, out)),
   );
   addSpool(command, end, process.env);
+  addReplay(command, end, process.env);
+  addOperate(command, end, process.env);
   addDead(command, end, process.env);
   addVerify(command, end, process.env);
   command

@@ -6,7 +6,7 @@
  * destination, without which nobody knows what is in doubt.
  */
 import { SidestreamError } from "../errors.ts";
-import type { ResolveAction } from "../flow/resolve-act.ts";
+import type { ResolveAction } from "../flow/lane-decision.ts";
 import type { InDoubt } from "../flow/transmit/in-doubt.ts";
 import { counted, table, type TextOutput } from "./output.ts";
 import { ACT_ANSWER_MS_MAX, askRunning, userName } from "./spool-running.ts";

@@ -6,10 +6,12 @@
  */
 import { disk } from "../flow/spool/disk.ts";
 import { isProblem, type SpoolFinding } from "../flow/spool/findings.ts";
+import { inspectArchives, type ArchiveReport } from "../flow/spool/inspect-archive.ts";
 import { inspectSpool, type InspectProgress, type LogReport } from "../flow/spool/inspect.ts";
 import { lockForReading } from "../flow/spool/read-lock.ts";
 import { assertDataFolder } from "./data-folder.ts";
-import { table, type Output } from "./output.ts";
+import { bytesText } from "../observe/bytes-text.ts";
+import { counted, table, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
 
 export interface SpoolOptions {
@@ -57,11 +59,17 @@ export async function runSpoolFsck(options: SpoolOptions, out: Output): Promise<
   }
 }
 
+interface Inspected {
+  readonly logs: readonly LogReport[];
+  readonly archives: readonly ArchiveReport[];
+}
+
 /** Shows progress, and nothing of it afterwards. */
-async function inspected(data: string, deep: boolean, out: Output): Promise<readonly LogReport[]> {
+async function inspected(data: string, deep: boolean, out: Output): Promise<Inspected> {
   const line = new ProgressLine(out);
   try {
-    return await inspectSpool(disk, data, deep, (progress) => showProgress(line, progress));
+    const logs = await inspectSpool(disk, data, deep, (progress) => showProgress(line, progress));
+    return { logs, archives: await inspectArchives(disk, data, deep, (archive) => line.at(`reading ${archive}`, "")) };
   } finally {
     line.end();
   }
@@ -71,20 +79,21 @@ export function showProgress(line: ProgressLine, progress: InspectProgress): voi
   line.at(`reading ${progress.log}`, progress);
 }
 
-function report(logs: readonly LogReport[], { json }: SpoolOptions, out: Output, what: string): number {
-  const findings = logs.flatMap((log) => log.findings);
+function report({ logs, archives }: Inspected, { json }: SpoolOptions, out: Output, what: string): number {
+  const findings = [...logs, ...archives].flatMap((each) => each.findings);
   const problems = findings.filter(isProblem);
-  if (json) out.stdout(`${JSON.stringify({ clean: problems.length === 0, logs: logs.map(withProblems) }, null, 2)}\n`);
-  else out.stdout(text(logs, findings, problems.length, what));
+  const all = { logs: logs.map(withProblems), ...(archives.length === 0 ? {} : { archives: archives.map(withProblems) }) };
+  if (json) out.stdout(`${JSON.stringify({ clean: problems.length === 0, ...all }, null, 2)}\n`);
+  else out.stdout(text({ logs, archives }, findings, problems.length, what));
   return problems.length === 0 ? EXIT_OK : EXIT_PROBLEMS;
 }
 
 /** Says of each finding whether it is a problem, so that a program needn't know the kinds. */
-function withProblems(log: LogReport): unknown {
+function withProblems(log: LogReport | ArchiveReport): unknown {
   return { ...log, findings: log.findings.map((finding) => ({ ...finding, problem: isProblem(finding) })) };
 }
 
-function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], problemCount: number, what: string): string {
+function text({ logs, archives }: Inspected, findings: readonly SpoolFinding[], problemCount: number, what: string): string {
   if (logs.length === 0) return "There is no spool in this data folder.\n";
   const rows = logs.map((log) => [
     log.name,
@@ -103,6 +112,7 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
   return [
     table(["log", "holds", "segments", "bytes", "messages", "pending", "next number"], rows),
     "\n",
+    ...archives.map(archiveText),
     ...kept,
     ...lines,
     problemCount === 0
@@ -110,6 +120,11 @@ function text(logs: readonly LogReport[], findings: readonly SpoolFinding[], pro
       : `${problemCount} ${problemCount === 1 ? "problem" : "problems"} found: docs/spool-format.md, section 9, says what each means. `,
     `${what}\n`,
   ].join("");
+}
+
+function archiveText({ name, files, bytes, messages, fromMs, toMs }: ArchiveReport): string {
+  const span = fromMs === null || toMs === null ? "" : `, from ${new Date(fromMs).toISOString()} to ${new Date(toMs).toISOString()}`;
+  return `${name}: the archive holds ${counted(files, "file")} with ${counted(messages, "message")}, ${bytesText(bytes)}${span}\n`;
 }
 
 /** One line, for a person. */

@@ -6,6 +6,7 @@
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
 import { bytesOfText, bytesText } from "../observe/bytes-text.ts";
+import { holdText } from "../flow/hold.ts";
 import type { OrphanReport } from "./orphan-report.ts";
 import { counted, table } from "./output.ts";
 
@@ -48,7 +49,9 @@ export function printDestinations(destinations: readonly Destination[], orphans:
     table(["destination", "state", "spool", "of", "in flight", "dead letters", "problem"], [...rows, ...orphaned]),
     ...more,
     ...destinations.flatMap(stoppedOf),
+    ...destinations.flatMap(heldOf),
     ...destinations.flatMap(tenantsOf),
+    ...destinations.flatMap(memoryOf),
     ...destinations.flatMap(lanesOf),
     ...hintsOf(destinations, [...problems.values()].flat()),
     ...destinations.flatMap(({ destination, notices }) => notices.map((notice) => `${destination}: note: ${notice}\n`)),
@@ -57,18 +60,19 @@ export function printDestinations(destinations: readonly Destination[], orphans:
 }
 
 /** What becomes of new messages, and how the destination is: the one says nothing of the other. */
-function stateOf({ stopped, trouble, transmit }: Destination): string {
+function stateOf({ stopped, held, trouble, transmit }: Destination): string {
   if (stopped !== null) return "STOPPED";
-  const state = transmit?.state ?? "dormant";
+  const state = held === null ? (transmit?.state ?? "dormant") : "HELD";
   if (trouble === null) return state;
   return `${trouble.code === "SST_SPOOL_FULL" ? "NO ROOM" : "NOT KEPT"}, ${state}`;
 }
 
 /** What an operator should know of a destination, the most important first. */
 function problemsOf(destination: Destination): readonly Problem[] {
-  const { stopped, trouble, transmit, tenantsHeldBack, deadLetters, spoolBytes, spoolBytesMax } = destination;
+  const { stopped, held, trouble, transmit, tenantsHeldBack, deadLetters, spoolBytes, spoolBytesMax } = destination;
   const problems: Problem[] = [];
   const add = (code: string | null, text: string): void => void problems.push({ code, text: code === null ? text : `${code}: ${text}` });
+  if (held !== null) add(null, holdText(held));
   if (stopped !== null) add(null, "takes nothing more in, see below");
   // How full it was when that was noticed is of no use now.
   else if (trouble?.code === "SST_SPOOL_FULL") add(trouble.code, `the log is full, ${bytesOfText(spoolBytes, spoolBytesMax)}`);
@@ -86,6 +90,13 @@ function stoppedOf({ destination, stopped }: Destination): readonly string[] {
   return stopped === null ? [] : [`${destination}: STOPPED: ${stopped}\n`];
 }
 
+function heldOf({ destination, held }: Destination): readonly string[] {
+  if (held === null) return [];
+  return [
+    `${destination}: HELD: nothing is sent to it, what comes is kept in its log. \`sidestream resume ${destination}\` lets it go on\n`,
+  ];
+}
+
 /** The tenants that are over their share, whose messages are turned away; those of others are kept. */
 function tenantsOf({ destination, tenantsHeldBack, heldBack }: Destination): readonly string[] {
   const named = heldBack.slice(0, TENANTS_MAX);
@@ -94,6 +105,13 @@ function tenantsOf({ destination, tenantsHeldBack, heldBack }: Destination): rea
   );
   const more = tenantsHeldBack - named.length;
   return more > 0 ? [...lines, `${destination}: ${counted(more, "tenant")} more held back\n`] : lines;
+}
+
+/** Messages of `delivery: at-most-once`, which no spool holds. */
+function memoryOf({ destination, memory }: Destination): readonly string[] {
+  if (memory === null || memory.messages === 0) return [];
+  const { messages, bytes } = memory;
+  return [`${destination}: ${waitingText(messages)} in memory to be sent once (at-most-once), ${bytesText(bytes)}\n`];
 }
 
 /** The lanes that don't get on, and why; the others do. */

@@ -35,6 +35,8 @@ const destination = (over: Partial<Destination> = {}): Destination => ({
   trouble: null,
   tenantsHeldBack: 0,
   heldBack: [],
+  held: null,
+  memory: null,
   stopped: null,
   notices: [],
   transmit: TRANSMIT,

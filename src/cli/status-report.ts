@@ -78,8 +78,9 @@ const WAITS_FOR_PERSON: ReadonlySet<string> = new Set<ErrorCode>([
 
 /** True when something needs a person now. */
 export function needsAttention(report: StatusReport, orphans: readonly OrphanReport[] = []): boolean {
-  const isIll = ({ stopped, trouble, tenantsHeldBack, transmit }: Destination) =>
+  const isIll = ({ stopped, held, trouble, tenantsHeldBack, transmit }: Destination) =>
     stopped !== null ||
+    held !== null ||
     trouble !== null ||
     tenantsHeldBack > 0 ||
     transmit?.state === "down" ||

@@ -8,7 +8,7 @@ import { needsAttention, printStatus, type StatusReport } from "./status-report.
 /**
  * Prints the status.
  *
- * @returns Exit status: 0, or 1 when something needs a person: a destination down, stopped or without room, the
+ * @returns Exit status: 0, or 1 when something needs a person: a destination down, held, stopped or without room, the
  * engine gone, messages waiting in an orphaned log, or counts that don't add up.
  * @throws SidestreamError `SST_STATUS_UNREACHABLE` when no program runs on the data folder, `SST_DATA_MISSING` when it is none.
  */

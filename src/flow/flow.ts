@@ -11,6 +11,7 @@ import type { DestinationState, OrphanedMessages } from "../observe/snapshot.ts"
 import { ACTS, type ActName } from "./acts.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
+import { Hold } from "./hold.ts";
 import { createIdentify } from "./identify/identify.ts";
 import type { IdentityAction, IdentityRows } from "./identity-act.ts";
 import { attributesOf } from "./match/attributes.ts";
@@ -91,8 +92,10 @@ export class Flow {
    * Opens the spool and begins to send what it holds. The data folder must be locked by the caller.
    */
   static async open(settings: FlowSettings, log: Log): Promise<Flow> {
-    // First, since it is the one step beside the spool's own opening that can fail, and then no file stays open.
+    // First, since these are the steps beside the spool's own opening that can fail, and then no file stays open.
     const redactionKey = await openRedactionKey(disk, settings.dataFolder);
+    const holds = new Map<string, Hold>();
+    for (const { name } of settings.destinations) holds.set(name, await Hold.open(disk, settings.dataFolder, name));
     const onFinding = (destination: string, finding: SpoolFinding): void => {
       const problem = finding.kind === "rewritten" ? "SST_SPOOL_IO" : "SST_SPOOL_DAMAGED";
       const code = isProblem(finding) ? problem : undefined;
@@ -106,6 +109,7 @@ export class Flow {
       topicsMax: settings.limits.topicsMax,
       onFinding,
       onProgress: (destination, progress) => recovery.read(destination, progress),
+      onArchive: (destination, text) => log.warn({ destination }, text),
       onUnremoved: (error) => log.warn({ err: error }, "part of a log that was purged could not be removed; the next start tries again"),
     });
     for (const name of spool.orphaned) log.warn({ log: name }, orphanedText(name));
@@ -116,7 +120,7 @@ export class Flow {
     for (const destination of settings.destinations) {
       const { name } = destination;
       const rules = { once: once.has(name), spooled: spooled.has(name), topicsMax: limits.topicsMax };
-      outlets.set(name, Outlet.open(destination, spool, log, rules));
+      outlets.set(name, Outlet.open(destination, spool, log, rules, holds.get(name) as Hold));
     }
     const { dataFolder } = settings;
     const configured = settings.destinations.map(({ name }) => name);
@@ -221,13 +225,13 @@ export class Flow {
 
   /** Carries out an act of an operator. @throws SidestreamError what the act says. */
   act(name: ActName, call: unknown): Promise<unknown> {
-    return ACTS[name]({ outlets: this.#outlets, settings: this.#settings }, call);
+    return ACTS[name]({ outlets: this.#outlets, orphans: this.#orphans, settings: this.#settings }, call);
   }
 
   /** Writes what waits, delivers what can be within the grace period, closes the spool. */
   async close(graceMs: number): Promise<void> {
     await this.#orphans.stop();
-    await Promise.all([...this.#outlets.values()].map((outlet) => outlet.deadLetters.endActs()));
+    await Promise.all([...this.#outlets.values()].map((outlet) => outlet.deadLetters.turns.end()));
     await this.flush();
     await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop(graceMs)));
     await this.#spool.close();

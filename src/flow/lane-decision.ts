@@ -5,11 +5,22 @@
  * sending begins anew. It counts for the messages that are in doubt now, for none that come later.
  */
 import { SidestreamError } from "../errors.ts";
-import type { ResolveCall } from "./resolve-act.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { Confirmation } from "./spool/spooled.ts";
 import type { Dispatcher } from "./transmit/dispatcher.ts";
 import { decideResend, toldOf, type InDoubt, type MessageInDoubt } from "./transmit/in-doubt.ts";
+
+export const RESOLVE_ACTIONS = ["show", "resend", "skip"] as const;
+export type ResolveAction = (typeof RESOLVE_ACTIONS)[number];
+
+/** As the engine is asked. */
+export interface ResolveCall {
+  readonly destination: string;
+  readonly lane: string;
+  readonly action: ResolveAction;
+  /** Only what stands in the log up to this number is given up; null: all that is in doubt. */
+  readonly through: number | null;
+}
 
 /** Why they left the log. */
 const REASON_SKIPPED = "skipped-in-doubt";

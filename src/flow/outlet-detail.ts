@@ -1,4 +1,5 @@
 /** What the flow tells of one destination beside what metrics show of it, as plain data. */
+import type { MemoryState } from "./memory-outlet.ts";
 import type { SpoolTrouble } from "./outlet-notices.ts";
 import type { HeldTenant } from "./tenant-shares.ts";
 import type { DispatcherStatus } from "./transmit/dispatcher.ts";
@@ -21,6 +22,8 @@ export interface DestinationDetail {
   readonly tenantsHeldBack: number;
   /** Up to ten of them, those with the most first. */
   readonly heldBack: readonly HeldTenant[];
+  /** What is sent from memory, once; null where no rule asks for that. */
+  readonly memory: MemoryState | null;
   /** What the driver had to say last, such as a setting at the destination that weakens a promise. */
   readonly notices: readonly string[];
   readonly transmit: DispatcherStatus | null;

@@ -6,6 +6,8 @@
  */
 import { ERRORS, isSidestreamError, type ErrorCode, type SidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
+import type { DestinationHold } from "../observe/snapshot.ts";
+import { holdText } from "./hold.ts";
 import { stoppedText } from "./stopped-log.ts";
 
 const REPEAT_MS = 60_000;
@@ -104,6 +106,12 @@ export class OutletNotices {
     );
     this.#deadToldMs = nowMs;
     this.#deadUntold = 0;
+  }
+
+  /** Somebody held the destination before the program started. */
+  held(hold: DestinationHold): void {
+    const what = `nothing is sent to it until \`sidestream resume ${this.#name}\`; its messages wait in the spool`;
+    this.#log.warn({ destination: this.#name, ...hold }, `${this.#name} is ${holdText(hold)}; ${what}`);
   }
 
   /** The destination went down or came back. */

@@ -5,11 +5,12 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { DestinationDriver } from "../driver/destination.ts";
+import { SidestreamError } from "../errors.ts";
 import type { DestinationHold } from "../observe/snapshot.ts";
+import { HeldAge } from "./held-age.ts";
 import type { Hold } from "./hold.ts";
 import { actOnIdentity, type IdentityAction, type IdentityRows } from "./identity-act.ts";
-import { decideLane } from "./lane-decision.ts";
-import type { ResolveCall } from "./resolve-act.ts";
+import { decideLane, type ResolveCall } from "./lane-decision.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { AnnouncedState, DispatcherStatus } from "./transmit/dispatcher-status.ts";
 import type { Dispatcher } from "./transmit/dispatcher.ts";
@@ -32,6 +33,7 @@ export interface OutletSendingParts {
 
 export class OutletSending {
   readonly #parts: OutletSendingParts;
+  readonly #heldAge: HeldAge;
   #dispatcher: Dispatcher | null;
   /** Acts, one after the other; never rejects. */
   #acting: Promise<unknown> = Promise.resolve();
@@ -41,6 +43,7 @@ export class OutletSending {
 
   constructor(parts: OutletSendingParts) {
     this.#parts = parts;
+    this.#heldAge = new HeldAge(parts.log);
     this.#dispatcher = parts.hold.now === null ? (parts.begin?.() ?? null) : null;
   }
 
@@ -52,6 +55,12 @@ export class OutletSending {
   /** Who holds the destination; null: nobody. */
   get held(): DestinationHold | null {
     return this.#parts.hold.now;
+  }
+
+  /** How long the oldest message waits that isn't delivered, milliseconds; 0 when none does. */
+  get oldestUnsentMs(): number {
+    if (this.held === null) return this.status?.oldestUnsentMs ?? 0;
+    return this.#heldAge.ageMs(Date.now(), (act) => this.#inTurn(act));
   }
 
   /**
@@ -118,7 +127,9 @@ export class OutletSending {
 
   async #apart<Result>(act: () => Promise<Result>): Promise<Result> {
     const before = this.#dispatcher;
-    if (before === null || this.#stopping) return await act();
+    if (before === null) return await act();
+    // Sending goes on until the end: what must not come in between of it waits for the next start.
+    if (this.#stopping) throw new SidestreamError("SST_ENGINE_LOST", "the program ends: give the command again once it runs");
     await before.stop(0);
     try {
       return await act();

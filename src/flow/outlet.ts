@@ -12,6 +12,7 @@ import type { DestinationState } from "../observe/snapshot.ts";
 import { isOnce } from "./deliveries.ts";
 import { mergedCounts } from "./merged-counts.ts";
 import { messageCounts } from "./message-counts.ts";
+import type { Hold } from "./hold.ts";
 import { MemoryOutlet } from "./memory-outlet.ts";
 import type { Message } from "./message/message.ts";
 import { streamOfLabel } from "./message/stream-label.ts";
@@ -29,7 +30,7 @@ import type { AnnouncedState } from "./transmit/dispatcher-status.ts";
 import { Dispatcher } from "./transmit/dispatcher.ts";
 import type { LaneAsked } from "./transmit/lane-sender.ts";
 import { inTurns } from "./transmit/lane-turns.ts";
-import type { SharedConnection } from "./transmit/memory-sender.ts";
+import type { SharedConnection } from "./transmit/connection-keeper.ts";
 
 /** Somewhere that was written to and that `flush` makes last. */
 export interface Write {
@@ -83,7 +84,7 @@ export class Outlet {
    *
    * @param rules - Which kinds of rules send to it.
    */
-  static open(settings: DestinationSettings, spool: Spool, log: Log, rules: OutletRules): Outlet {
+  static open(settings: DestinationSettings, spool: Spool, log: Log, rules: OutletRules, hold: Hold): Outlet {
     const { name, type, options, inFlightMax } = settings;
     const messages = spool.logs.get(name);
     const deadLetters = spool.deadLetters.get(name);
@@ -94,6 +95,7 @@ export class Outlet {
     );
     const notices = new OutletNotices(name, log);
     if (messages.stopped !== null) notices.logStopped(messages.stopped, false);
+    if (hold.now !== null) notices.held(hold.now);
     const runs = settings.dormant === null && messages.stopped === null;
     const notice = (text: string) => notices.driverSays(text);
     const toldDeadLetters = {
@@ -107,7 +109,7 @@ export class Outlet {
     // Half each: so neither takes the other's turns, and both together keep to the rate.
     const maxRate = settings.maxRate !== null && isShared ? settings.maxRate / 2 : settings.maxRate;
     const { topicsMax } = rules;
-    const memory = rules.once ? new MemoryOutlet({ name, promises: own.promises, maxRate, topicsMax, log }) : null;
+    const memory = rules.once ? new MemoryOutlet({ name, promises: own.promises, bounds: settings.memory, maxRate, topicsMax, log }) : null;
     const driver = memory === null ? own : inTurns(own);
     const connectionChanged = (connection: SharedConnection): void => memory?.use(connection);
     const parts = { log: messages, deadLetters: toldDeadLetters, driver, options, inFlightMax, maxRate, notice, asked, connectionChanged };
@@ -118,7 +120,7 @@ export class Outlet {
       return dispatcher;
     };
     const room = new OutletRoom({ name, spool: messages, budget: settings.spool, notices, log, isSent: runs });
-    const sending = new OutletSending({ name, log: messages, driver, begin: runs ? begin : null });
+    const sending = new OutletSending({ name, log: messages, driver, begin: runs ? begin : null, hold });
     return new Outlet(settings, messages, deadLetters, sending, memory, runs, notices, room);
   }
 
@@ -200,7 +202,7 @@ export class Outlet {
       destination: this.name,
       spoolBytes: status.usedBytes,
       spoolBytesMax: status.bytesMax,
-      oldestUnsentMs: transmit?.oldestUnsentMs ?? 0,
+      oldestUnsentMs: this.sending.oldestUnsentMs,
       up: transmit?.state === "up",
       logId: status.logId,
       damagedMessages: status.damagedMessages,
@@ -215,6 +217,7 @@ export class Outlet {
       heldBack: shares.list(),
       memory: this.memory?.state() ?? null,
       stopped: this.stopped,
+      held: this.sending.held,
       notices: [...this.#notices.said],
       transmit,
     };

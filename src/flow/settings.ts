@@ -86,10 +86,14 @@ export interface DestinationSettings {
   readonly options: unknown;
   readonly spool: BudgetSettings;
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
+  /** How long what left the log is kept for a replay; absent or null: not at all. */
+  readonly retain?: { readonly keepMs: number; readonly bytesMax: number } | null;
   /** Messages sent or acknowledged beyond the stored cursor: what a kill can double. */
   readonly inFlightMax: number;
   /** Messages per second that are sent at most, so that a backlog doesn't drown the destination; null: as fast as it takes them. */
   readonly maxRate: number | null;
+  /** What `at-most-once` messages may take in memory; absent: the defaults. */
+  readonly memory?: { readonly messagesMax: number; readonly bytesMax: number };
   /** Null: the client for this type isn't installed or the destination is switched off; its rules are dormant. */
   readonly dormant: string | null;
 }

@@ -5,6 +5,8 @@ import { logBudget } from "./spool-room.ts";
 import type { SpoolDestination } from "./spool/spool.ts";
 
 /** @param eventBytes - What the largest event may take in one log. */
-export function spoolDestination({ name, type, spool, deadLetters }: DestinationSettings, eventBytes: number): SpoolDestination {
-  return { name, ...logBudget(spool, eventBytes), numbered: destinationDriver(type)?.promises.deduplicates === true, deadLetters };
+export function spoolDestination(settings: DestinationSettings, eventBytes: number): SpoolDestination {
+  const { name, type, spool, deadLetters, retain = null } = settings;
+  const numbered = destinationDriver(type)?.promises.deduplicates === true;
+  return { name, ...logBudget(spool, eventBytes), numbered, deadLetters, retain };
 }

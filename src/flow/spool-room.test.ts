@@ -34,6 +34,13 @@ test("an event may take, in one log, one message for each stream and target that
   equal(eventBytesMax({ limits, streams }), messagesBytesMax({ limits }, 3));
 });
 
+test("what is sent from memory takes nothing of a log", () => {
+  const once: StreamSettings = { ...stream("once", "METHOD=GET , publish , a:x"), delivery: "at-most-once" };
+  equal(eventBytesMax({ limits, streams: [once] }), 0);
+  const rules = once.rules.map((rule) => ({ ...rule, delivery: "exactly-once" as const }));
+  equal(eventBytesMax({ limits, streams: [once, { ...once, rules }] }), messagesBytesMax({ limits }, 1));
+});
+
 test("without rules an event takes nothing", () => {
   equal(eventBytesMax({ limits, streams: [] }), 0);
 });

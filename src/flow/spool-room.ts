@@ -5,6 +5,7 @@
  * Promise: never less than its messages take there, so that a request for which the room was reserved is not refused
  * after it was forwarded.
  */
+import { isOnce } from "./deliveries.ts";
 import { printTarget } from "./match/print.ts";
 import { HEADERS_BYTES_MAX } from "./message/attribute-text.ts";
 import type { BudgetSettings, FlowSettings } from "./settings.ts";
@@ -55,11 +56,12 @@ export function messagesBytesMax({ limits }: Pick<FlowSettings, "limits">, messa
   return messageCount * (limits.messageBytesMax + AROUND_MESSAGE_BYTES);
 }
 
-/** The most bytes that an event may take in any one log: a stream makes one message of it for each target. */
+/** The most bytes that an event may take in any one log: a stream makes one message of it for each target of a spooled rule. */
 export function eventBytesMax(settings: Pick<FlowSettings, "limits" | "streams">): number {
   const messages = new Map<string, number>();
-  for (const { rules } of settings.streams) {
-    const targets = new Map(rules.flatMap(({ targets }) => targets).map((target) => [printTarget(target), target.destination]));
+  for (const stream of settings.streams) {
+    const spooled = stream.rules.filter((rule) => !isOnce(stream, rule));
+    const targets = new Map(spooled.flatMap(({ targets }) => targets).map((target) => [printTarget(target), target.destination]));
     for (const destination of targets.values()) messages.set(destination, (messages.get(destination) ?? 0) + 1);
   }
   return messagesBytesMax(settings, Math.max(0, ...messages.values()));

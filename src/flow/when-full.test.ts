@@ -11,6 +11,7 @@ import { createLog } from "../observe/log.ts";
 import type { Event } from "./event.ts";
 import { Flow } from "./flow.ts";
 import { parseRule } from "./match/parse.ts";
+import { FRONT_SOURCE } from "./message/testing/front-source.ts";
 import { body, JSON_TYPE, stream, transactionEvent } from "./message/testing/messages.ts";
 import type { BudgetSettings, DestinationSettings, FlowSettings } from "./settings.ts";
 import { dropOldestBytesMin, messagesBytesMax } from "./spool-room.ts";
@@ -64,15 +65,7 @@ async function setUp(
     instance: "test",
     env: "test",
     dataFolder: folder,
-    sources: [
-      {
-        name: "front",
-        type: "gateway",
-        platform: { type: "none", tenant: { header: "x-okapi-tenant", default: "nobody" } },
-        defaultTenant: "nobody",
-        options: {},
-      },
-    ],
+    sources: [FRONT_SOURCE],
     streams: [stream({ id: "all", rules })],
     destinations,
     limits: { messageBytesMax, topicsMax: 100, tenantLabelsMax: 100, handoverBytesMax: MIB, decodedBytesMax: MIB },

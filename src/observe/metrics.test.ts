@@ -27,7 +27,9 @@ const snapshot: Snapshot = {
   },
   sources: [{ source: "front", samples: { sidestream_gateway_rejected_total: 5 } }],
   unidentified: 7,
-  destinations: [{ destination: "file1", spoolBytes: 4096, spoolBytesMax: 1_048_576, oldestUnsentMs: 1500, up: true, stopped: null }],
+  destinations: [
+    { destination: "file1", spoolBytes: 4096, spoolBytesMax: 1_048_576, oldestUnsentMs: 1500, up: true, stopped: null, held: null },
+  ],
   orphaned: ["old", "older"],
   orphanedPending: [{ log: "old", messages: 12 }],
   engineRestarts: 2,

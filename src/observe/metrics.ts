@@ -125,6 +125,9 @@ function defineMetrics(registry: Registry) {
     spoolLimit: gauge("sidestream_spool_limit_bytes", "Bytes that the destination's log may take.", ["destination"]),
     oldestUnsent: gauge("sidestream_spool_oldest_unsent_age_seconds", "Age of the oldest message still to be delivered.", ["destination"]),
     spoolStopped: gauge("sidestream_spool_stopped", "1 when the destination's log takes nothing more in until a restart.", ["destination"]),
+    destinationHeld: gauge("sidestream_destination_held", "1 while somebody holds the destination: nothing is sent to it.", [
+      "destination",
+    ]),
     orphanedLogs: gauge("sidestream_orphaned_logs", "Logs whose destination the configuration doesn't name."),
     orphanedPending: gauge("sidestream_orphaned_messages_pending", "Messages that wait in a log that nobody sends.", ["log"]),
     destinationUp: gauge("sidestream_destination_up", "1 when the last attempt to reach the destination succeeded.", ["destination"]),
@@ -159,14 +162,16 @@ function publish(published: Published, snapshot: Snapshot, tenantLabel: (tenant:
 }
 
 function publishDestinations(published: Published, snapshot: Snapshot): void {
-  const { spoolBytes, spoolLimit, oldestUnsent, destinationUp, spoolStopped, orphanedPending } = published;
-  for (const metric of [spoolBytes, spoolLimit, oldestUnsent, destinationUp, spoolStopped, orphanedPending]) metric.reset();
+  const { spoolBytes, spoolLimit, oldestUnsent, destinationUp, destinationHeld, spoolStopped, orphanedPending } = published;
+  for (const metric of [spoolBytes, spoolLimit, oldestUnsent, destinationUp, destinationHeld, spoolStopped, orphanedPending])
+    metric.reset();
   for (const state of snapshot.destinations) {
     const labels = { destination: state.destination };
     spoolBytes.set(labels, state.spoolBytes);
     spoolLimit.set(labels, state.spoolBytesMax);
     oldestUnsent.set(labels, state.oldestUnsentMs / MILLISECONDS_PER_SECOND);
     destinationUp.set(labels, state.up ? 1 : 0);
+    destinationHeld.set(labels, state.held === null ? 0 : 1);
     spoolStopped.set(labels, state.stopped === null ? 0 : 1);
   }
   published.orphanedLogs.set(snapshot.orphaned.length);

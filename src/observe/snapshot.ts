@@ -17,6 +17,15 @@ export interface EdgeCounts {
   readonly unreadable: number;
 }
 
+/** Somebody stopped sending to a destination. */
+export interface DestinationHold {
+  /** Who did. */
+  readonly user: string;
+  /** Milliseconds since 1970; 0: not known. */
+  readonly sinceMs: number;
+  readonly reason: string | null;
+}
+
 export interface DestinationState {
   readonly destination: string;
   /** Bytes of its log on disk. */
@@ -29,6 +38,8 @@ export interface DestinationState {
   readonly up: boolean;
   /** Why its log takes nothing more in and what to do about it, in words; null while it goes on. */
   readonly stopped: string | null;
+  /** Null: nobody holds it. */
+  readonly held: DestinationHold | null;
 }
 
 /** What waits in a log whose destination the configuration doesn't name. */

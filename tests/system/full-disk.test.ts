@@ -7,6 +7,15 @@ import { readMessages, type TransactionData } from "./support/messages.ts";
 import { start, statusWhen, stop, temporaryFolder } from "./support/program.ts";
 import { makeSite, post } from "./support/site.ts";
 import { badDiskLibrary, mountSmallDisk } from "./support/small-disk.ts";
+import { guarantee } from "../guarantees.ts";
+
+guarantee({
+  failure: "disk-full",
+  capture: ["durable"],
+  test: "… refuses durable requests, fails neither /live nor /ready, and traffic goes on once there is room",
+  lost: "nothing that was answered: with `whenNoRoom: refuse` requests are answered 503, with `pass` they go through and are counted as lost",
+  todo: "make room; it goes on by itself",
+});
 
 interface FullDisk {
   readonly data: string;

@@ -7,8 +7,20 @@ import { after, test, type TestContext } from "node:test";
 import { Producer } from "@platformatic/kafka";
 import { kafkaForTests } from "../../tools/kafka/for-tests.ts";
 import { createTopic, deleteRecords, offsets } from "../../tools/kafka/topics.ts";
+import { guarantee } from "../guarantees.ts";
 import { delivered, kafkaWhen, makeKafkaSite, messagesOf, postNumbers, startSite, type KafkaSite } from "./support/kafka-site.ts";
 import { command, stop, type Program } from "./support/program.ts";
+
+guarantee({
+  failure: "producer-forgotten",
+  delivery: ["exactly-once"],
+  to: "Kafka",
+  test: "a lane of exactly-once messages stops, others go on; what is shown is sent once it is decided",
+  lost: "nothing",
+  doubled:
+    "nothing: where the topic doesn't hold what was under way any more, or it is further back than 128 MiB, its lane stops until somebody decides",
+  todo: "`sidestream spool resolve kafka1:users/0` shows what is in doubt, and how to decide; `retention.ms` and `producer.id.expiration.ms` longer than an outage keep it from happening",
+});
 
 const BEFORE = 10;
 /** Posted while the broker stands still: those of the first batch are in doubt, the others wait behind it. */

@@ -18,6 +18,17 @@ import {
   startSite,
 } from "./support/kafka-site.ts";
 import { statusOf, stop } from "./support/program.ts";
+import { guarantee } from "../guarantees.ts";
+
+guarantee({
+  failure: "destination-away",
+  delivery: ["at-least-once"],
+  to: "Kafka",
+  test: "messages wait for a broker that isn't there, then go out in order at `maxRate`; those behind wait when another cluster answers, until that is accepted",
+  lost: "nothing, until the spool's bound is reached",
+  doubled: "nothing",
+  todo: "watch `sidestream_spool_oldest_unsent_age_seconds`; give `spool.bytesMax` room for the longest outage",
+});
 
 const RATE = 40;
 const BEHIND = 240;

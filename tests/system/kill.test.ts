@@ -9,6 +9,26 @@ import { assertOrderPerKey, durableConfiguration, runClients, startAnswering } f
 import { readMessages, type TransactionData } from "./support/messages.ts";
 import { command, freePort, start, statusWhen, stop, temporaryFolder, type Program } from "./support/program.ts";
 import { seeded } from "./support/random.ts";
+import { guarantee } from "../guarantees.ts";
+
+guarantee(
+  {
+    failure: "killed",
+    capture: ["durable"],
+    test: "every answered request is delivered, in order per key, over ten kills",
+    lost: "nothing that was answered. A request whose answer didn't come may have an event or none",
+    todo: "nothing; start it again",
+  },
+  {
+    failure: "killed",
+    delivery: ["at-least-once"],
+    to: "files",
+    test: "every answered request is delivered, in order per key, over ten kills",
+    lost: "nothing",
+    doubled: "what was sent and not yet confirmed on disk: at most `inFlightMax` messages a kill, in order",
+    todo: "nothing; start it again. Readers tell doubles by stream, target and `id`",
+  },
+);
 
 const ANSWERS_WANTED = 20_000;
 const KILLS = 10;

@@ -6,6 +6,49 @@ import { DurableSite, IN_FLIGHT_MAX } from "./support/durable-site.ts";
 import { makeFaultyDisk } from "./support/faulty-disk.ts";
 import { mountExt4, mountTmpfs, type MountedDisk } from "./support/mounted-disk.ts";
 import { statusOf, statusWhen, temporaryFolder } from "./support/program.ts";
+import { guarantee } from "../guarantees.ts";
+
+guarantee(
+  {
+    failure: "power-lost",
+    capture: ["durable"],
+    test: "what was answered arrives after the power was lost under the program",
+    lost: "nothing that was answered, on a disk that does what docs/crash-model.md asks of it",
+    todo: "nothing; start it again",
+  },
+  {
+    failure: "power-lost",
+    delivery: ["at-least-once"],
+    to: "files",
+    test: "what was answered arrives after the power was lost under the program",
+    lost: "nothing",
+    doubled: "what was sent and not yet confirmed on disk",
+    todo: "nothing; start it again",
+  },
+  {
+    failure: "disk-full",
+    delivery: ["at-least-once"],
+    test: "a disk that filled up while the destination was down drains when it is back, and its room comes back",
+    lost: "nothing that was accepted: confirming needs no room, and gives it back",
+    doubled: "nothing",
+    todo: "mend the destination, or make room",
+  },
+  {
+    failure: "disk-fails",
+    capture: ["durable"],
+    test: "syncs that fail from some moment on stop the log, which says so; a start goes on with all that was answered",
+    lost: "nothing that was answered; while the log is stopped, as for a full disk",
+    todo: "look at the disk, then start it again; `sidestream spool fsck` tells what is damaged",
+  },
+  {
+    failure: "disk-fails",
+    delivery: ["at-least-once"],
+    test: "a disk that is read-only for a while, in the midst of writing and confirming, doubles nothing",
+    lost: "nothing",
+    doubled: "nothing, unless the program is killed before it could confirm",
+    todo: "mount it writable; it goes on by itself",
+  },
+);
 
 const MIB = 1024 * 1024;
 /** As most tries fail before the first that counts: a request may fail for having been under way. */

@@ -7,6 +7,24 @@ import { readMessages, type MessageEvent, type TransactionData } from "./support
 import { command, start, statusWhen, stop, temporaryFolder, type Program } from "./support/program.ts";
 import { post } from "./support/site.ts";
 import { startUpstream } from "./support/upstream.ts";
+import { guarantee } from "../guarantees.ts";
+
+guarantee(
+  {
+    failure: "log-full",
+    capture: ["best-effort"],
+    test: "with `whenFull: drop-oldest`, the newest messages are kept and delivered in order, the rest is counted as given up",
+    lost: "the newest (`drop-newest`, the default) or the oldest messages, each counted by stream, tenant and reason",
+    todo: "mend the destination that lags, or raise `spool.bytesMax`",
+  },
+  {
+    failure: "log-full",
+    capture: ["durable"],
+    test: "a tenant that floods is refused alone: its webhooks and durable requests, until its messages were delivered",
+    lost: "nothing that was answered: the source is told, with 503",
+    todo: "mend the destination that lags, or raise `spool.bytesMax` or `spool.tenantShare`",
+  },
+);
 
 /** A body whose message takes about 20 KiB. */
 const PADDING = "x".repeat(20_000);

@@ -125,8 +125,6 @@ streams: [ ./stream.yaml ]
 
 for (const [flag, value] of [
   ["--capture", "write-ahead"],
-  ["--delivery", "exactly-once"],
-  ["--delivery", "at-most-once"],
   ["--to", "amqp://127.0.0.1:5672/t"],
 ] as const) {
   test(`${flag} ${value} is refused as not available yet`, (t) => {
@@ -139,6 +137,15 @@ for (const [flag, value] of [
     match(stderr, new RegExp(`${flag}:1:1.*not available yet`));
   });
 }
+
+test("--delivery exactly-once to a file is refused: it takes a message as often as it is sent", (t) => {
+  const folder = temporaryFolder(t);
+  const flags = ["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--to", "file:out", "--delivery", "exactly-once"];
+  const { status, stderr } = command(["run", ...flags], { cwd: folder });
+  equal(status, 78);
+  match(stderr, /--delivery:1:1.*exactly-once can't be promised to out/);
+  equal(existsSync(join(folder, "sidestream-data")), false);
+});
 
 test("a wrong use of the command ends with 2", () => {
   equal(command(["run"]).status, 2);

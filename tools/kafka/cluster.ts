@@ -13,13 +13,15 @@ import { freeBasePort } from "./free-ports.ts";
 import { Guard } from "./guard.ts";
 import { kafkaClassPath } from "./jars.ts";
 import { KafkaNode } from "./node.ts";
-import { CREDENTIALS, PORTS_PER_NODE, port, type ListenerKind } from "./properties.ts";
+import { CREDENTIALS, PORTS_PER_NODE, port, proxiedPorts, type ListenerKind } from "./properties.ts";
 
 export interface KafkaClusterOptions {
   /** 1 unless given. With 3, each topic is on all nodes and a message is acknowledged once two have it. */
   readonly nodes?: 1 | 3;
   /** Broker properties; they win over what the cluster sets itself. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Each node has a listener more, for clients that come through a proxy: see {@link KafkaCluster.proxied}. */
+  readonly proxied?: boolean;
   /** Kept when the cluster ends. Without it, a temporary one is made and removed. */
   readonly folder?: string;
   /** First port; a node takes ten. Without it, free ones are found. */
@@ -36,6 +38,7 @@ interface Description {
   readonly basePort: number;
   readonly heap: string;
   readonly properties: Readonly<Record<string, string>>;
+  readonly proxied: boolean;
 }
 
 const DESCRIPTION_FILE = "cluster.json";
@@ -70,7 +73,7 @@ export class KafkaCluster {
    * @throws Error when Kafka can't be had, or a node ends while it starts: the message has the end of its log.
    */
   static async start(options: KafkaClusterOptions = {}): Promise<KafkaCluster> {
-    const { nodes = 1, properties = {}, heap = "512m", background = false } = options;
+    const { nodes = 1, properties = {}, heap = "512m", background = false, proxied = false } = options;
     if (background && options.folder === undefined) throw new Error("a cluster in the background needs a folder");
     const classPath = await kafkaClassPath();
     const folder = options.folder === undefined ? mkdtempSync(join(tmpdir(), "sidestream-kafka-")) : resolve(options.folder);
@@ -79,7 +82,7 @@ export class KafkaCluster {
     try {
       mkdirSync(folder, { recursive: true });
       const basePort = options.basePort ?? (await freeBasePort(nodes * PORTS_PER_NODE));
-      const description: Description = { nodes, basePort, heap, properties };
+      const description: Description = { nodes, basePort, heap, properties, proxied };
       writeFileSync(join(folder, DESCRIPTION_FILE), JSON.stringify(description));
       cluster = new KafkaCluster(folder, description, await certificates(join(folder, "certificates")), classPath, guard);
       await cluster.start();
@@ -105,6 +108,14 @@ export class KafkaCluster {
   /** `host:port` of each node, node 1 first. */
   listeners(kind: ListenerKind): readonly string[] {
     return this.#nodes.map(({ id }) => `127.0.0.1:${port(this.basePort, id, kind)}`);
+  }
+
+  /**
+   * For clusters that were started `proxied`, by node: the port where a proxy has to listen, and the broker's own. The
+   * first are the addresses for clients; without a proxy there nobody answers.
+   */
+  get proxied(): readonly { readonly listen: number; readonly upstream: number }[] {
+    return this.#nodes.map(({ id }) => proxiedPorts(this.basePort, id));
   }
 
   /** The nodes, node 1 first: their process ids and logs. */
@@ -191,8 +202,8 @@ export class KafkaCluster {
   }
 
   #makeNodes(): readonly KafkaNode[] {
-    const { nodes, basePort, heap, properties } = this.#description;
-    const shared = { clusterFolder: this.folder, clusterId: clusterId(this.folder), classPath: this.#classPath, tls: this.tls };
+    const { nodes, basePort, heap, properties, proxied } = this.#description;
+    const shared = { proxied, clusterFolder: this.folder, clusterId: clusterId(this.folder), classPath: this.#classPath, tls: this.tls };
     return Array.from(
       { length: nodes },
       (_, index) => new KafkaNode({ ...shared, nodeId: index + 1, nodes, basePort, heap, properties, folder: this.#nodeFolder(index + 1) }),

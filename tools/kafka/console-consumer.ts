@@ -60,12 +60,27 @@ const FORMAT = {
 export async function consumeTopic(
   cluster: Reachable & { readonly classPath: string },
   topic: string,
-  { idleMsMax = IDLE_MS_MAX }: ConsumeOptions = {},
+  options: ConsumeOptions = {},
 ): Promise<readonly ConsumedRecord[]> {
+  const records: ConsumedRecord[] = [];
+  await readTopic(cluster, topic, (record) => void records.push(record), options);
+  return records;
+}
+
+/**
+ * Hands over each message of a topic, as {@link consumeTopic} does, and keeps none: for more than fit into memory.
+ *
+ * @throws Error when the consumer fails, or ends before it has read all.
+ */
+export async function readTopic(
+  cluster: Reachable & { readonly classPath: string },
+  topic: string,
+  take: (record: ConsumedRecord) => void,
+  { idleMsMax = IDLE_MS_MAX }: ConsumeOptions = {},
+): Promise<void> {
   const missing = new Map((await offsets(cluster, topic)).flatMap(({ begin, end }, partition) => (end > begin ? [[partition, end]] : [])));
   const ends = new Map(missing);
-  const records: ConsumedRecord[] = [];
-  if (ends.size === 0) return records;
+  if (ends.size === 0) return;
   const format = Object.entries(FORMAT).flatMap(([name, value]) => ["--formatter-property", `${name}=${value}`]);
   const from = ["--bootstrap-server", cluster.bootstrap.join(","), "--topic", topic, "--from-beginning"];
   const tool = ["org.apache.kafka.tools.consumer.ConsoleConsumer", ...from, "--timeout-ms", String(idleMsMax), ...format];
@@ -74,6 +89,7 @@ export async function consumeTopic(
   process.once("exit", killChild);
   const ended = once(child, "close");
   let errors = "";
+  let count = 0;
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   try {
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {
@@ -81,9 +97,10 @@ export async function consumeTopic(
       const end = ends.get(record.partition);
       // What came after the ends were asked for is left out.
       if (end === undefined || record.offset >= end) continue;
-      records.push(record);
+      count += 1;
+      take(record);
       if (record.offset === end - 1) missing.delete(record.partition);
-      if (missing.size === 0) return records;
+      if (missing.size === 0) return;
     }
   } finally {
     child.stdout.resume();
@@ -92,7 +109,7 @@ export async function consumeTopic(
     await ended;
   }
   const left = [...missing].map(([partition, end]) => `partition ${partition} up to offset ${end}`).join(", ");
-  throw new Error(`Kafka's console consumer read ${records.length} messages of ${topic} and not ${left}:\n${errors.trim().slice(-2000)}`);
+  throw new Error(`Kafka's console consumer read ${count} messages of ${topic} and not ${left}:\n${errors.trim().slice(-2000)}`);
 }
 
 /** One line of the console consumer with the format above. */

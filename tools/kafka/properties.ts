@@ -11,6 +11,12 @@ import type { TlsFiles } from "./certificates.ts";
 export const LISTENERS = ["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL", "CONTROLLER", "SSL_REQUIRED", "SSL_EXPIRED"] as const;
 export type ListenerKind = Exclude<(typeof LISTENERS)[number], "CONTROLLER">;
 
+/**
+ * A listener for clients that are to come through a proxy: brokers name the proxy's port for it and not their own. Among
+ * themselves they use PLAINTEXT, as Kafka's own tools do, so that no fault of the proxy reaches those.
+ */
+const PROXIED = { name: "PROXIED", ownPort: LISTENERS.length, toldPort: LISTENERS.length + 1 } as const;
+
 /** Node 1 starts at the base, node 2 here after it. */
 export const PORTS_PER_NODE = 10;
 
@@ -42,12 +48,20 @@ export interface BrokerSettings {
   /** Where this node writes. */
   readonly folder: string;
   readonly tls: TlsFiles;
+  /** It has a listener for a proxy: see {@link proxiedPorts}. */
+  readonly proxied: boolean;
   /** Win over all others. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
 export function port(basePort: number, nodeId: number, kind: (typeof LISTENERS)[number]): number {
   return basePort + (nodeId - 1) * PORTS_PER_NODE + LISTENERS.indexOf(kind);
+}
+
+/** Where a proxy has to listen so that clients come through it, and where it finds the broker. */
+export function proxiedPorts(basePort: number, nodeId: number): { readonly listen: number; readonly upstream: number } {
+  const first = basePort + (nodeId - 1) * PORTS_PER_NODE;
+  return { listen: first + PROXIED.toldPort, upstream: first + PROXIED.ownPort };
 }
 
 /** The text of a node's server.properties. */
@@ -69,16 +83,20 @@ export function scramArguments(): readonly string[] {
   );
 }
 
-function roles({ nodeId, nodes, basePort, folder }: BrokerSettings): Record<string, string> {
+function roles({ nodeId, nodes, basePort, folder, proxied }: BrokerSettings): Record<string, string> {
   const voters = Array.from({ length: nodes }, (_, index) => `${index + 1}@127.0.0.1:${port(basePort, index + 1, "CONTROLLER")}`);
   const addresses = LISTENERS.map((kind) => `${kind}://127.0.0.1:${port(basePort, nodeId, kind)}`);
+  const { listen, upstream } = proxiedPorts(basePort, nodeId);
+  const own = proxied ? [`${PROXIED.name}://127.0.0.1:${upstream}`] : [];
+  const told = proxied ? [`${PROXIED.name}://127.0.0.1:${listen}`] : [];
+  const protocols = LISTENERS.map((kind) => `${kind}:${protocol(kind)}`);
   return {
     "process.roles": "broker,controller",
     "node.id": String(nodeId),
     "controller.quorum.voters": voters.join(","),
-    listeners: addresses.join(","),
-    "advertised.listeners": addresses.filter((address) => !address.startsWith("CONTROLLER")).join(","),
-    "listener.security.protocol.map": LISTENERS.map((kind) => `${kind}:${protocol(kind)}`).join(","),
+    listeners: [...addresses, ...own].join(","),
+    "advertised.listeners": [...addresses.filter((address) => !address.startsWith("CONTROLLER")), ...told].join(","),
+    "listener.security.protocol.map": [...protocols, ...(proxied ? [`${PROXIED.name}:PLAINTEXT`] : [])].join(","),
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": join(folder, "log"),

@@ -40,6 +40,7 @@ function driverOf(type: string, plan: FakeKafkaPlan) {
         recover: (_lane, last) => Promise.resolve(last),
         renumber: () => Promise.resolve(),
         send: ({ messages }) => Promise.resolve({ outcomes: messages.map(() => null), position: null }),
+        sendOnce: (messages) => Promise.resolve(messages.map(() => null)),
         check: (signal, topics = []) => plan.check(signal, topics),
         [Symbol.asyncDispose]() {
           if (isOpen) plan.openCount -= 1;

@@ -18,7 +18,7 @@ export interface OrphanSite {
 
 /** Opens logs of these names. */
 export function openSpool(dataFolder: string, names: readonly string[]): Promise<Spool> {
-  const destinations = names.map((name) => ({ name, bytesMax: 64 * MIB, deadLetters: { keepMs: 1e12, bytesMax: MIB } }));
+  const destinations = names.map((name) => ({ name, bytesMax: 64 * MIB, deadLetters: { keepMs: 1e12, bytesMax: 64 * MIB } }));
   return Spool.open({ disk, dataFolder, destinations, topicsMax: 10, onFinding: () => undefined });
 }
 

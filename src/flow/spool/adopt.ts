@@ -6,14 +6,13 @@
  * where nobody's messages are turned away for it.
  */
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
-import { isSidestreamError, SidestreamError, type ErrorCode } from "../../errors.ts";
-import type { Message } from "../message/message.ts";
+import { SidestreamError } from "../../errors.ts";
+import { streamOfLabel } from "../message/stream-label.ts";
 import { DestinationLog } from "./destination-log.ts";
 import { isProblem, type SpoolFinding } from "./findings.ts";
 import { SPOOL_FOLDER } from "./folders.ts";
-import { messagePayloadBytesMax } from "./message-codec.ts";
 import { removeMessages, type DataFolder } from "./orphans.ts";
+import { isWithoutRoom, RoomUpToHalf, waitForRoom } from "./room-up-to-half.ts";
 import { isDamagedFile } from "./segment.ts";
 import type { SpooledMessage } from "./spooled.ts";
 
@@ -22,13 +21,6 @@ const REASON_ADOPTED = "adopted";
 /** What a kill can double. */
 const CHUNK_MESSAGES_MAX = 500;
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
-/** Up to here neither a full log nor a tenant's share turns anything away. */
-const FILLED_SHARE_MAX = 0.5;
-/** What an append says that has no room. */
-const NO_ROOM: ReadonlySet<ErrorCode> = new Set(["SST_SPOOL_FULL", "SST_TENANT_SHARE"]);
-/** How often it is looked whether the destination has taken something. */
-const ROOM_LOOK_MS = 100;
-
 /** The log that takes the messages. */
 export type AdoptingLog = Pick<DestinationLog, "destination" | "append" | "flush" | "roomBytes" | "status">;
 
@@ -95,14 +87,14 @@ type Moving = Omit<Adopted, "damaged">;
 class Adoption {
   readonly #settings: AdoptSettings;
   readonly #orphan: DestinationLog;
-  readonly #filledBytesMax: number;
+  readonly #room: RoomUpToHalf;
   readonly #endMs: number;
   #moved = 0;
 
   constructor(settings: AdoptSettings, orphan: DestinationLog) {
     this.#settings = settings;
     this.#orphan = orphan;
-    this.#filledBytesMax = settings.into.status().bytesMax * FILLED_SHARE_MAX;
+    this.#room = new RoomUpToHalf(settings.into);
     this.#endMs = performance.now() + settings.waitMsMax;
   }
 
@@ -135,13 +127,13 @@ class Adoption {
     let bytes = 0;
     for (const message of messages.slice(from, from + CHUNK_MESSAGES_MAX)) {
       bytes += message.value.length;
-      if ((chunk.length > 0 && bytes > CHUNK_BYTES_MAX) || !this.#hasRoom(message)) break;
+      if ((chunk.length > 0 && bytes > CHUNK_BYTES_MAX) || !this.#room.has(message)) break;
       try {
-        // Acknowledging: what can't be written is told here, and stays in the orphan.
-        into.append(message, true);
+        // Acknowledging: what can't be written is told here, and stays in the orphan. Here it is a message like any other.
+        into.append({ ...message, stream: streamOfLabel(message.stream) }, true);
       } catch (error) {
         // What was taken before is moved all the same; whatever comes next meets the error first.
-        if (chunk.length > 0 || (isSidestreamError(error) && NO_ROOM.has(error.code))) break;
+        if (chunk.length > 0 || isWithoutRoom(error)) break;
         throw error;
       }
       chunk.push(message);
@@ -164,15 +156,11 @@ class Adoption {
     return chunk.length;
   }
 
-  #hasRoom(message: Message): boolean {
-    return this.#settings.into.roomBytes - this.#filledBytesMax >= messagePayloadBytesMax(message);
-  }
-
   /** @returns False when there is none, and no time is left to wait for it. */
   async #waitForRoom(): Promise<boolean> {
     const { waitsForRoom, signal } = this.#settings;
     if (!waitsForRoom) return false;
-    await pause(ROOM_LOOK_MS, undefined, { signal }).catch(() => undefined); // Whoever asks next sees that it ended.
+    await waitForRoom(signal);
     return signal.aborted || !this.#isOver;
   }
 

@@ -21,7 +21,7 @@ import {
   type FrameType,
 } from "./format.ts";
 import type { LogStateRecord } from "./log-state.ts";
-import { decodeMessage } from "./message-codec.ts";
+import { decodeDeadLetter, decodeMessage, type DecodedMessage } from "./message-codec.ts";
 import { countMessage, encodeSummary, noteFrame, readSummary, segmentOf, summaryOf, type Segment } from "./segment.ts";
 import { walkSegment, type Frame } from "./segment-scan.ts";
 
@@ -75,7 +75,7 @@ async function copy(disk: Disk, sources: readonly Segment[], kept: readonly Numb
       };
       const walk = await walkSegment(file, source, visit, () => target.write());
       if (!isKnown || walk.holes.length > 0 || walk.nextSequence !== source.nextSequence) return source;
-      if (source === sources.at(-1)) await target.end(summary.state);
+      if (source === sources.at(-1)) await target.end(summary.state, source);
     } finally {
       await file.close();
     }
@@ -127,10 +127,15 @@ class CompactWriter {
     this.#put(type, sequence, payload);
     if (type === "state") return true;
     noteFrame((this.#target.frames ??= []), sequence);
-    if (type !== "message") return true;
-    const { stream, tenant, lane, acceptedMs: timeMs } = decodeMessage(payload, sequence);
-    countMessage(this.#target, { stream, tenant, lane, timeMs }, frameBytesOf(payload));
+    if (type === "message") this.#count(decodeMessage(payload, sequence), payload);
+    if (type !== "dead") return true;
+    const { cause, message } = decodeDeadLetter(payload);
+    this.#count({ ...message, acceptedMs: cause.deadMs }, payload);
     return true;
+  }
+
+  #count({ stream, tenant, lane, acceptedMs: timeMs }: DecodedMessage, payload: Buffer): void {
+    countMessage(this.#target, { stream, tenant, lane, timeMs }, frameBytesOf(payload));
   }
 
   /** Writes what has gathered. */
@@ -141,8 +146,11 @@ class CompactWriter {
     this.#bytes = 0;
   }
 
-  async end(state: LogStateRecord): Promise<void> {
+  /** @param source - The last one that was copied. */
+  async end(state: LogStateRecord, { oldestMs, newestMs }: Segment): Promise<void> {
     await this.write();
+    // By its age it goes, if by nothing else.
+    if (this.#target.counts.total() === 0) Object.assign(this.#target, { oldestMs, newestMs });
     const closing = encodeSummary(this.#target, summaryOf(this.#target, this.#nextSequence, state), this.#target.bytes);
     await this.#file.write(closing, this.#target.bytes);
     this.#target.bytes += closing.length;

@@ -6,9 +6,11 @@
  * Nothing that waits moves: it keeps its number, its place in the order and its lane.
  */
 import { join } from "node:path";
+import type { Archive } from "./archive.ts";
 import { compact, COMPACTING_FILE } from "./compaction.ts";
+import type { NumberRange } from "./confirmed-ranges.ts";
 import type { Cursor } from "./cursor.ts";
-import type { Disk } from "./disk.ts";
+import { isFull, type Disk } from "./disk.ts";
 import type { SegmentLog } from "./segment-log.ts";
 import type { Segment } from "./segment.ts";
 import type { Turns } from "./turns.ts";
@@ -34,6 +36,8 @@ export interface CompactorParts {
   /** How far others must be ahead, in bytes of segments. */
   readonly parkBytes: number;
   readonly segmentBytesMax: number;
+  /** Gets the files as they were before they are rewritten. */
+  readonly archive: Archive | null;
   readonly turns: Turns;
   /** True while the log wants room: it is made by this as soon as half of a segment is done. */
   readonly isShort: () => boolean;
@@ -83,6 +87,38 @@ export class Compactor {
     });
   }
 
+  /**
+   * Rewrites one segment without some of what is done, however little that is.
+   *
+   * @param keptOf - Asked once nothing else is being rewritten: the numbers that stay. All others are done.
+   * @returns False when it can't be: it isn't sealed, is damaged, or somebody else works on it.
+   * @throws SidestreamError `SST_SPOOL_IO`; the segment is as it was then.
+   */
+  async rewrite(segment: Segment, keptOf: () => Promise<readonly NumberRange[]>): Promise<boolean> {
+    while (this.#running !== null) await this.#running;
+    if (this.#isClosed || !this.#parts.segments.segments.includes(segment) || !segment.sealed || !this.#isFit(segment)) return false;
+    const rewriting = this.#rewrite(segment, keptOf);
+    this.#running = rewriting.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await rewriting;
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async #rewrite(segment: Segment, keptOf: () => Promise<readonly NumberRange[]>): Promise<boolean> {
+    this.#sources = [segment];
+    try {
+      await this.#settle();
+      return await this.#compact([segment], keptOf);
+    } finally {
+      this.#sources = [];
+    }
+  }
+
   /** Settles when nothing is under way. */
   async idle(): Promise<void> {
     await this.#running;
@@ -109,36 +145,41 @@ export class Compactor {
         await this.#compact(sources);
         this.#sources = [];
       }
-    } catch {
+    } catch (error) {
+      // What is archived is worth less than the room that a rewrite makes; it is tried again.
+      if (isFull(error)) await this.#parts.archive?.giveWay();
       this.#failedAt = { last: this.#parts.segments.segments.at(-1), ms: performance.now() };
     } finally {
       this.#sources = [];
     }
   }
 
-  async #compact(sources: readonly Segment[]): Promise<void> {
-    const { disk, folder, segments, cursor, turns } = this.#parts;
+  async #compact(sources: readonly Segment[], keptOf?: () => Promise<readonly NumberRange[]>): Promise<boolean> {
+    const { disk, folder, segments, cursor, turns, archive } = this.#parts;
     for (const { header, nextSequence } of sources) {
       // No messages: the state that opens a segment, the summary that closes it.
       cursor.ranges.add(header.baseSequence);
       cursor.ranges.add(nextSequence - 1);
     }
     // What is done by now is done by the cursor that is on disk then; what is confirmed meanwhile stays in.
-    const kept = cursor.ranges.missing(sources[0]?.header.baseSequence ?? 0, sources.at(-1)?.nextSequence ?? 0);
+    const kept = (await keptOf?.()) ?? cursor.ranges.missing(sources[0]?.header.baseSequence ?? 0, sources.at(-1)?.nextSequence ?? 0);
     await cursor.save();
     const file = join(folder, COMPACTING_FILE);
     const compacted = await compact(disk, file, sources, kept);
     if (compacted.segment === null) {
       this.#unfit.add(compacted.unfit);
-      return;
+      return false;
     }
     const { segment } = compacted;
+    // Before: after it, their bytes have no name any more.
+    await archive?.keep(sources);
     await turns.run(async () => {
       await disk.rename(file, segment.path);
       segments.replace(sources, segment);
       this.#renamed = { segment, sources };
     });
     await this.#settle();
+    return true;
   }
 
   /** Only once the new file's name lasts may the cursor leave out what it says, and may the other sources go. */

@@ -8,20 +8,21 @@ import type { LanePosition } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
 import type { Message } from "../message/message.ts";
 import type { FrameTag } from "./batch.ts";
-import { Cursor } from "./cursor.ts";
+import type { Archive } from "./archive.ts";
+import type { Cursor } from "./cursor.ts";
 import { Doubt } from "./doubt.ts";
 import { rewritten } from "./findings.ts";
 import { LogBooks } from "./log-books.ts";
 import { LogErasing } from "./log-erasing.ts";
+import { LogHistory } from "./log-history.ts";
 import { LogMemory } from "./log-memory.ts";
+import { openParts, type OpenedParts } from "./log-opening.ts";
 import { LogReading } from "./log-reading.ts";
 import { LogRoom, logSegmentBytes } from "./log-room.ts";
 import { SegmentReclaimer, type SegmentUsers } from "./segment-reclaimer.ts";
 import type { LogStateRecord } from "./log-state.ts";
 import { LostMessages } from "./lost-messages.ts";
 import { encodeMessage, LANE_UNASSIGNED, messagePayloadBytesMax } from "./message-codec.ts";
-import { LogRecovery } from "./recovery.ts";
-import type { RecoveredLog } from "./recovered-log.ts";
 import { SegmentLog } from "./segment-log.ts";
 import type { SegmentLogOwner } from "./segment-log-owner.ts";
 import { flagsOf, type DestinationLogSettings } from "./log-settings.ts";
@@ -40,6 +41,9 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   readonly memory: LogMemory;
   /** For when nothing must be left of what is done. */
   readonly erasing: LogErasing;
+  /** What is done and still on disk. */
+  readonly history: LogHistory;
+  readonly archive: Archive | null;
   readonly #books: LogBooks;
   readonly #waiters = new SequenceWaiters();
   readonly #reading: LogReading;
@@ -53,10 +57,11 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   /** Numbers that a last file that can't be read may have held: stepped over once the next segment is on disk. */
   #unreadable: readonly [number, number] | null;
 
-  private constructor(settings: DestinationLogSettings, found: RecoveredLog, cursor: Cursor) {
+  private constructor(settings: DestinationLogSettings, { found, cursor, archive }: OpenedParts) {
     const { disk, folder, destination, onFinding, numbered = false } = settings;
     this.destination = destination;
     this.logId = found.logId;
+    this.archive = archive;
     this.#books = new LogBooks(found.state, settings.topicsMax, cursor);
     this.#cursor = cursor;
     this.#stopped = stopReason(destination, found, cursor);
@@ -64,11 +69,11 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const log = { id: found.logId, kind: "messages", name: destination, flags: flagsOf(settings) } as const;
     const onRewritten = (error: SidestreamError, path: string): void => onFinding(rewritten(error, path));
     const { removalStepBytes } = settings;
-    const writing = { disk, folder, log, segmentBytesMax: logSegmentBytes(settings), removalStepBytes, onRewritten };
+    const writing = { disk, folder, log, segmentBytesMax: logSegmentBytes(settings), removalStepBytes, onRewritten, archive };
     this.#segments = new SegmentLog({ ...writing, freeBytes: () => this.#room.freeBytes }, this, found);
     cursor.makeRoom = () => this.#segments.files.makeRoom();
     this.#room = new LogRoom(settings, this.#segments, cursor);
-    const common = { disk, segments: this.#segments, cursor, turns: new Turns() };
+    const common = { disk, segments: this.#segments, cursor, turns: new Turns(), archive };
     const others = (): SegmentUsers => ({ reading: this.#reading, lost: this.#lost });
     this.#reclaimer = new SegmentReclaimer({ ...common, settings, room: this.#room, books: this.#books, others });
     this.memory = new LogMemory({ destination, segments: this.#segments, numbered, stopped: () => this.stopped }, found.state.control);
@@ -76,6 +81,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const { accepted, pending } = this.#books;
     this.#lost = new LostMessages({ disk, folder, cursor, accepted, pending, doubt, onFinding });
     this.#reading = new LogReading({ ...common, reclaimer: this.#reclaimer, doubt, lost: this.#lost });
+    this.history = new LogHistory({ ...common, logId: found.logId, isDone: (number) => cursor.ranges.has(number) });
     this.erasing = new LogErasing({ ...common, reclaimer: this.#reclaimer, reading: this.#reading });
   }
 
@@ -85,18 +91,11 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
    * @throws SidestreamError as recovery does, `SST_SPOOL_VERSION` for a newer cursor; no file stays open.
    */
   static async open(settings: DestinationLogSettings): Promise<DestinationLog> {
-    const { disk, folder, onProgress } = settings;
-    const flags = flagsOf(settings);
-    const found = await new LogRecovery({ disk, folder, kind: "messages", writes: true, flags, onProgress }).run();
-    for (const finding of found.findings) settings.onFinding(finding);
-    const cursor = await Cursor.open(disk, folder).catch(async (error: unknown) => {
-      await found.open?.close();
-      throw error;
-    });
-    const log = new DestinationLog(settings, found, cursor);
+    const parts = await openParts(settings);
+    const log = new DestinationLog(settings, parts);
     try {
-      await log.#lost.recover(found);
-      log.memory.forgetSkips((logSequence) => cursor.ranges.has(logSequence));
+      await log.#lost.recover(parts.found);
+      log.memory.forgetSkips((logSequence) => parts.cursor.ranges.has(logSequence));
       await log.#reclaimer.free();
     } catch (error) {
       await log.close().catch(() => undefined);
@@ -142,11 +141,6 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   /** Messages given up since the start to make room for newer ones. */
   get givenUp(): number {
     return this.#books.givenUp;
-  }
-
-  /** Messages that wait. */
-  get pendingCount(): number {
-    return this.#books.pending.total;
   }
 
   /** Numbers below one that are not done: messages, and frames of the log's own that nobody has read. */
@@ -263,7 +257,8 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     const parts = [this.#reading.close(), this.#reclaimer.settled()];
     const ends = await Promise.allSettled(parts);
     // By now nothing is removed any more, and nothing confirmed.
-    for (const close of [() => this.#segments.close(), () => this.#cursor.close()]) ends.push(...(await Promise.allSettled([close()])));
+    for (const close of [() => this.#segments.close(), () => this.#cursor.close(), async () => this.archive?.close()])
+      ends.push(...(await Promise.allSettled([close()])));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 

@@ -5,7 +5,7 @@
  * Promise: errors of the system leave here as `SST_SPOOL_IO` or `SST_SPOOL_READ_ONLY` with path, operation and cause.
  */
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
+import { link, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SidestreamError } from "../../errors.ts";
 
@@ -34,6 +34,8 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Renames a file, or a folder with all that is in it. */
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name; it is an error where the name is taken. */
+  link(from: string, to: string): Promise<void>;
   /** Makes creations, renames and removals in a folder last. */
   syncFolder(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
@@ -61,6 +63,7 @@ export const disk: Disk = {
   open: (path, mode) => guard(OPENING[mode], path, async () => new SystemFile(path, await open(path, OPEN_FLAGS[mode], FILE_MODE))),
   remove: (path) => guard("remove", path, async () => ((await lstat(path)).isDirectory() ? rmdir(path) : rm(path))),
   rename: (from, to) => guard("rename", from, () => rename(from, to)),
+  link: (from, to) => guard("link", from, () => link(from, to)),
   syncFolder: (path) =>
     guard("sync the folder", path, async () => {
       await using handle = await open(path, "r");

@@ -64,6 +64,12 @@ export function missingNumbers(path: string, from: number, to: number): SpoolFin
   };
 }
 
+/** @param known - Behind the last number that the cursor knows. @param end - Of the log. */
+export function cursorAhead(folder: string, known: number, end: number): SpoolFinding {
+  const text = `the cursor knows number ${known - 1}, the log ends before ${end}: numbers that were used are gone`;
+  return { kind: "cursor-ahead", path: folder, offset: 0, bytes: 0, framesLost: known - end, text };
+}
+
 /**
  * What the state of the cursor's slots means for the log beside it; null when all is well.
  *

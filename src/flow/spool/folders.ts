@@ -4,7 +4,9 @@
 export const SPOOL_FOLDER = "spool";
 /** Dead letters, likewise. */
 export const DEAD_FOLDER = "dead";
-export const LOG_PARENTS = [SPOOL_FOLDER, DEAD_FOLDER] as const;
+/** Segments that left a destination's log, where it retains them. */
+export const ARCHIVE_FOLDER = "archive";
+export const LOG_PARENTS = [SPOOL_FOLDER, DEAD_FOLDER, ARCHIVE_FOLDER] as const;
 /** Before the name of a log that is being removed. No destination's name begins with a dot. */
 export const PURGED_PREFIX = ".purged-";
 

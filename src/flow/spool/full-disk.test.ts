@@ -24,6 +24,7 @@ class FullDisk implements Disk {
   exists = (path: string): Promise<boolean> => this.#disk.exists(path);
   remove = (path: string): Promise<void> => this.#disk.remove(path);
   rename = (from: string, to: string): Promise<void> => this.#disk.rename(from, to);
+  link = (from: string, to: string): Promise<void> => this.#disk.link(from, to);
   syncFolder = (path: string): Promise<void> => this.#disk.syncFolder(path);
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {

@@ -9,6 +9,7 @@ import { isSidestreamError } from "../../errors.ts";
 import type { ConfirmedRanges } from "./confirmed-ranges.ts";
 import { ControlRecords } from "./control-records.ts";
 import { systemCode, type Disk } from "./disk.ts";
+import { lettersIn } from "./done-letters.ts";
 import { damageText, type SpoolFinding } from "./findings.ts";
 import { DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "./folders.ts";
 import type { LogKind } from "./format.ts";
@@ -126,9 +127,9 @@ async function inspectLog(settings: InspectSettings, kind: LogKind, name: string
     ...about,
     findings: [...look.findings, ...(reads === "counts" ? [] : content.findings)],
     logId: found.segments.length === 0 ? null : found.logId,
-    segments: found.segments.map(reportOf),
+    segments: found.segments.map((segment) => reportOf(segment, kind, ranges)),
     bytes: found.segments.reduce((sum, { bytes }) => sum + bytes, 0),
-    messages: found.segments.reduce((sum, { counts }) => sum + counts.total(), 0),
+    messages: found.segments.reduce((sum, segment) => sum + messagesIn(segment, kind, ranges), 0),
     pending: slots === null ? null : content.pending,
     lowWater: slots === null ? null : ranges.lowWater,
     nextSequence: found.nextSequence,
@@ -152,13 +153,13 @@ const NOTHING_KNOWN = {
 /** Reads what summaries don't tell, or all of it, and counts what is not confirmed. */
 async function readSegments(
   disk: Disk,
-  { found, ranges }: LogLook,
+  { found, slots, ranges }: LogLook,
   reads: InspectReads,
   onProgress: (progress: ReadProgress) => void,
 ): Promise<{ readonly pending: number; readonly findings: readonly SpoolFinding[] }> {
   const findings: SpoolFinding[] = [];
   const isRead = ({ header, nextSequence }: Segment): boolean =>
-    reads === "everything" || (nextSequence > ranges.lowWater && header.baseSequence < ranges.end);
+    reads === "everything" || (slots !== null && nextSequence > ranges.lowWater && header.baseSequence < ranges.end);
   const bytesTotal = found.segments.filter(isRead).reduce((sum, { bytes }) => sum + bytes, 0);
   let bytesRead = 0;
   let pending = 0;
@@ -174,8 +175,15 @@ async function readSegments(
   return { pending, findings };
 }
 
-function reportOf({ header, path, nextSequence, bytes, sealed, counts }: Segment): SegmentReport {
-  return { file: path, number: header.number, firstSequence: header.baseSequence, nextSequence, bytes, sealed, messages: counts.total() };
+function reportOf(segment: Segment, kind: LogKind, ranges: ConfirmedRanges): SegmentReport {
+  const { header, path, nextSequence, bytes, sealed } = segment;
+  const messages = messagesIn(segment, kind, ranges);
+  return { file: path, number: header.number, firstSequence: header.baseSequence, nextSequence, bytes, sealed, messages };
+}
+
+/** Dead letters that were redriven or purged are none any more. */
+function messagesIn(segment: Segment, kind: LogKind, ranges: ConfirmedRanges): number {
+  return kind === "messages" ? segment.counts.total() : lettersIn(segment, ranges);
 }
 
 /** Reads every frame of a segment, holds it against its summary, and returns its unconfirmed messages. */

@@ -9,6 +9,16 @@ import { disk } from "./disk.ts";
 import { lockDataFolder, networkDisk } from "./lock.ts";
 import { lockForReading } from "./read-lock.ts";
 import { temporaryFolder } from "./testing/fixtures.ts";
+import { guarantee } from "../../../tests/guarantees.ts";
+
+guarantee({
+  failure: "second-program",
+  delivery: ["at-least-once", "exactly-once"],
+  test: "a second process on the same folder is refused",
+  lost: "nothing: it ends with `SST_SPOOL_LOCKED`. **On a copy of the folder nothing stops it, and messages are lost unseen**",
+  doubled: "nothing. **On a copy: yes**",
+  todo: "never run two copies of one data folder; a second instance gets an empty one",
+});
 
 /** Starts a process that locks the folder, and gives its first line. */
 async function holder(t: TestContext, folder: string): Promise<{ readonly child: ChildProcess; readonly line: string }> {

@@ -10,11 +10,13 @@ import { takeCompacted } from "./compacted-numbers.ts";
 import { ConfirmedRanges } from "./confirmed-ranges.ts";
 import { newestSlot, readSlots, type SlotState } from "./cursor-slot.ts";
 import type { Disk } from "./disk.ts";
-import { cursorFinding, isProblem, missingNumbers, type FindingKind, type SpoolFinding } from "./findings.ts";
+import { doneLettersFindings } from "./done-letters.ts";
+import { cursorAhead, cursorFinding, isProblem, missingNumbers, type FindingKind, type SpoolFinding } from "./findings.ts";
 import type { LogKind } from "./format.ts";
 import type { ReadProgress } from "./log-settings.ts";
 import { LogRecovery } from "./recovery.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
+import { intentFinding, readIntent } from "./redrive-intent.ts";
 import { isDamagedFile } from "./segment.ts";
 
 /** More looks than this, and the program is faster than we: what was found last is told. */
@@ -30,9 +32,9 @@ export interface LookSettings {
 
 export interface LogLook {
   readonly found: RecoveredLog;
-  /** Null for dead letters, which have no cursor. */
+  /** Null for dead letters, of which most never had a cursor. */
   readonly slots: readonly SlotState[] | null;
-  /** What is done; of dead letters nothing. */
+  /** What is done; of dead letters what was redriven or purged. */
   readonly ranges: ConfirmedRanges;
   readonly findings: readonly SpoolFinding[];
 }
@@ -52,8 +54,10 @@ async function lookOnce({ disk, folder, kind, onProgress }: LookSettings): Promi
   // What a running program confirms meanwhile must not look like numbers that the log never had.
   const slotsBefore = kind === "messages" ? await readSlots(disk, folder) : null;
   const found = await new LogRecovery({ disk, folder, kind, writes: false, onProgress }).run();
-  const slots = kind === "messages" ? await readSlots(disk, folder) : null;
-  const ranges = rangesOf(slots);
+  const slotsAfter = await readSlots(disk, folder);
+  const slots = kind === "messages" ? slotsAfter : null;
+  // Where the segments of dead letters are all gone, the next begin with number 1.
+  const ranges = rangesOf(slots !== null || found.segments.length > 0 ? slotsAfter : null);
   const leftOut = takeCompacted(ranges, slots ?? [], found.segments);
   const ofCursor = cursorFindings(folder, found, slots, ranges, rangesOf(slotsBefore).end, leftOut > 0);
   // Which segments were freed from behind one that waits only the cursor knows.
@@ -63,8 +67,14 @@ async function lookOnce({ disk, folder, kind, onProgress }: LookSettings): Promi
     ...foundAside(await disk.list(folder), folder),
     ...(isUnsure ? [] : gaps(found, ranges)),
     ...ofCursor,
+    ...(slots === null && found.segments.length > 0 ? await lettersFindings(disk, folder, slotsAfter, found.nextSequence) : []),
   ];
   return { found, slots, ranges, findings };
+}
+
+async function lettersFindings(disk: Disk, folder: string, slots: readonly SlotState[], end: number): Promise<readonly SpoolFinding[]> {
+  const intent = await readIntent(disk, folder);
+  return [...doneLettersFindings(folder, slots, end), ...(intent === "damaged" ? [intentFinding(folder)] : [])];
 }
 
 function rangesOf(slots: readonly SlotState[] | null): ConfirmedRanges {
@@ -98,10 +108,7 @@ function cursorFindings(
   const first = found.segments[0]?.header.baseSequence ?? found.nextSequence;
   const about = cursorFinding(folder, slots, ranges.lowWater, first, found.segments.length === 0, isBehind);
   if (about !== null) findings.push(about);
-  if (confirmedEnd > found.nextSequence) {
-    const text = `the cursor knows number ${confirmedEnd - 1}, the log ends before ${found.nextSequence}: numbers that were used are gone`;
-    findings.push(finding("cursor-ahead", folder, 0, 0, confirmedEnd - found.nextSequence, text));
-  }
+  if (confirmedEnd > found.nextSequence) findings.push(cursorAhead(folder, confirmedEnd, found.nextSequence));
   if (!found.stateKnown)
     findings.push(finding("state-lost", folder, 0, 0, 0, "the state of the log is damaged: which numbers were used is not known"));
   return findings;

@@ -1,4 +1,5 @@
 /** What a destination's log is opened with. */
+import type { ArchiveSettings } from "./archive.ts";
 import type { Disk } from "./disk.ts";
 import type { SpoolFinding } from "./findings.ts";
 import { FLAG_CONTROL } from "./format.ts";
@@ -32,6 +33,8 @@ export interface DestinationLogSettings {
   readonly parkBytes?: number;
   /** Where the oldest messages give way, at least so much is kept free; absent: a part of the budget. */
   readonly reserveBytesMin?: number;
+  /** Where its segments go once they are done; absent: they are removed, or used again. */
+  readonly archive?: ArchiveSettings;
   /** Told now and then how far a recovery has read, where it takes long. */
   readonly onProgress?: (progress: ReadProgress) => void;
   /** Told of what start-up or reading found. */

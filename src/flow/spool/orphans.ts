@@ -9,8 +9,10 @@
  */
 import { join } from "node:path";
 import { isSidestreamError, SidestreamError } from "../../errors.ts";
+import { CURSOR_FILES } from "./cursor-slot.ts";
 import type { Disk } from "./disk.ts";
 import { DEAD_FOLDER, isLogFolder, LOG_PARENTS, PURGED_PREFIX, SPOOL_FOLDER } from "./folders.ts";
+import { INTENT_ASIDE_FILE, INTENT_FILE } from "./redrive-intent.ts";
 
 /** Where the data folder is, and what it is read with. */
 export interface DataFolder {
@@ -18,7 +20,7 @@ export interface DataFolder {
   readonly dataFolder: string;
 }
 
-/** Names of the logs that are not among the configured ones, sorted. Dead letters alone make an orphan, too. */
+/** Names of the logs that are not among the configured ones, sorted. Dead letters, or an archive, alone make an orphan, too. */
 export async function orphanedLogs({ disk, dataFolder }: DataFolder, isConfigured: (name: string) => boolean): Promise<readonly string[]> {
   const names = new Set<string>();
   for (const parent of LOG_PARENTS) {
@@ -27,14 +29,14 @@ export async function orphanedLogs({ disk, dataFolder }: DataFolder, isConfigure
     for (const name of await disk.listFolders(folder)) {
       if (!isLogFolder(name) || isConfigured(name)) continue;
       // The dead letters' folder is made with the log's, and mostly stays empty.
-      if (parent === SPOOL_FOLDER || (await hasFiles(disk, join(folder, name)))) names.add(name);
+      if (parent === SPOOL_FOLDER || (await hasLetters(disk, join(folder, name)))) names.add(name);
     }
   }
   return [...names].toSorted();
 }
 
 /**
- * Removes a log with its dead letters. The data folder must be locked by this process, the log not be open.
+ * Removes a log with its dead letters and its archive. The data folder must be locked by this process, the log not be open.
  *
  * @throws SidestreamError `SST_COMMAND_INVALID` when there are folders in it, which are none of the spool's: nothing is
  * removed then; `SST_SPOOL_IO`, `SST_SPOOL_READ_ONLY`.
@@ -43,12 +45,12 @@ export async function purgeLog(data: DataFolder, name: string): Promise<void> {
   await removeFolders(data, name, LOG_PARENTS);
 }
 
-/** Removes the messages of a log, and the folder of its dead letters where it is empty. As `purgeLog`. */
+/** Removes the messages of a log, and the folder of its dead letters where it is empty; its archive stays. As `purgeLog`. */
 export async function removeMessages(data: DataFolder, name: string): Promise<void> {
   const { disk, dataFolder } = data;
   const dead = join(dataFolder, DEAD_FOLDER, name);
-  const hasLetters = (await disk.exists(dead)) && (await hasFiles(disk, dead));
-  await removeFolders(data, name, hasLetters ? [SPOOL_FOLDER] : LOG_PARENTS);
+  const keepsLetters = (await disk.exists(dead)) && (await hasLetters(disk, dead));
+  await removeFolders(data, name, keepsLetters ? [SPOOL_FOLDER] : [SPOOL_FOLDER, DEAD_FOLDER]);
 }
 
 /**
@@ -60,6 +62,7 @@ export async function finishRemovals({ disk, dataFolder }: DataFolder): Promise<
   const failures: SidestreamError[] = [];
   for (const parent of LOG_PARENTS) {
     const folder = join(dataFolder, parent);
+    if (!(await disk.exists(folder))) continue;
     for (const name of (await disk.listFolders(folder)).filter((each) => !isLogFolder(each))) {
       try {
         await removeFolder(disk, join(folder, name));
@@ -95,10 +98,13 @@ async function removeFolders({ disk, dataFolder }: DataFolder, name: string, par
   }
 }
 
+/** What is left in a folder of dead letters once the last one left. */
+const WITHOUT_LETTERS: ReadonlySet<string> = new Set([...CURSOR_FILES, INTENT_FILE, INTENT_ASIDE_FILE]);
+
 /** A folder that can't be looked into may hold some. */
-function hasFiles(disk: Disk, folder: string): Promise<boolean> {
+function hasLetters(disk: Disk, folder: string): Promise<boolean> {
   return disk.list(folder).then(
-    (names) => names.length > 0,
+    (names) => names.some((name) => !WITHOUT_LETTERS.has(name)),
     () => true,
   );
 }

@@ -13,10 +13,13 @@ interface Holding {
 export class PendingMessages {
   readonly #counts = new TenantCounts();
   readonly #holdings = new Map<string, Holding>();
+  /** Of all tenants. */
+  total = 0;
 
   /** @param tenant - As the log counts it: beyond a bound tenants are summed. */
   add(stream: string, tenant: string, messages: number, bytes: number): void {
     this.#counts.add(stream, tenant, messages);
+    this.total += messages;
     if (tenant === OTHER_TENANTS) return;
     const holding = this.#holdings.get(tenant) ?? { messages: 0, bytes: 0 };
     holding.messages += messages;

@@ -9,29 +9,20 @@
 import { SidestreamError } from "../../errors.ts";
 import { Batch, BATCH_BYTES_LARGE, type EncodePayload, type FrameTag } from "./batch.ts";
 import { DATA_OFFSET, type FrameType } from "./format.ts";
-import type { SegmentLogOwner } from "./segment-log-owner.ts";
-import { planSegment, type LogIdentity, type Segment } from "./segment.ts";
-import { SegmentWriter, type FileFate, type FoundSegments, type SegmentWriterSettings } from "./segment-writer.ts";
+import type { FoundLog, SegmentLogOwner, SegmentLogSettings } from "./segment-log-owner.ts";
+import { planSegment, type Segment } from "./segment.ts";
+import { SegmentWriter, type FileFate } from "./segment-writer.ts";
 
 /** What is not on disk yet; the hand-over's bound keeps well below it. */
 const PENDING_BYTES_MAX = 512 * 1024 * 1024;
-
-export interface SegmentLogSettings extends SegmentWriterSettings {
-  readonly log: LogIdentity;
-  /** A sync failed, and what was not on disk by then went to another segment. */
-  readonly onRewritten: (error: SidestreamError, path: string) => void;
-}
-
-/** What recovery found, as far as the log goes on from it. */
-export interface FoundLog extends FoundSegments {
-  readonly lastNumber: number;
-}
 
 export class SegmentLog {
   /** Set when the disk failed in a way that must not be tried again; appends are refused with it. */
   stopped: SidestreamError | null = null;
   /** Set while half a batch stands on disk that could not be cut off; appends are refused with it. */
   uncut: SidestreamError | null = null;
+  /** What becomes of files: of those made ahead, and of segments that go. */
+  readonly files: Pick<SegmentWriter, "makeRoom" | "usesAgain" | "wipe">;
   readonly #settings: SegmentLogSettings;
   readonly #owner: SegmentLogOwner;
   readonly #writer: SegmentWriter;
@@ -58,7 +49,7 @@ export class SegmentLog {
   constructor(settings: SegmentLogSettings, owner: SegmentLogOwner, found: FoundLog) {
     this.#settings = settings;
     this.#owner = owner;
-    this.#writer = new SegmentWriter(settings, found);
+    this.files = this.#writer = new SegmentWriter(settings, found);
     this.#target = this.#writer.open;
     this.#targetBytes = this.#target?.bytes ?? 0;
     this.#nextSequence = found.nextSequence;
@@ -139,6 +130,16 @@ export class SegmentLog {
     if (this.idleSegment !== null) this.#targetBytes = Math.max(this.#targetBytes, this.#settings.segmentBytesMax);
   }
 
+  /** Begins a new segment, however small this one is, which is sealed by that. Settles once it is. */
+  async roll(): Promise<void> {
+    const ended = this.#target;
+    if (ended === null || this.#targetBytes <= DATA_OFFSET) return;
+    this.#targetBytes = Math.max(this.#targetBytes, this.#settings.segmentBytesMax);
+    if (this.#pending !== null) await this.commit();
+    if (this.#target === ended) this.#pending ??= this.#beginBatch();
+    await this.commit();
+  }
+
   /** Tries again to cut off half a batch. Never rejects. */
   mend(): Promise<void> {
     if (this.uncut === null) return Promise.resolve();
@@ -162,9 +163,6 @@ export class SegmentLog {
     if (isOpen) this.#target = null;
     await this.#writer.drop(segment, fate);
   }
-
-  /** The disk is full: gives back what was made ahead. False when there was nothing. */
-  readonly makeRoom = (): Promise<boolean> => this.#writer.makeRoom();
 
   /** Puts one segment in the place of sealed ones that stand next to each other. */
   replace(segments: readonly Segment[], by: Segment): void {

@@ -7,7 +7,9 @@
  *
  * @see docs/spool-format.md, section 6
  */
+import type { Archive } from "./archive.ts";
 import { Compactor } from "./compactor.ts";
+import type { NumberRange } from "./confirmed-ranges.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
 import type { LogBooks } from "./log-books.ts";
@@ -35,6 +37,7 @@ export interface SegmentReclaimerParts {
   readonly books: LogBooks;
   readonly room: LogRoom;
   readonly turns: Turns;
+  readonly archive: Archive | null;
   readonly others: () => SegmentUsers;
 }
 
@@ -120,6 +123,11 @@ export class SegmentReclaimer {
     }
     await this.free();
     this.look();
+  }
+
+  /** As `Compactor.rewrite`. */
+  rewrite(segment: Segment, keptOf: () => Promise<readonly NumberRange[]>): Promise<boolean> {
+    return this.#compactor.rewrite(segment, keptOf);
   }
 
   /** Settles when nothing of this is under way; no segment is rewritten any more. */

@@ -7,13 +7,15 @@
  * @see docs/spool-format.md, section 6
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Archive } from "./archive.ts";
 import type { Batch } from "./batch.ts";
 import { isFull, systemCode, type Disk, type DiskFile } from "./disk.ts";
 import { DATA_OFFSET, encodeSegmentHeader, FLAG_RESERVED } from "./format.ts";
-import { GradualRemoval } from "./gradual-removal.ts";
+import { GradualRemoval, REMOVING_SUFFIX } from "./gradual-removal.ts";
 import type { LogStateRecord } from "./log-state.ts";
 import { DAMAGED_SUFFIX, encodeSummary, summaryOf, type Segment } from "./segment.ts";
-import { SpareSegment } from "./spare-segment.ts";
+import { SPARE_FILE, SpareSegment } from "./spare-segment.ts";
 
 export interface SegmentWriterSettings {
   readonly disk: Disk;
@@ -24,6 +26,8 @@ export interface SegmentWriterSettings {
   readonly removalStepBytes?: number | undefined;
   /** Bytes of the budget that nothing takes yet; absent: no file is made ahead or used again. */
   readonly freeBytes?: () => number;
+  /** Takes the files of what is done; absent or null: they are removed, or used again. */
+  readonly archive?: Archive | null;
 }
 
 /** What recovery found, as far as the writer goes on from it. */
@@ -56,6 +60,8 @@ export class SegmentWriter {
   open: Segment | null;
   /** A sync failed: what isn't durable must go to another file. */
   isDistrusted = false;
+  /** False while nothing must be left of what is removed: no file becomes another segment's. */
+  usesAgain = true;
   readonly #settings: SegmentWriterSettings;
   readonly #spare: SpareSegment | null;
   readonly #removal: GradualRemoval;
@@ -84,18 +90,33 @@ export class SegmentWriter {
 
   /** Writes a batch where it belongs and settles once it is on disk. It begins its segment where that is a new one. */
   async write(batch: Batch): Promise<void> {
-    try {
-      await this.#put(batch);
-    } catch (error) {
-      // What was made ahead is worth less than what is to be kept.
-      if (!isFull(error) || this.isDistrusted || !(await this.makeRoom())) throw error;
-      await this.#put(batch);
+    for (;;) {
+      try {
+        return await this.#put(batch);
+      } catch (error) {
+        // What was made ahead, and what is archived, is worth less than what is to be kept.
+        if (!isFull(error) || this.isDistrusted || !(await this.makeRoom())) throw error;
+      }
     }
   }
 
-  /** Removes the file that was made ahead. False when there is none. */
+  /** Removes the file that was made ahead, or else the oldest that is archived. False when there is none. */
   async makeRoom(): Promise<boolean> {
-    return (await this.#spare?.release()) === true;
+    return (await this.#spare?.release()) === true || (await this.#settings.archive?.giveWay()) === true;
+  }
+
+  /**
+   * From now on files are removed, not used again. Settles once none is left of those that were to be.
+   *
+   * @throws SidestreamError `SST_SPOOL_IO` where one can't be removed.
+   */
+  async wipe(): Promise<void> {
+    const { disk, folder } = this.#settings;
+    this.usesAgain = false;
+    await this.#spare?.release();
+    await this.#removal.settled();
+    const isLeft = (name: string): boolean => name === SPARE_FILE || name.endsWith(REMOVING_SUFFIX);
+    for (const name of (await disk.list(folder)).filter(isLeft)) await disk.remove(join(folder, name));
   }
 
   async #put(batch: Batch): Promise<void> {
@@ -163,13 +184,14 @@ export class SegmentWriter {
     if (this.#mayComeBack) await disk.syncFolder(folder);
     this.#mayComeBack = !segment.hasSummary;
     if (fate === "set-aside") await disk.rename(segment.path, segment.path + DAMAGED_SUFFIX);
+    else if ((await this.#settings.archive?.take(segment)) === true) return;
     else if (fate === "unlink") await disk.remove(segment.path);
     else await this.#giveBack(segment);
   }
 
   async #giveBack({ path, bytes, hasSummary }: Segment): Promise<void> {
     // Of one without a summary a sync may have failed: its file isn't used again.
-    if (hasSummary && (await this.#spare?.recycle(path, bytes)) === true) return;
+    if (hasSummary && this.usesAgain && (await this.#spare?.recycle(path, bytes)) === true) return;
     await this.#removal.remove(path, bytes);
   }
 

@@ -6,13 +6,15 @@
  */
 import { join } from "node:path";
 import type { SidestreamError } from "../../errors.ts";
+import type { Archive, RetainSettings } from "./archive.ts";
 import { DeadLetterLog } from "./dead-letter-log.ts";
 import { DestinationLog } from "./destination-log.ts";
 import type { Disk } from "./disk.ts";
 import type { SpoolFinding } from "./findings.ts";
-import { DEAD_FOLDER, SPOOL_FOLDER } from "./folders.ts";
+import { ARCHIVE_FOLDER, DEAD_FOLDER, SPOOL_FOLDER } from "./folders.ts";
 import type { ReadProgress, WhenFull } from "./log-settings.ts";
 import { finishRemovals, orphanedLogs } from "./orphans.ts";
+import { settleRedrive } from "./redrive.ts";
 
 export interface SpoolDestination {
   readonly name: string;
@@ -24,6 +26,8 @@ export interface SpoolDestination {
   /** See the log's settings. */
   readonly reserveBytesMin?: number;
   readonly deadLetters: { readonly keepMs: number; readonly bytesMax: number };
+  /** How long segments that are done are kept; absent or null: not at all. */
+  readonly retain?: RetainSettings | null;
   /** Its driver numbers the messages of its lanes and keeps things in the log; absent: no. */
   readonly numbered?: boolean;
 }
@@ -35,15 +39,21 @@ export interface SpoolSettings {
   readonly topicsMax: number;
   readonly onFinding: (destination: string, finding: SpoolFinding) => void;
   readonly onProgress?: (destination: string, progress: ReadProgress) => void;
+  /** Something about a destination's archive that somebody should know. */
+  readonly onArchive?: (destination: string, text: string) => void;
   /** Part of a log that was purged could not be removed; it is tried again with the next start. */
   readonly onUnremoved?: (error: SidestreamError) => void;
 }
+
+/** How often archives are looked at for age where nothing comes in. */
+const TRIM_EVERY_MS = 3_600_000;
 
 export class Spool {
   readonly logs: ReadonlyMap<string, DestinationLog>;
   readonly deadLetters: ReadonlyMap<string, DeadLetterLog>;
   /** Logs on disk whose destination the configuration doesn't name. */
   readonly orphaned: readonly string[];
+  readonly #trimming: NodeJS.Timeout;
 
   private constructor(
     logs: ReadonlyMap<string, DestinationLog>,
@@ -53,6 +63,10 @@ export class Spool {
     this.logs = logs;
     this.deadLetters = deadLetters;
     this.orphaned = orphaned;
+    const trim = (): void => {
+      for (const { archive } of logs.values()) void archive?.trim();
+    };
+    this.#trimming = setInterval(trim, TRIM_EVERY_MS).unref();
   }
 
   /**
@@ -68,17 +82,28 @@ export class Spool {
     await disk.makeFolder(deadFolder);
     const logs = new Map<string, DestinationLog>();
     const deadLetters = new Map<string, DeadLetterLog>();
+    const archives = (): Archive[] => [...logs.values()].flatMap(({ archive }) => archive ?? []);
     try {
-      for (const { name, numbered = false, deadLetters: dead, ...room } of settings.destinations) {
+      for (const { name, numbered = false, deadLetters: dead, retain = null, ...room } of settings.destinations) {
         const onFinding = (finding: SpoolFinding) => settings.onFinding(name, finding);
         const common = { disk, destination: name, onFinding };
         const folder = join(spoolFolder, name);
         const progress = settings.onProgress;
         const onProgress = progress === undefined ? {} : { onProgress: (read: ReadProgress) => progress(name, read) };
-        const log = await DestinationLog.open({ ...common, ...room, ...onProgress, folder, numbered, topicsMax: settings.topicsMax });
+        const onNotice = (text: string): void => settings.onArchive?.(name, text);
+        const archive = { folder: join(dataFolder, ARCHIVE_FOLDER, name), retain, onNotice, others: archives };
+        const more = { ...room, ...onProgress, folder, numbered, topicsMax: settings.topicsMax, archive };
+        const log = await DestinationLog.open({ ...common, ...more });
         logs.set(name, log);
-        deadLetters.set(name, await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), messagesLogId: log.logId, ...dead }));
+        const letters = await DeadLetterLog.open({ ...common, folder: join(deadFolder, name), messagesLogId: log.logId, ...dead });
+        deadLetters.set(name, letters);
+        // One that has stopped can't tell what it holds.
+        if (log.refusing === null) await settleRedrive(log, letters, onFinding);
+        const isWaiting = (number: number): boolean => number >= log.confirmedSequence && !log.isConfirmed(number);
+        await letters.expect(isWaiting, log.confirmedSequence < log.durableSequence);
       }
+      const archiveFolder = join(dataFolder, ARCHIVE_FOLDER);
+      if (await disk.exists(archiveFolder)) await disk.syncFolder(archiveFolder);
       for (const folder of [spoolFolder, deadFolder, dataFolder]) await disk.syncFolder(folder);
       for (const error of await finishRemovals(settings)) settings.onUnremoved?.(error);
       return new Spool(logs, deadLetters, await orphanedLogs(settings, (name) => logs.has(name)));
@@ -91,7 +116,10 @@ export class Spool {
   /** Closes every log, also when one of them fails; the first failure is thrown then. */
   async close(): Promise<void> {
     const results = [];
-    for (const log of [...this.logs.values(), ...this.deadLetters.values()])
+    clearInterval(this.#trimming);
+    for (const { history } of this.logs.values()) await history.turns.end();
+    // An act over dead letters ends before the log that it writes to.
+    for (const log of [...this.deadLetters.values(), ...this.logs.values()])
       results.push(
         await log.close().then(
           () => null,

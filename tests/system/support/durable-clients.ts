@@ -6,6 +6,7 @@ import { deepEqual } from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, createServer, request } from "node:http";
 import type { TestContext } from "node:test";
+import type { TestHost } from "./test-host.ts";
 
 const CLIENTS = 32;
 const KEYS = 200;
@@ -22,7 +23,7 @@ export interface ClientsOutcome {
   readonly sentCount: number;
 }
 
-/** A gateway that refuses what it can't keep, before a server that answers. @param destination - Its name and options, as YAML. */
+/** A gateway that answers for nothing it didn't keep, before a server that answers. @param destination - Its name and options, as YAML. */
 export function durableConfiguration(port: number, upstreamPort: number, destination: string): string {
   return `
 version: 1
@@ -36,6 +37,7 @@ sources:
     upstream: "http://127.0.0.1:${upstreamPort}"
     capture: durable
     whenNoRoom: refuse
+    onCaptureFailure: abort
     platform:
       type: static
       tenant: [ { header: x-okapi-tenant } ]
@@ -48,7 +50,7 @@ health: false
 }
 
 /** A server that answers every request with 201. */
-export async function startAnswering(test: TestContext): Promise<number> {
+export async function startAnswering(test: TestHost): Promise<number> {
   const upstream = createServer((incoming, outgoing) => {
     incoming.resume();
     incoming.on("end", () => outgoing.writeHead(201, { "content-type": "application/json" }).end('{"done":true}'));
@@ -113,7 +115,7 @@ export function assertOrderPerKey(messages: readonly { readonly key: string; rea
 }
 
 /** Posts once; false when the answer didn't come whole. */
-function post(agent: Agent, port: number, key: number, number: number): Promise<boolean> {
+export function post(agent: Agent, port: number, key: number, number: number, paddingBytes = 200): Promise<boolean> {
   return new Promise((done) => {
     const headers = { "content-type": "application/json", "x-okapi-tenant": "diku" };
     const outgoing = request({ agent, host: "127.0.0.1", port, method: "POST", path: `/things/${key}`, headers }, (incoming) => {
@@ -122,6 +124,6 @@ function post(agent: Agent, port: number, key: number, number: number): Promise<
       incoming.on("error", () => done(false));
     });
     outgoing.on("error", () => done(false));
-    outgoing.end(JSON.stringify({ number, key, padding: "x".repeat(200) }));
+    outgoing.end(JSON.stringify({ number, key, padding: "x".repeat(paddingBytes) }));
   });
 }

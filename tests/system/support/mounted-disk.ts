@@ -21,8 +21,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { compiled } from "./compiled.ts";
+import type { TestHost } from "./test-host.ts";
 
 const FILL_BYTES = 64 * 1024;
 const FILL_TRIES_MAX = 20;
@@ -136,7 +136,7 @@ export class ThinDisk extends Ext4Disk {
 }
 
 /** A disk in memory. Null where mounting is refused: the test is skipped then. */
-export function mountTmpfs(test: TestContext, bytes: number): MountedDisk | null {
+export function mountTmpfs(test: TestHost, bytes: number): MountedDisk | null {
   const folder = guardedFolder(test);
   return isMounted(test, "-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", join(folder, "disk"))
     ? new MountedDisk(join(folder, "disk"))
@@ -144,7 +144,7 @@ export function mountTmpfs(test: TestContext, bytes: number): MountedDisk | null
 }
 
 /** Null as above. */
-export function mountExt4(test: TestContext, bytes: number): Ext4Disk | null {
+export function mountExt4(test: TestHost, bytes: number): Ext4Disk | null {
   const folder = guardedFolder(test);
   const image = join(folder, "image");
   if (!makeExt4(test, image, bytes)) return null;
@@ -152,7 +152,7 @@ export function mountExt4(test: TestContext, bytes: number): Ext4Disk | null {
 }
 
 /** Null as above. @param underBytes - What its own disk really has, until it runs out. */
-export function mountThin(test: TestContext, bytes: number, underBytes: number): ThinDisk | null {
+export function mountThin(test: TestHost, bytes: number, underBytes: number): ThinDisk | null {
   const folder = guardedFolder(test);
   const under = join(folder, "under");
   if (!isMounted(test, "-t", "tmpfs", "-o", `size=${underBytes}`, "tmpfs", under)) return null;
@@ -161,7 +161,7 @@ export function mountThin(test: TestContext, bytes: number, underBytes: number):
 }
 
 /** All blocks of the file system's own are there from the start: only those of files can be missing. */
-function makeExt4(test: TestContext, image: string, bytes: number): boolean {
+function makeExt4(test: TestHost, image: string, bytes: number): boolean {
   closeSync(openSync(image, "w"));
   truncateSync(image, bytes);
   const { error, status, stderr } = spawnSync(
@@ -176,7 +176,7 @@ function makeExt4(test: TestContext, image: string, bytes: number): boolean {
 }
 
 /** A folder for mounts, which go at the latest when this process ends, in whatever way. */
-function guardedFolder(test: TestContext): string {
+function guardedFolder(test: TestHost): string {
   const folder = mkdtempSync(join(tmpdir(), "sidestream-disk-"));
   // Its own session: a signal to all that belongs to the test must not end it before the mounts are gone.
   const guard = spawn("sh", ["-c", TAKE_AWAY, folder], { stdio: ["pipe", "ignore", "ignore"], detached: true });
@@ -189,7 +189,7 @@ function guardedFolder(test: TestContext): string {
   return folder;
 }
 
-function isMounted(test: TestContext, ...words: readonly string[]): boolean {
+function isMounted(test: TestHost, ...words: readonly string[]): boolean {
   const { status, stderr } = spawnSync("mount", [...words], { encoding: "utf8" });
   if (status === 0) return true;
   // What is tested so is tested with a library too that is loaded before the system's, which needs no right to mount.

@@ -6,8 +6,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import type { TestContext } from "node:test";
 import type { StatusReport } from "../../../src/cli/status-report.ts";
+import type { TestHost } from "./test-host.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../../src/cli/main.ts");
 
@@ -36,7 +36,7 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-export function temporaryFolder(test: TestContext): string {
+export function temporaryFolder(test: TestHost): string {
   const folder = mkdtempSync(join(tmpdir(), "sidestream-test-"));
   test.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -64,7 +64,7 @@ export async function freePort(): Promise<number> {
 
 /** Starts a command without waiting for anything. */
 export function launch(
-  test: TestContext,
+  test: TestHost,
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: Record<string, string>; readonly nodeArguments?: readonly string[] } = {},
 ): Program {
@@ -115,7 +115,7 @@ export function launch(
 }
 
 /** Starts `run` and waits until it runs. */
-export async function start(test: TestContext, args: readonly string[], options: Parameters<typeof launch>[2] = {}): Promise<Program> {
+export async function start(test: TestHost, args: readonly string[], options: Parameters<typeof launch>[2] = {}): Promise<Program> {
   const program = launch(test, ["run", ...args], options);
   await program.logged("sidestream runs");
   return program;

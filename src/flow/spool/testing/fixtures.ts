@@ -80,7 +80,18 @@ export function delivered(from: SpooledMessage): Confirmation {
 }
 
 /** What of a disk can be made to fail. */
-export type DiskOperation = "write" | "sync" | "create" | "syncFolder" | "open" | "read" | "truncate" | "remove" | "rename" | "close";
+export type DiskOperation =
+  | "write"
+  | "sync"
+  | "create"
+  | "syncFolder"
+  | "open"
+  | "read"
+  | "truncate"
+  | "remove"
+  | "rename"
+  | "link"
+  | "close";
 
 /** A disk whose operations can be made to fail, on top of another. */
 export class FailingDisk implements Disk {
@@ -107,6 +118,11 @@ export class FailingDisk implements Disk {
   async rename(from: string, to: string): Promise<void> {
     this.#check("rename", from);
     await this.#disk.rename(from, to);
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    this.#check("link", from);
+    await this.#disk.link(from, to);
   }
 
   async syncFolder(path: string): Promise<void> {

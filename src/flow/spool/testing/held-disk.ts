@@ -55,6 +55,11 @@ export class HeldDisk implements Disk {
     await this.#disk.rename(from, to);
   }
 
+  async link(from: string, to: string): Promise<void> {
+    await this.#wait("link", from);
+    await this.#disk.link(from, to);
+  }
+
   async syncFolder(path: string): Promise<void> {
     await this.#wait("syncFolder", path);
     await this.#disk.syncFolder(path);

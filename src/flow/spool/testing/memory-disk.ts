@@ -138,6 +138,12 @@ export class MemoryDisk implements Disk {
     this.#rename(from, null);
   }
 
+  async link(from: string, to: string): Promise<void> {
+    this.#operate("link", from);
+    if (this.#names.has(to)) throw failure("link", to, "EEXIST");
+    this.#rename(to, this.#existing(from));
+  }
+
   async syncFolder(path: string): Promise<void> {
     this.#operate("sync the folder", path);
     const isHere = (change: NameChange): boolean => dirname(change.path) === path;

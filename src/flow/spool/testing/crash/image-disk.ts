@@ -63,6 +63,13 @@ export class ImageDisk implements Disk {
     this.#files.delete(from);
   }
 
+  async link(from: string, to: string): Promise<void> {
+    this.changes += 1;
+    const content = this.#files.get(from);
+    if (content === undefined || this.#files.has(to)) throw systemError("link", from, content === undefined ? "ENOENT" : "EEXIST");
+    this.#files.set(to, content);
+  }
+
   async syncFolder(): Promise<void> {}
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {

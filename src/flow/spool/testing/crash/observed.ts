@@ -12,6 +12,7 @@ import { Violation } from "./violation.ts";
 export const DATA_FOLDER = "/data";
 export const LOG_FOLDER = "/data/spool/out";
 export const DEAD_FOLDER = "/data/dead/out";
+export const ARCHIVE_FOLDER = "/data/archive/out";
 export const LOG_NAME = "out";
 export const STREAM = "users-audit";
 

@@ -1,7 +1,7 @@
 /** Random plans: what the users of a log do in a life, and where the disk fails them. */
 import type { Random } from "../memory-disk.ts";
 import type { Action, LifePlan, Step } from "./life.ts";
-import type { LogShape } from "./observed.ts";
+import { ARCHIVE_FOLDER, type LogShape } from "./observed.ts";
 import type { Fault, FaultPlan } from "./recording-disk.ts";
 
 /** Values of messages, in bytes: within a sector, over several, and so large that a segment holds few. */
@@ -20,6 +20,9 @@ const PARK_BYTES = [9_000, 30_000, Infinity] as const;
 /** Each file of a segment goes bit by bit. */
 const REMOVAL_STEP_BYTES = 4_096;
 
+/** Some segments: what comes makes others go. */
+const ARCHIVE_BYTES = 64 * 1024;
+
 export function randomShape(random: Random): LogShape {
   return {
     segmentBytesMax: pick(SEGMENT_BYTES, random),
@@ -30,6 +33,7 @@ export function randomShape(random: Random): LogShape {
     tenantShare: random(4) === 0 ? 0.25 : 1,
     parkBytes: pick(PARK_BYTES, random),
     ...(random(4) === 0 ? { removalStepBytes: REMOVAL_STEP_BYTES } : {}),
+    ...(random(3) === 0 ? { archive: { folder: ARCHIVE_FOLDER, retain: { keepMs: Infinity, bytesMax: ARCHIVE_BYTES } } } : {}),
   };
 }
 

@@ -117,6 +117,7 @@ class PassingDisk implements Disk {
   remove = (path: string): Promise<never> => this.#refuse(path);
   removeFolder = (path: string): Promise<never> => this.#refuse(path);
   rename = (path: string): Promise<never> => this.#refuse(path);
+  link = (path: string): Promise<never> => this.#refuse(path);
   syncFolder = (path: string): Promise<never> => this.#refuse(path);
 
   #file(file: SimulatedFile): DiskFile {

@@ -22,6 +22,7 @@ export type Operation =
   | "close"
   | "remove"
   | "rename"
+  | "link"
   | "syncFolder"
   | "makeFolder"
   | "list";
@@ -49,6 +50,7 @@ const WORDS: Readonly<Record<Operation, string>> = {
   close: "close",
   remove: "remove",
   rename: "rename",
+  link: "link",
   syncFolder: "sync the folder",
   makeFolder: "create the folder",
   list: "list",
@@ -113,6 +115,13 @@ export class RecordingDisk implements Disk {
     await this.#begin("rename", from);
     this.#existing("rename", from);
     this.#note({ kind: "rename", from, to });
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    await this.#begin("link", from);
+    this.#existing("link", from);
+    if (this.#state.names.target(to) !== null) throw systemError("link", to, "EEXIST");
+    this.#note({ kind: "link", from, to });
   }
 
   async syncFolder(path: string): Promise<void> {

@@ -21,6 +21,7 @@ export type JournalEntry =
   | { readonly kind: "makeFolder"; readonly path: string }
   | { readonly kind: "remove"; readonly path: string }
   | { readonly kind: "rename"; readonly from: string; readonly to: string }
+  | { readonly kind: "link"; readonly from: string; readonly to: string }
   | { readonly kind: "sync"; readonly file: number; readonly id: number }
   | { readonly kind: "syncFolder"; readonly path: string; readonly id: number }
   | { readonly kind: "synced"; readonly id: number; readonly succeeded: boolean; readonly forgets: boolean };
@@ -66,6 +67,8 @@ export class SimulatedDisk {
         return this.names.set(entry.path, null);
       case "rename":
         return this.names.rename(entry.from, entry.to);
+      case "link":
+        return this.names.set(entry.to, this.names.target(entry.from));
       case "sync": {
         const file = this.file(entry.file);
         return void this.#syncs.set(entry.id, { file, sync: file.beginSync() });
