@@ -46,7 +46,7 @@ test("where nothing runs the spool is opened: what waits moves, the log is gone,
   match(told[0] ?? "", /^ada as .+ has files adopt the orphaned log old: 3 messages moved, 0 left$/);
   deepEqual(await waiting(site.data), ["event-m1", "event-m2", "event-m3"]);
   ok(!existsSync(join(site.data, "spool", "old")) && existsSync(join(site.data, "dead", "old")));
-  await rejects(adopt(site), { code: "SST_COMMAND_INVALID", message: /only dead letters are left of log "old"/ });
+  await rejects(adopt(site), { code: "SST_COMMAND_INVALID", message: /only dead letters, or an archive, are left of log "old"/ });
 });
 
 test("for programs it is JSON", async (t) => {

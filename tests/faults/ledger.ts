@@ -1,7 +1,7 @@
 /** What clients sent and what they were answered: the one side of the account that the messages are held against. */
 
 /** One in so many requests is too large for the topic, and has to be set aside. */
-const LARGE_EACH = 41;
+const LARGE_EACH = 101;
 
 /** Deterministic, so that a number tells by itself what it was. */
 export const isLarge = (number: number): boolean => number % LARGE_EACH === LARGE_EACH - 1;

@@ -18,11 +18,14 @@ export const TOPIC = "things";
 const PARTITIONS = 6;
 export const IN_FLIGHT_MAX = 100;
 /** Of a message that the topic takes. One of {@link LARGE_BYTES} is refused whatever it is packed with. */
-const MESSAGE_BYTES_MAX = 64 * 1024;
-export const LARGE_BYTES = 80_000;
+const MESSAGE_BYTES_MAX = 32 * 1024;
+export const LARGE_BYTES = 36_000;
+/** Room is reserved for the largest body there may be: with larger ones a spool that is half full would refuse requests. */
+const BODY_BYTES_MAX = "64KiB";
 
 const MIB = 1024 * 1024;
-const DISK_BYTES = 96 * MIB;
+/** For the spool, and the dead letters of the long form: 2,500 of those that are too large. */
+const DISK_BYTES = 224 * MIB;
 const SPOOL = "{ bytesMax: 48MiB }";
 
 /**
@@ -91,7 +94,7 @@ export async function makeStage({ host, cluster, delivery, logFile }: StageOptio
   const destination = JSON.stringify(kafka).slice(1, -1);
   writeFileSync(
     join(folder, "sidestream.yaml"),
-    durableConfiguration(port, await startAnswering(host), `kafka1: { ${destination}, "spool": ${SPOOL} }`),
+    durableConfiguration(port, await startAnswering(host), `kafka1: { ${destination}, "spool": ${SPOOL} }`, BODY_BYTES_MAX),
   );
   const stream = { stream: "everything", tenants: "all", delivery, rules: [`METHOD=POST , publish , kafka1:${TOPIC}`] };
   writeFileSync(join(folder, "stream.yaml"), JSON.stringify(stream));

@@ -58,7 +58,10 @@ export async function adoptLog(settings: AdoptSettings): Promise<Adopted> {
   const { disk, dataFolder, log: name, onFinding } = settings;
   const folder = join(dataFolder, SPOOL_FOLDER, name);
   if (!(await disk.exists(folder)))
-    throw new SidestreamError("SST_COMMAND_INVALID", `only dead letters are left of log "${name}": there is nothing to deliver`);
+    throw new SidestreamError(
+      "SST_COMMAND_INVALID",
+      `only dead letters, or an archive, are left of log "${name}": there is nothing to deliver`,
+    );
   let isDamaged = (await disk.list(folder)).some(isDamagedFile);
   const orphan = await DestinationLog.open({
     disk,

@@ -1,9 +1,15 @@
 /** What becomes of segments that are done where their destination retains them. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { Archive } from "./archive.ts";
+import { disk } from "./disk.ts";
 import { systemError } from "./testing/crash/recording-disk.ts";
 import { DATA_OFFSET, decodeSegmentHeader, FLAG_COMPACTED } from "./format.ts";
+import { LogRecovery } from "./recovery.ts";
 import { archived, ARCHIVE, history, openArchived } from "./testing/archived-log.ts";
+import { delivered, message, openLog, readAll, temporaryFolder } from "./testing/fixtures.ts";
 import { FOLDER, ids, KIB, named, settled, type SmallLog } from "./testing/small-log.ts";
 
 const FIRST = "0000000000000001.segment";
@@ -187,5 +193,40 @@ test("a tenant's messages are taken out of the archive, and those of others stay
   deepEqual(new Set(left), new Set(["diku"]));
   await small.restart("kill");
   ok((await history(small)).length >= left.length);
+  await small.close();
+});
+
+test("one file under two names, in the log and in the archive, is let go by the log alone", async (t) => {
+  const data = temporaryFolder(t);
+  const [logFolder, folder] = [join(data, "spool"), join(data, "archive")];
+  const { log } = await openLog(logFolder);
+  log.append(message("a"), true);
+  await log.flush();
+  await log.confirm((await readAll(log)).map(delivered));
+  await log.close();
+  const found = await new LogRecovery({ disk, folder: logFolder, kind: "messages", writes: false }).run();
+  const [segment] = found.segments;
+  ok(segment !== undefined);
+  const retain = { keepMs: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER };
+  const archive = await Archive.open({ disk, folder, logFolder, retain }, []);
+  await archive.keep([segment]);
+  equal(statSync(join(folder, FIRST)).nlink, 2);
+  equal(await archive.take(segment), true);
+  deepEqual([existsSync(segment.path), readdirSync(folder)], [false, [FIRST]]);
+  await archive.keep([segment]);
+  deepEqual(await archive.files().then((files) => files.map(({ path }) => path)), [join(folder, FIRST)]);
+  await archive.close();
+});
+
+test("a start leaves to the log what a crash left under both names", async () => {
+  const { small } = await openArchived();
+  await small.put(named("m", 12));
+  await small.memory.link(`${FOLDER}/${FIRST}`, `${ARCHIVE}/${FIRST}`);
+  await small.restart("kill");
+  deepEqual(archived(small), []);
+  await small.confirm(() => true);
+  await quiet();
+  deepEqual(archived(small), [FIRST]);
+  deepEqual(await history(small), named("m", 12));
   await small.close();
 });

@@ -55,6 +55,7 @@ export class Archive {
   readonly #removal: GradualRemoval;
   /** Oldest first. Without their counts, which only erasing needs. */
   #files: Segment[] = [];
+  readonly #byPath = new Map<string, Segment>();
   #bytes = 0;
   #removed = 0;
   #loading: Promise<void> | null = null;
@@ -196,6 +197,7 @@ export class Archive {
     const erased = await this.#turns.run(() => erasing.run(this.#files, endMs));
     this.#loading = null;
     this.#files = [];
+    this.#byPath.clear();
     this.#bytes = 0;
     await this.#load();
     return erased;
@@ -235,7 +237,7 @@ export class Archive {
   }
 
   #at(path: string): Segment | undefined {
-    return this.#files.find((file) => file.path === path);
+    return this.#byPath.get(path);
   }
 
   #has({ header }: Segment, path: string): boolean {
@@ -247,14 +249,16 @@ export class Archive {
     const file = Object.assign(segmentOf(header, path), { bytes, nextSequence, hasSummary, sealed: true, oldestMs, newestMs });
     const at = this.#files.findLastIndex((other) => other.header.number < header.number);
     this.#files.splice(at + 1, 0, file);
+    this.#byPath.set(path, file);
     this.#bytes += bytes;
   }
 
   #forget(path: string): void {
-    const at = this.#files.findIndex((file) => file.path === path);
-    if (at < 0) return;
-    this.#bytes -= this.#files[at]?.bytes ?? 0;
-    this.#files.splice(at, 1);
+    const file = this.#byPath.get(path);
+    if (file === undefined) return;
+    this.#byPath.delete(path);
+    this.#bytes -= file.bytes;
+    this.#files.splice(this.#files.indexOf(file), 1);
   }
 
   /** @returns False when it is still there. */

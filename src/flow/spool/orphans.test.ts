@@ -136,3 +136,18 @@ test("what can't be removed at a start is told and tried again with the next", a
   equal(unremoved.length, 1);
   equal(left(data, ".purged-").length, 0);
 });
+
+test("an archive alone is an orphan too; a purge removes it with the rest, and adopting leaves it", async (t) => {
+  const data = await dataFolder(t);
+  const archive = join(data, "archive", "old");
+  mkdirSync(archive, { recursive: true });
+  deepEqual(await orphans(data), ["old"]);
+  writeFileSync(join(archive, "0000000000000001.segment"), "");
+  rmSync(join(data, "dead", "old"), { recursive: true });
+  await removeMessages({ disk, dataFolder: data }, "old");
+  ok(existsSync(archive));
+  deepEqual(await orphans(data), ["old"]);
+  await purgeLog({ disk, dataFolder: data }, "old");
+  deepEqual(await orphans(data), []);
+  deepEqual(left(data, "old"), []);
+});

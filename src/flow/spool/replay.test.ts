@@ -3,7 +3,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { openArchived } from "./testing/archived-log.ts";
 import { ids, KIB, named, type SmallLog } from "./testing/small-log.ts";
-import { countReplay, REPLAY_HEADER, replayMessages, type ReplayFilter, type ReplaySettings } from "./replay.ts";
+import { REPLAY_HEADER } from "../message/sent-again.ts";
+import { countReplay, replayMessages, type ReplayFilter, type ReplaySettings } from "./replay.ts";
 
 const ALL: ReplayFilter = { fromMs: null, toMs: null, stream: null, tenant: null, rule: null, eventId: null };
 

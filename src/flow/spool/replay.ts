@@ -7,6 +7,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Message } from "../message/message.ts";
+import { REPLAY_HEADER } from "../message/sent-again.ts";
 import { isReplayed, replayLabel, streamOfLabel } from "../message/stream-label.ts";
 import type { DestinationLog } from "./destination-log.ts";
 import type { LogHistory } from "./log-history.ts";
@@ -15,8 +16,6 @@ import { isWithoutRoom, RoomUpToHalf, waitForRoom } from "./room-up-to-half.ts";
 import type { Segment } from "./segment.ts";
 import type { SpooledMessage } from "./spooled.ts";
 
-/** Its value is the replay's id. */
-export const REPLAY_HEADER = "sidestream-replay";
 /** Appended and synced together. */
 const CHUNK_MESSAGES_MAX = 500;
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;

@@ -24,7 +24,7 @@ export interface ClientsOutcome {
 }
 
 /** A gateway that answers for nothing it didn't keep, before a server that answers. @param destination - Its name and options, as YAML. */
-export function durableConfiguration(port: number, upstreamPort: number, destination: string): string {
+export function durableConfiguration(port: number, upstreamPort: number, destination: string, bodyBytesMax = "900KiB"): string {
   return `
 version: 1
 enabled: true
@@ -38,6 +38,7 @@ sources:
     capture: durable
     whenNoRoom: refuse
     onCaptureFailure: abort
+    bodyBytesMax: ${bodyBytesMax}
     platform:
       type: static
       tenant: [ { header: x-okapi-tenant } ]
