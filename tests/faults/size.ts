@@ -79,7 +79,7 @@ export const SHORT: Size = {
 };
 
 /** As long as it takes on a machine that others use, too. */
-const OVERTIME = 2;
+const OVERTIME = 3;
 /** What waits was accepted within the longest fault: seconds of work, and a back-off of half a minute. */
 const LONG_DRAIN_MS_MAX = 180_000;
 
