@@ -78,7 +78,7 @@ function segments(folder: string): Map<string, Buffer> {
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test("small spools of each release are kept", () => {
-  deepEqual(releases, ["spool-v1", "spool-v1-reused"]);
+  deepEqual(releases, ["spool-v1", "spool-v1-promises", "spool-v1-reused"]);
 });
 
 /** What messages are that were written before there was such a thing. */

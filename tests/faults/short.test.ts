@@ -2,12 +2,34 @@
 import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 import { kafkaForTests } from "../../tools/kafka/for-tests.ts";
+import { guarantee } from "../guarantees.ts";
 import { seeded } from "../system/support/random.ts";
 import { outcomeText } from "./report.ts";
 import { faultRun } from "./run.ts";
 import { SHORT } from "./size.ts";
 import { BROKER_PROPERTIES } from "./stage.ts";
 import { verdictOf } from "./verdict.ts";
+
+guarantee(
+  {
+    failure: "network-cut",
+    delivery: ["exactly-once"],
+    to: "Kafka",
+    test: "exactly once, under kills, cuts, stops and a full disk, each at its moment: nothing is lost, doubled or out of order",
+    lost: "nothing",
+    doubled: "nothing",
+    todo: "nothing; it asks what has arrived and goes on from there",
+  },
+  {
+    failure: "disk-full",
+    delivery: ["exactly-once"],
+    to: "Kafka",
+    test: "exactly once, under kills, cuts, stops and a full disk, each at its moment: nothing is lost, doubled or out of order",
+    lost: "nothing that was accepted",
+    doubled: "nothing, also where it is killed and started on the full disk",
+    todo: "make room; it goes on by itself",
+  },
+);
 
 test(
   "exactly once, under kills, cuts, stops and a full disk, each at its moment: nothing is lost, doubled or out of order",
