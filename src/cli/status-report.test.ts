@@ -36,6 +36,7 @@ const destination = (over: Partial<Destination> = {}): Destination => ({
   tenantsHeldBack: 0,
   heldBack: [],
   held: null,
+  archive: null,
   memory: null,
   stopped: null,
   notices: [],

@@ -212,6 +212,7 @@ export class Outlet {
         removed: this.deadLetters.removed,
         lastReason: this.#notices.lastDeadReason,
       },
+      archive: this.log.archive?.status() ?? null,
       trouble: this.#notices.trouble,
       tenantsHeldBack: shares.count,
       heldBack: shares.list(),

@@ -28,7 +28,16 @@ const snapshot: Snapshot = {
   sources: [{ source: "front", samples: { sidestream_gateway_rejected_total: 5 } }],
   unidentified: 7,
   destinations: [
-    { destination: "file1", spoolBytes: 4096, spoolBytesMax: 1_048_576, oldestUnsentMs: 1500, up: true, stopped: null, held: null },
+    {
+      destination: "file1",
+      spoolBytes: 4096,
+      spoolBytesMax: 1_048_576,
+      oldestUnsentMs: 1500,
+      up: true,
+      stopped: null,
+      held: null,
+      archive: { files: 2, bytes: 1_000, removed: 0 },
+    },
   ],
   orphaned: ["old", "older"],
   orphanedPending: [{ log: "old", messages: 12 }],
@@ -61,6 +70,7 @@ test("a snapshot's numbers are published under their names and labels", async ()
   deepEqual(samples(text, "sidestream_messages_pending"), { [inFile]: 2 });
   deepEqual(samples(text, "sidestream_conservation_difference_messages"), { 'stream="users-audit",destination="file1"': 0 });
   deepEqual(samples(text, "sidestream_edge_captured_total"), { 'source="front"': 40 });
+  deepEqual(samples(text, "sidestream_archive_bytes"), { 'destination="file1"': 1_000 });
   deepEqual(samples(text, "sidestream_edge_lost_total"), {
     'source="front",route="/users/*",reason="no-room"': 3,
     'source="front",route="/users/*",reason="stream"': 1,

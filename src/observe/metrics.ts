@@ -128,6 +128,7 @@ function defineMetrics(registry: Registry) {
     destinationHeld: gauge("sidestream_destination_held", "1 while somebody holds the destination: nothing is sent to it.", [
       "destination",
     ]),
+    archiveBytes: gauge("sidestream_archive_bytes", "Bytes of delivered messages kept for a replay.", ["destination"]),
     orphanedLogs: gauge("sidestream_orphaned_logs", "Logs whose destination the configuration doesn't name."),
     orphanedPending: gauge("sidestream_orphaned_messages_pending", "Messages that wait in a log that nobody sends.", ["log"]),
     destinationUp: gauge("sidestream_destination_up", "1 when the last attempt to reach the destination succeeded.", ["destination"]),
@@ -162,8 +163,8 @@ function publish(published: Published, snapshot: Snapshot, tenantLabel: (tenant:
 }
 
 function publishDestinations(published: Published, snapshot: Snapshot): void {
-  const { spoolBytes, spoolLimit, oldestUnsent, destinationUp, destinationHeld, spoolStopped, orphanedPending } = published;
-  for (const metric of [spoolBytes, spoolLimit, oldestUnsent, destinationUp, destinationHeld, spoolStopped, orphanedPending])
+  const { spoolBytes, spoolLimit, oldestUnsent, destinationUp, destinationHeld, spoolStopped, archiveBytes, orphanedPending } = published;
+  for (const metric of [spoolBytes, spoolLimit, oldestUnsent, destinationUp, destinationHeld, spoolStopped, archiveBytes, orphanedPending])
     metric.reset();
   for (const state of snapshot.destinations) {
     const labels = { destination: state.destination };
@@ -173,6 +174,7 @@ function publishDestinations(published: Published, snapshot: Snapshot): void {
     destinationUp.set(labels, state.up ? 1 : 0);
     destinationHeld.set(labels, state.held === null ? 0 : 1);
     spoolStopped.set(labels, state.stopped === null ? 0 : 1);
+    if (state.archive !== null) archiveBytes.set(labels, state.archive.bytes);
   }
   published.orphanedLogs.set(snapshot.orphaned.length);
   for (const [index, { log, messages }] of snapshot.orphanedPending.entries())

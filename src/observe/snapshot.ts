@@ -40,6 +40,15 @@ export interface DestinationState {
   readonly stopped: string | null;
   /** Null: nobody holds it. */
   readonly held: DestinationHold | null;
+  /** What is kept of what left the log; null: nothing is. */
+  readonly archive: ArchiveState | null;
+}
+
+export interface ArchiveState {
+  readonly files: number;
+  readonly bytes: number;
+  /** Files removed since the start, for age or want of room. */
+  readonly removed: number;
 }
 
 /** What waits in a log whose destination the configuration doesn't name. */

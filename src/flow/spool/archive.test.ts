@@ -75,7 +75,7 @@ test("the oldest files go when the archive takes more than it may", async () => 
           .flat()
           .slice(-left.length),
   );
-  ok((small.log.archive?.status().removed ?? 0) > 0);
+  ok((small.log.archive?.status()?.removed ?? 0) > 0);
   await small.close();
 });
 

@@ -42,13 +42,6 @@ export interface ArchiveParts extends ArchiveSettings {
   readonly removalStepBytes?: number | undefined;
 }
 
-export interface ArchiveStatus {
-  readonly files: number;
-  readonly bytes: number;
-  /** Files removed since the start, for age or want of room. */
-  readonly removed: number;
-}
-
 export class Archive {
   readonly #parts: ArchiveParts;
   readonly #turns = new Turns();
@@ -203,7 +196,9 @@ export class Archive {
     return erased;
   }
 
-  status(): ArchiveStatus {
+  /** Null: nothing comes in. */
+  status(): ArchiveState | null {
+    if (this.#parts.retain === null) return null;
     return { files: this.#files.length, bytes: this.#bytes, removed: this.#removed };
   }
 
