@@ -44,11 +44,16 @@ function addResolve(spool: Command, end: End, environment: Environment): void {
     readonly skip?: boolean;
     readonly through?: string;
   }
-  const about = "show what a lane stopped over, since nobody can tell whether it arrived, and decide";
-  withPlaceAndJson(spool.command("resolve").description(about).argument("<lane>", "DESTINATION:LANE, as status tells it"))
+  const about = "show what lanes stopped over, since nobody can tell whether it arrived, and decide";
+  withPlaceAndJson(
+    spool
+      .command("resolve")
+      .description(about)
+      .argument("<lane>", "DESTINATION:LANE, as status tells it; or DESTINATION for every lane that stopped"),
+  )
     .option("--resend", "send all of it again")
-    .option("--skip", "give it up and go on behind it")
-    .option("--through <number>", "with --skip: give up no more than the messages up to this number, send the others")
+    .option("--skip", "leave it out and go on behind it")
+    .option("--through <number>", "with --skip: leave out no more than the messages up to this number, send the others")
     .action(async (lane: string, { resend = false, skip = false, through, ...flags }: Flags) => {
       const place = { data: await dataFolder(flags, environment), json: flags.json === true };
       end(await runSpoolResolve({ lane, resend, skip, through: through ?? null, ...place, environment }, out));

@@ -1,18 +1,17 @@
 /**
- * `sidestream spool resolve DESTINATION:LANE [--resend | --skip [--through NUMBER]]`: a lane that stopped since nobody can
- * tell whether messages of it arrived.
+ * `sidestream spool resolve DESTINATION[:LANE] [--resend | --skip [--through NUMBER]]`: lanes that stopped, since nobody can
+ * tell whether messages of them arrived.
  *
  * Promise: without a decision it only shows them. The running program carries the decision out: it is connected to the
  * destination, without which nobody knows what is in doubt.
  */
 import { SidestreamError } from "../errors.ts";
-import type { ResolveAction } from "../flow/lane-decision.ts";
-import type { InDoubt } from "../flow/transmit/in-doubt.ts";
+import type { LaneResolved, ResolveAction } from "../flow/transmit/lane-decision.ts";
 import { counted, table, type TextOutput } from "./output.ts";
 import { ACT_ANSWER_MS_MAX, askRunning, userName } from "./spool-running.ts";
 
 export interface ResolveOptions {
-  /** `DESTINATION:LANE`, as the log and `status` tell it. */
+  /** `DESTINATION:LANE`, as the log and `status` tell it; without the lane every one that stopped. */
   readonly lane: string;
   readonly resend: boolean;
   readonly skip: boolean;
@@ -38,32 +37,30 @@ const SHOWN_MAX = 20;
 export async function runSpoolResolve(options: ResolveOptions, out: TextOutput): Promise<number> {
   const { data, environment, json } = options;
   const { destination, lane } = named(options.lane);
-  const action = actionOf(options);
+  const action = actionOf(options, lane);
   const payload = { destination, lane, action, through: throughOf(options), user: userName(environment) };
-  const inDoubt = (await askRunning(data, "resolve", payload, ACT_ANSWER_MS_MAX)) as InDoubt | null;
-  if (inDoubt === null)
-    throw new SidestreamError(
-      "SST_COMMAND_INVALID",
-      `no sidestream runs in ${data}: start it first, since only the destination tells what is in doubt`,
-    );
-  out.stdout(
-    json ? `${JSON.stringify({ destination, action, through: payload.through, ...inDoubt }, null, 2)}\n` : text(options, action, inDoubt),
-  );
-  return action === "show" ? EXIT_UNDECIDED : EXIT_OK;
+  const lanes = (await askRunning(data, "resolve", payload, ACT_ANSWER_MS_MAX)) as readonly LaneResolved[] | null;
+  if (lanes === null) {
+    const text = `no sidestream runs in ${data}: start it first, since only the destination tells what is in doubt`;
+    throw new SidestreamError("SST_COMMAND_INVALID", text);
+  }
+  out.stdout(json ? `${JSON.stringify({ destination, action, lanes }, null, 2)}\n` : text(destination, action, lanes));
+  return action === "show" && lanes.length > 0 ? EXIT_UNDECIDED : EXIT_OK;
 }
 
-function named(text: string): { readonly destination: string; readonly lane: string } {
+function named(text: string): { readonly destination: string; readonly lane: string | null } {
   const colon = text.indexOf(":");
+  if (colon === -1 && text !== "") return { destination: text, lane: null };
   if (colon > 0 && colon < text.length - 1) return { destination: text.slice(0, colon), lane: text.slice(colon + 1) };
-  throw new SidestreamError(
-    "SST_COMMAND_INVALID",
-    `"${text}" is no lane: expected DESTINATION:LANE, such as kafka1:users/0, as \`status\` tells it`,
-  );
+  const problem = `"${text}" is no lane: expected DESTINATION:LANE, such as kafka1:users/0, as \`status\` tells it, or DESTINATION for all`;
+  throw new SidestreamError("SST_COMMAND_INVALID", problem);
 }
 
-function actionOf({ resend, skip, through }: ResolveOptions): ResolveAction {
+function actionOf({ resend, skip, through }: ResolveOptions, lane: string | null): ResolveAction {
   if (resend && skip) throw new SidestreamError("SST_COMMAND_INVALID", "--resend and --skip exclude each other");
   if (through !== null && !skip) throw new SidestreamError("SST_COMMAND_INVALID", "--through says how far --skip goes: give both");
+  if (through !== null && lane === null)
+    throw new SidestreamError("SST_COMMAND_INVALID", "--through is a number of one lane: name it, as in kafka1:users/0");
   return resend ? "resend" : skip ? "skip" : "show";
 }
 
@@ -74,10 +71,16 @@ function throughOf({ through }: ResolveOptions): number | null {
   throw new SidestreamError("SST_COMMAND_INVALID", `--through takes a number of the log, as this command shows it: "${through}" is none`);
 }
 
-function text({ lane }: ResolveOptions, action: ResolveAction, { count, messages }: InDoubt): string {
+function text(destination: string, action: ResolveAction, lanes: readonly LaneResolved[]): string {
+  if (lanes.length === 0) return `No lane of ${destination} is stopped over messages in doubt.\n`;
+  return lanes.map((lane) => laneText(`${destination}:${lane.lane}`, action, lane)).join("\n");
+}
+
+function laneText(name: string, action: ResolveAction, { count, messages, skipped }: LaneResolved): string {
+  const head = ["number", "sequence", "stream", "tenant", "key", "event", "accepted", "delivery"];
   const rows = messages
     .slice(0, SHOWN_MAX)
-    .map(({ logSequence, sequence, stream, tenant, key, eventId, acceptedMs }) => [
+    .map(({ logSequence, sequence, stream, tenant, key, eventId, acceptedMs, exactlyOnce }) => [
       logSequence,
       sequence,
       stream,
@@ -85,16 +88,16 @@ function text({ lane }: ResolveOptions, action: ResolveAction, { count, messages
       key,
       eventId,
       new Date(acceptedMs).toISOString(),
+      exactlyOnce ? "exactly-once" : "at-least-once",
     ]);
   const more = count > rows.length ? `... and ${count - rows.length} more\n` : "";
-  const shown = `${table(["number", "sequence", "stream", "tenant", "key", "event", "accepted"], rows)}${more}`;
-  const head = `${counted(count, "message")} of ${lane} may have been sent, and the destination can't tell which it has:\n${shown}`;
-  if (action === "resend") return `${head}\nAll are sent again. Those that had arrived arrive twice.\n`;
-  if (action === "skip") return `${head}\nThey are given up, as far as that was asked; the others are sent.\n`;
-  return `${head}
-Nothing was decided, and the lane stays stopped. Look into the topic for the last of these that arrived (by \`sequence\` or event), then:
-  sidestream spool resolve ${lane} --skip --through NUMBER   those up to NUMBER arrived: leave them out, send the others
-  sidestream spool resolve ${lane} --resend                  none arrived, or twice is better than never: send all
-  sidestream spool resolve ${lane} --skip                    all arrived, or never is better than twice: leave all out
+  const shown = `${counted(count, "message")} of ${name} may have been sent, and the destination can't tell which it has:\n${table(head, rows)}${more}`;
+  if (action !== "show")
+    return `${shown}\nDecided: ${counted(skipped, "message")} left out, ${counted(count - skipped, "message")} sent again, and what waits behind.\n`;
+  return `${shown}
+Nothing was decided, and the lane stays stopped. Look into the topic for the last of these that arrived (by its sequence or event), then:
+  sidestream spool resolve ${name} --skip --through NUMBER   those up to NUMBER (first column) arrived: leave them out, send the others
+  sidestream spool resolve ${name} --resend                  none arrived, or twice is better than never: send all
+  sidestream spool resolve ${name} --skip                    all arrived, or never is better than twice: leave all out
 `;
 }

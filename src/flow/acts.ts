@@ -5,14 +5,14 @@ import { lookAtDraining } from "./drain-act.ts";
 import { holdDestination } from "./hold-act.ts";
 import { purgeTenantAct } from "./purge-tenant-act.ts";
 import { countReplayAct, replayAct } from "./replay-act.ts";
-import { resolveLane } from "./resolve-act.ts";
+import { resolveLanes } from "./resolve-act.ts";
 import type { ActParts } from "./act-parts.ts";
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` for what can't be done; what disks and destinations say. */
 type Act = (parts: ActParts, call: never) => Promise<unknown>;
 
 const acts = {
-  resolve: resolveLane,
+  resolve: resolveLanes,
   redriveLetters: redriveAct,
   purgeLetters: purgeLettersAct,
   hold: holdDestination,

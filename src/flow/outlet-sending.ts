@@ -10,11 +10,10 @@ import type { DestinationHold } from "../observe/snapshot.ts";
 import { HeldAge } from "./held-age.ts";
 import type { Hold } from "./hold.ts";
 import { actOnIdentity, type IdentityAction, type IdentityRows } from "./identity-act.ts";
-import { decideLane, type ResolveCall } from "./lane-decision.ts";
+import { decideLanes, type LaneResolved, type ResolveCall } from "./transmit/lane-decision.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { AnnouncedState, DispatcherStatus } from "./transmit/dispatcher-status.ts";
 import type { Dispatcher } from "./transmit/dispatcher.ts";
-import type { InDoubt } from "./transmit/in-doubt.ts";
 
 /** How often a stop looks whether all was delivered. */
 const DRAIN_LOOK_MS = 10;
@@ -104,13 +103,14 @@ export class OutletSending {
     });
   }
 
-  /** Shows what a lane stopped over, or carries out an operator's decision over it. As `resolveLane`. */
-  resolve(call: ResolveCall): Promise<InDoubt> {
+  /** Shows what lanes stopped over, or carries out an operator's decision over it. As `resolveLanes`. */
+  resolve(call: ResolveCall): Promise<readonly LaneResolved[]> {
     const { name, log } = this.#parts;
     return this.#inTurn(async () => {
-      const { inDoubt, decide } = await decideLane({ name, log, dispatcher: this.#dispatcher }, call);
+      const parts = { name, log, dispatcher: this.#dispatcher, isEnding: () => this.#stopping };
+      const { lanes, decide } = await decideLanes(parts, call);
       if (decide !== null) await this.#apart(decide);
-      return inDoubt;
+      return lanes;
     });
   }
 

@@ -1,12 +1,8 @@
-/**
- * What an operator decides over a lane that stopped since it can't be told whether messages of it arrived: show which,
- * send them again, or give them up.
- */
+/** What an operator decides over lanes that stopped: show which messages, send them again, or leave them out. */
 import { outletOf, type ActParts } from "./act-parts.ts";
-import type { ResolveCall } from "./lane-decision.ts";
-import type { InDoubt } from "./transmit/in-doubt.ts";
+import type { LaneResolved, ResolveCall } from "./transmit/lane-decision.ts";
 
-/** What was in doubt before the act. */
-export async function resolveLane(parts: ActParts, call: ResolveCall): Promise<InDoubt> {
+/** What was in doubt before the act, lane by lane. */
+export async function resolveLanes(parts: ActParts, call: ResolveCall): Promise<readonly LaneResolved[]> {
   return await outletOf(parts, call.destination).sending.resolve(call);
 }

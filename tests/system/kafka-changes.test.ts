@@ -30,7 +30,8 @@ guarantee(
     to: "Kafka",
     test: "a topic that was made anew gets nothing until that is accepted, and other topics go on",
     lost: "what was in the old topic",
-    doubled: "nothing: the new topic is looked through, as far as it holds all it ever had and no more than 1 MiB a partition; else, at-least-once: what was under way",
+    doubled:
+      "nothing: the new topic is looked through, as far as it holds all it ever had and no more than 1 MiB a partition; else, at-least-once: what was under way",
     todo: "`sidestream spool identity show kafka1`, then `sidestream spool identity accept kafka1` if it is meant",
   },
   {
@@ -89,7 +90,11 @@ test("a topic that is missing keeps its own messages waiting and no others; once
 
 test("a topic that was made anew gets nothing until that is accepted, and other topics go on", each, async (t) => {
   const { cluster } = kafka;
-  const site = await makeKafkaSite(t, { kafka: { brokers: cluster.bootstrap }, topics: { anew: "anew", same: "same" }, delivery: { anew: "exactly-once" } });
+  const site = await makeKafkaSite(t, {
+    kafka: { brokers: cluster.bootstrap },
+    topics: { anew: "anew", same: "same" },
+    delivery: { anew: "exactly-once" },
+  });
   await createTopic(cluster, "anew");
   await createTopic(cluster, "same");
   const program = await startSite(t, site);

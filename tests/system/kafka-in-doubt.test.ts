@@ -39,7 +39,11 @@ async function inDoubt(
   topics: Readonly<Record<string, string>>,
 ): Promise<{ readonly site: KafkaSite; readonly program: Program }> {
   const { cluster } = kafka;
-  const site = await makeKafkaSite(t, { kafka: { brokers: cluster.bootstrap }, topics, delivery: { once: "exactly-once" } });
+  const site = await makeKafkaSite(t, {
+    kafka: { brokers: cluster.bootstrap },
+    topics,
+    delivery: { once: "exactly-once", too: "exactly-once" },
+  });
   for (const topic of Object.values(topics)) await createTopic(cluster, topic);
   const first = await startSite(t, site);
   for (const name of Object.keys(topics)) await postNumbers(first, name, 0, BEFORE);
@@ -77,16 +81,14 @@ test("a lane of exactly-once messages stops, others go on; what is shown is sent
   deepEqual(rising(await numbersOf("going")), from(BEFORE, WAITING), "an at-least-once lane sends it again");
   deepEqual(await numbersOf("stopped"), []);
   const { msg } = await program.logged("spool resolve kafka1:stopped/0");
-  match(msg, /lane stopped\/0 stopped: .* of it may have arrived or not/);
+  match(msg, /lane stopped\/0 stopped: .* what was being sent may have arrived or not/);
 
   const resolve = (...flags: string[]) => command(["spool", "resolve", "kafka1:stopped/0", "--data", site.data, ...flags]);
   const shown = resolve();
   equal(shown.status, 1, shown.stderr);
   match(shown.stdout, /^\d+ messages? of kafka1:stopped\/0 may have been sent/);
-  const { count, messages } = JSON.parse(resolve("--json").stdout) as {
-    readonly count: number;
-    readonly messages: readonly { logSequence: number }[];
-  };
+  const [lane] = lanesOf(resolve("--json").stdout);
+  const { count = 0, messages = [] } = lane ?? {};
   ok(count >= 1 && count <= WAITING, `${count} in doubt`);
   equal(messages.length, count);
   match(resolve("--resend", "--skip").stderr, /exclude each other/);
@@ -98,28 +100,58 @@ test("a lane of exactly-once messages stops, others go on; what is shown is sent
   const all = (BEFORE + WAITING) * 2 + LATER;
   delivered(site, all);
   deepEqual(rising(await numbersOf("stopped")), from(BEFORE, WAITING + LATER));
-  equal((await program.logged("all are sent again")).level, "warn");
+  equal((await program.logged("the others are sent again")).level, "warn");
   await stop(program);
 });
 
-test("what somebody found in the topic is left out up to there, and the rest is sent, once", each, async (t) => {
-  const { site, program } = await inDoubt(t, { once: "skipped" });
-  kafkaWhen(site, ({ transmit }) => transmit?.blocked.some(({ code }) => code === "SST_LANE_IN_DOUBT") === true);
-  const resolve = (...flags: string[]) => command(["spool", "resolve", "kafka1:skipped/0", "--data", site.data, ...flags]);
-  const { messages } = JSON.parse(resolve("--json").stdout) as { readonly messages: readonly { logSequence: number }[] };
-  equal(resolve("--skip", "--through", String(messages[0]?.logSequence)).status, 0);
+test("of several lanes each is decided alone; what is left out goes uncounted to no other, also over a kill", each, async (t) => {
+  const { site, program: first } = await inDoubt(t, { once: "skipped", too: "beside" });
+  const stopped = (count: number) =>
+    kafkaWhen(site, ({ transmit }) => transmit?.blocked.filter(({ code }) => code === "SST_LANE_IN_DOUBT").length === count);
+  stopped(2);
+  const resolve = (lane: string, ...flags: string[]) => command(["spool", "resolve", lane, "--data", site.data, ...flags]);
+  const before = lanesOf(resolve("kafka1", "--json").stdout);
+  deepEqual(
+    before.map(({ lane }) => lane),
+    ["beside/0", "skipped/0"],
+  );
+  const [number = 0] = before[1]?.messages.map(({ logSequence }) => logSequence) ?? [];
+  const wrong = resolve("kafka1:skipped/0", "--skip", "--through", String(number - 1));
+  match(wrong.stderr, /is none of the numbers of the messages in doubt .* nothing was decided/);
+  const decided = resolve("kafka1:skipped/0", "--skip", "--through", String(number));
+  match(decided.stdout, /^Decided: 1 message left out, \d+ messages? sent again/m);
+  // Right after it, and killed in the midst of carrying it out.
+  deepEqual(lanesOf(resolve("kafka1:beside/0", "--json").stdout), [before[0]], "the other is as it was");
+  first.process.kill("SIGKILL");
+  await first.ended;
+  const program = await startSite(t, site);
+  stopped(1);
+  deepEqual(lanesOf(resolve("kafka1", "--json").stdout), [before[0]]);
+  equal(resolve("kafka1", "--resend").status, 0);
   const { totals, breaches } = await settled(site);
   deepEqual(breaches, []);
-  deepEqual([totals.delivered, totals.dropped], [BEFORE + WAITING - 1, 1]);
-  equal((await numbersOf("skipped")).length, WAITING - 1);
+  deepEqual([totals.delivered, totals.dropped], [(BEFORE + WAITING) * 2 - 1, 1]);
+  deepEqual(rising(await numbersOf("beside")), from(BEFORE, WAITING));
+  equal(new Set(await numbersOf("skipped")).size, WAITING - 1);
 
-  // Nothing of the decision is left over: the next doubt is decided anew.
+  // Nothing of the decisions is left over.
   await postNumbers(program, "once", BEFORE + WAITING, LATER);
   kafkaWhen(site, (_, report) => report.totals.pending === 0);
-  equal(new Set(await numbersOf("skipped")).size, WAITING - 1 + LATER);
-  match(resolve().stderr, /no lane of it is stopped over messages in doubt/);
+  const found = await numbersOf("skipped");
+  deepEqual([found.length, new Set(found).size], [WAITING - 1 + LATER, WAITING - 1 + LATER]);
+  equal(resolve("kafka1").stdout, "No lane of kafka1 is stopped over messages in doubt.\n");
   await stop(program);
 });
+
+interface Shown {
+  readonly lane: string;
+  readonly count: number;
+  readonly messages: readonly { readonly logSequence: number }[];
+}
+
+function lanesOf(output: string): readonly Shown[] {
+  return (JSON.parse(output) as { readonly lanes: readonly Shown[] }).lanes;
+}
 
 async function settled(site: KafkaSite): Promise<{ readonly totals: Record<string, number>; readonly breaches: readonly unknown[] }> {
   let found: { readonly totals: Record<string, number>; readonly breaches: readonly unknown[] } | null = null;

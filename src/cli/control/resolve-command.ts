@@ -1,8 +1,6 @@
-/** Answers `spool resolve`: what a lane stopped over, and what somebody decided. */
+/** Answers `spool resolve`: what lanes stopped over, and what somebody decided. */
 import { z } from "zod";
-import { RESOLVE_ACTIONS } from "../../flow/lane-decision.ts";
-import type { InDoubt } from "../../flow/transmit/in-doubt.ts";
-import type { Log } from "../../observe/log.ts";
+import { RESOLVE_ACTIONS, type LaneResolved } from "../../flow/transmit/lane-decision.ts";
 import { counted } from "../output.ts";
 import { nameText, parsed, userText, type ControlParts } from "./control-parts.ts";
 
@@ -12,31 +10,21 @@ const LANE_LENGTH_MAX = 300;
 /** What `spool resolve` sends. */
 const resolvePayload = z.strictObject({
   destination: nameText,
-  lane: z.string().max(LANE_LENGTH_MAX),
+  lane: z.string().max(LANE_LENGTH_MAX).nullable(),
   action: z.enum(RESOLVE_ACTIONS),
   through: z.int().min(0).nullable(),
   user: userText,
 });
 
-/** @returns What was in doubt before. */
-export async function answerResolve({ edge, log }: ControlParts, payload: unknown): Promise<InDoubt> {
+/** @returns What was in doubt before, lane by lane. */
+export async function answerResolve({ edge, log }: ControlParts, payload: unknown): Promise<readonly LaneResolved[]> {
   const { user, ...call } = parsed(resolvePayload, payload);
-  const inDoubt = (await edge.act("resolve", call)) as InDoubt;
-  if (call.action !== "show") tellResolved(log, { ...call, user, count: inDoubt.count });
-  return inDoubt;
-}
-
-interface Resolved {
-  readonly destination: string;
-  readonly lane: string;
-  readonly action: string;
-  readonly through: number | null;
-  readonly user: string;
-  readonly count: number;
-}
-
-function tellResolved(log: Pick<Log, "warn">, resolved: Resolved): void {
-  const { destination, lane, action, through, user, count } = resolved;
-  const what = action === "resend" ? "all are sent again" : `those ${through === null ? "" : `up to number ${through} `}are given up`;
-  log.warn(resolved, `${user} decided over lane ${lane} of ${destination}, with ${counted(count, "message")} in doubt: ${what}`);
+  const lanes = (await edge.act("resolve", call)) as readonly LaneResolved[];
+  if (call.action === "show") return lanes;
+  for (const { lane, count, skipped } of lanes) {
+    const { destination } = call;
+    const text = `${user} decided over lane ${lane} of ${destination}: of ${counted(count, "message")} in doubt ${skipped} are left out, the others are sent again`;
+    log.warn({ destination, lane, user, count, skipped }, text);
+  }
+  return lanes;
 }

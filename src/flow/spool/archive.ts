@@ -42,6 +42,13 @@ export interface ArchiveParts extends ArchiveSettings {
   readonly removalStepBytes?: number | undefined;
 }
 
+export interface ArchiveStatus {
+  readonly files: number;
+  readonly bytes: number;
+  /** Files removed since the start, for age or want of room. */
+  readonly removed: number;
+}
+
 export class Archive {
   readonly #parts: ArchiveParts;
   readonly #turns = new Turns();
@@ -197,7 +204,7 @@ export class Archive {
   }
 
   /** Null: nothing comes in. */
-  status(): ArchiveState | null {
+  status(): ArchiveStatus | null {
     if (this.#parts.retain === null) return null;
     return { files: this.#files.length, bytes: this.#bytes, removed: this.#removed };
   }

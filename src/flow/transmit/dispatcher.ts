@@ -5,14 +5,15 @@
  * letters. Messages of one key arrive in the log's order, save for repeats. At most `inFlightMax` messages are read and
  * not yet confirmed on disk: what a kill can double. Nothing that a driver does ends the engine.
  */
-import type { DestinationConnection, DestinationDriver } from "../../driver/destination.ts";
+import { isNumbered, type DestinationConnection, type DestinationDriver } from "../../driver/destination.ts";
 import { isSidestreamError } from "../../errors.ts";
 import type { Confirmation, DeadLetterLog, MessageLog, SpooledMessage } from "../spool/spooled.ts";
+import { Announcer } from "./announcer.ts";
 import { Aside } from "./set-aside.ts";
 import { endsWithin, systemClock, type Clock } from "./clock.ts";
 import { confirmation, Confirmer } from "./confirmer.ts";
 import { ConnectionKeeper, type OpenConnection, type SharedConnection } from "./connection-keeper.ts";
-import { inFlightEver, messagesInDoubt, noteInFlight } from "./in-doubt.ts";
+import { isUndecided, laneDoubt, messagesInDoubt, noteInFlight, REASON_SKIPPED } from "./in-doubt.ts";
 import type { Delivered, LaneAsked } from "./lane-sender.ts";
 import type { LaneHandle, TransmitCounters } from "./lane-host.ts";
 import { Lanes, type LanesHost } from "./lanes.ts";
@@ -23,7 +24,6 @@ import {
   isNothingGettingOn,
   oldestUnsentMs,
   someNotices,
-  needsSomebody,
   type AnnouncedState,
   reasonOf,
   type DispatcherState,
@@ -71,12 +71,9 @@ export class Dispatcher {
   readonly #confirmer: Confirmer;
   readonly #aside: Aside;
   readonly #reader: LogReader;
-  readonly #listeners: StateListener[] = [];
+  readonly #announcer: Announcer;
   readonly #counters: TransmitCounters = { sent: 0, retried: 0, dead: 0, misbehaved: 0, sends: 0, sendMs: 0 };
   #lastError: LastError | null = null;
-  #announced: AnnouncedState;
-  /** Reasons that were told since the state changed. */
-  readonly #told = new Set<string>();
   /** Lanes found no connection to send over, since confirmations could not be written. */
   #waitsForDisk = false;
   #reading: Promise<void> | null = null;
@@ -86,7 +83,7 @@ export class Dispatcher {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
     this.#random = parts.random ?? Math.random;
-    this.#announced = parts.announced ?? "up";
+    this.#announcer = new Announcer(parts.announced ?? "up");
     const { inFlightMax, maxRate = null } = parts;
     this.#window = new Window(inFlightMax);
     parts.log.heldBy((logSequence) => this.#window.holds(logSequence));
@@ -145,11 +142,11 @@ export class Dispatcher {
 
   /** What was told of the destination last. */
   get announced(): AnnouncedState {
-    return this.#announced;
+    return this.#announcer.announced;
   }
 
   onState(listener: StateListener): void {
-    this.#listeners.push(listener);
+    this.#announcer.onState(listener);
   }
 
   status(): DispatcherStatus {
@@ -185,13 +182,21 @@ export class Dispatcher {
   /**
    * The messages of a lane that stopped, since nobody can tell whether they arrived.
    *
-   * @returns Null while that lane isn't stopped over any.
+   * @returns Null where that lane didn't stop over any, or there is no connection, by which alone they are told.
    */
   inDoubt(lane: string): AsyncGenerator<SpooledMessage> | null {
-    const found = this.#lanes.inDoubt(lane);
-    if (found === null) return null;
     const { log } = this.#parts;
-    return messagesInDoubt({ log, lane, connection: found.connection, countMax: found.sentCountMax(inFlightEver(log)) });
+    const { current } = this.#keeper;
+    const doubt = laneDoubt(log, lane);
+    if (!isUndecided(doubt) || current === null || !isNumbered(current.connection)) return null;
+    return messagesInDoubt({
+      log,
+      lane,
+      connection: current.connection,
+      from: doubt.doubtful[0],
+      last: doubt.doubtful[1],
+      countMax: Infinity,
+    });
   }
 
   async #open(signal: AbortSignal): Promise<DestinationConnection> {
@@ -216,6 +221,7 @@ export class Dispatcher {
       setAside: async (lane, refusals) => void (await Promise.all(refusals.map((refusal) => this.#aside.set(lane, refusal)))),
       unplaceable: (message, error) => void this.#aside.set(null, { message, error }), // It ends on disk or with the dispatcher.
       skipped: (lane, message, code) => this.#confirmer.add([confirmation(message, lane, code)]),
+      leftOut: (lane, message) => this.#confirmer.add([{ ...confirmation(message, lane, REASON_SKIPPED, null), outcome: "dropped" }]),
       givenUp: (message) => {
         this.#window.release(message.logSequence);
         this.#reader.wake();
@@ -278,23 +284,6 @@ export class Dispatcher {
   }
 
   #announce(): void {
-    const state = this.#state();
-    // Connecting says neither that it is down nor that it is up again.
-    if (state === "connecting" || this.#stopping.signal.aborted) return;
-    const code = this.#lastError?.code ?? "";
-    if (state !== "down" && state === this.#announced) return this.#announceBlocked(code);
-    if (state === this.#announced && (this.#told.has(code) || !needsSomebody(this.#lastError))) return;
-    if (state !== this.#announced) this.#told.clear();
-    this.#told.add(code);
-    this.#announced = state;
-    for (const listener of this.#listeners) listener(state, this.#lastError);
-  }
-
-  #announceBlocked(code: string): void {
-    if (!this.#lanes.isTroubled) this.#told.clear();
-    else if (!this.#told.has(code) && needsSomebody(this.#lastError) && this.#lanes.isStuck) {
-      this.#told.add(code);
-      for (const listener of this.#listeners) listener("blocked", this.#lastError);
-    }
+    if (!this.#stopping.signal.aborted) this.#announcer.look(this.#state(), this.#lastError, this.#lanes);
   }
 }

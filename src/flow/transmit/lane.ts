@@ -10,6 +10,7 @@ import type { SidestreamError } from "../../errors.ts";
 import type { SpooledMessage } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
+import { laneDoubt, leftOutThrough } from "./in-doubt.ts";
 import type { LaneHandle, LaneHost } from "./lane-host.ts";
 import { PlainSender, type CallDriver, type LaneSender } from "./lane-sender.ts";
 import { NumberedSender } from "./numbered-sender.ts";
@@ -40,8 +41,9 @@ interface Judged {
 
 export class Lane implements LaneHandle {
   readonly name: string;
+  /** Messages up to it that wait are left out: somebody decided so. 0: none is. */
+  readonly skipThrough: number;
   readonly #sender: LaneSender;
-  readonly #numbering: Numbering | null;
   readonly #host: LaneHost;
   readonly #recent = new RecentOutcomes();
   #queue: SpooledMessage[] = [];
@@ -62,22 +64,14 @@ export class Lane implements LaneHandle {
   constructor(name: string, host: LaneHost, numbering: Numbering | null) {
     this.name = name;
     this.#host = host;
-    this.#numbering = numbering;
+    this.skipThrough = numbering === null ? 0 : leftOutThrough(laneDoubt(host.log, name));
     const call: CallDriver = (opened, run) => this.#call(opened, run);
-    this.#sender =
-      numbering === null
-        ? new PlainSender(call)
-        : new NumberedSender({ lane: name, numbering, call, log: host.log, notice: host.notice, asked: host.asked });
+    this.#sender = numbering === null ? new PlainSender(call) : new NumberedSender({ lane: name, numbering, call, host });
   }
 
   /** Where it stands; null where it isn't numbered. */
   get position(): LaneSender["position"] {
     return this.#sender.position;
-  }
-
-  /** How many of its messages from the head on may have been sent, as far as this process knows. */
-  sentCountMax(inFlightMax: number): number {
-    return this.#numbering?.sentCountMax(inFlightMax) ?? 0;
   }
 
   get messageCount(): number {

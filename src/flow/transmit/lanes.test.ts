@@ -248,7 +248,7 @@ test("a message that is being set aside is not asked about again when the reader
   );
 });
 
-test("a destination that forgot its numbers is told, and sending goes on", async () => {
+test("a destination that forgot its numbers with something under way is told, and it is sent again", async () => {
   const at = numberedBench();
   at.log.append(message(1, "topic1"));
   at.dispatcher.start();
@@ -257,8 +257,15 @@ test("a destination that forgot its numbers is told, and sending goes on", async
   at.restart();
   at.log.append(message(2, "topic1"));
   await at.drained();
+  assert.deepEqual(at.notices, [], "nothing was under way");
+  at.destination.faults.push("forgotten-after");
+  at.log.append(message(3, "topic1"));
+  await at.drained();
   assert.match(at.notices.join(), /no longer knows what it has of lane topic1\/1/);
-  assert.equal(at.destination.arrived.length, 2);
+  assert.deepEqual(
+    at.destination.arrived.map(({ sequence }) => sequence),
+    [1, 2, 3, 3],
+  );
 });
 
 test("sending keeps to its rate after an outage", async () => {

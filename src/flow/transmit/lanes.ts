@@ -11,6 +11,7 @@ import { Behind } from "./behind.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
 import { laneOfKey } from "./lane-of-key.ts";
 import type { LaneHandle, LaneHost } from "./lane-host.ts";
+import { keepLaneDoubt, laneDoubt } from "./in-doubt.ts";
 import { Lane, messageBytes } from "./lane.ts";
 import { Numbering } from "./numbering.ts";
 import { Placements, type RefusedTopic } from "./placements.ts";
@@ -39,6 +40,8 @@ export interface LanesHost extends Omit<LaneHost, "troubled"> {
   unplaceable(message: SpooledMessage, error: SidestreamError): void;
   /** An earlier process set it aside already, for this code. */
   skipped(lane: LaneHandle, message: SpooledMessage, code: string): void;
+  /** Somebody decided that it isn't sent again, since it may have arrived. */
+  leftOut(lane: LaneHandle, message: SpooledMessage): void;
   /** The reader may go on, or go back. */
   wake(): void;
 }
@@ -115,14 +118,6 @@ export class Lanes {
   /** Some lane or topic failed for longer than a blip takes. */
   get isStuck(): boolean {
     return this.all.some(({ stuck }) => stuck) || this.#placements.refused.some(({ stuck }) => stuck);
-  }
-
-  /** Of a lane that stopped over messages that may have arrived: whom to ask for their lanes; null of any other. */
-  inDoubt(name: string): { readonly connection: NumberedConnection; sentCountMax(inFlightMax: number): number } | null {
-    const lane = this.#lanes.get(name);
-    const connection = numbered(this.#host.connection());
-    if (lane?.blockedBy?.code !== "SST_LANE_IN_DOUBT" || connection === null) return null;
-    return { connection, sentCountMax: (inFlightMax) => lane.sentCountMax(inFlightMax) };
   }
 
   /** Topics that have no lanes, and why. */
@@ -219,6 +214,12 @@ export class Lanes {
     const { window, log } = this.#host;
     const code = lane.position === null ? null : log.skipCode(message.logSequence);
     const bytes = messageBytes(message);
+    if (message.logSequence <= lane.skipThrough) {
+      if (!window.hasRoom(bytes)) return "wait";
+      window.take(message.logSequence, bytes);
+      this.#host.leftOut(lane, message);
+      return "taken";
+    }
     if (code !== null && window.hasRoom(bytes)) {
       window.take(message.logSequence, bytes);
       this.#host.skipped(lane, message, code);
@@ -241,6 +242,10 @@ export class Lanes {
       const { log } = this.#host;
       const numbering = this.#settings.promises.deduplicates ? new Numbering(name, log) : null;
       this.#lanes.set(name, (lane = new Lane(name, this.#host, numbering)));
+      const doubt = laneDoubt(log, name);
+      // All that was to be left out is; forgetting it is tried again with the next start.
+      if (doubt !== null && doubt.doubtful === null && doubt.left < log.confirmedSequence)
+        void keepLaneDoubt(log, name, null).catch(() => undefined);
     }
     return lane;
   }

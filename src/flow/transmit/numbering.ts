@@ -57,8 +57,11 @@ export class Numbering {
 
   /** How many from the next one on may have been sent. Infinity: their numbers can't be told. */
   sentCountMax(inFlightMax: number): number {
-    if (this.#log.doubtfulBelow(this.#lane) > 0 && !this.#isTrusted) return Infinity;
-    return this.#isAsked ? this.#sent.length : inFlightMax;
+    // One stands beside those in the window where the lane stepped aside.
+    const everMax = inFlightMax + 1;
+    if (this.#isTrusted || this.#log.doubtfulBelow(this.#lane) === 0) return this.#isAsked ? this.#sent.length : everMax;
+    // What an earlier process sent is not told by numbers; and without a cursor what was confirmed long ago waits again.
+    return this.#log.lanePosition(this.#lane) === null ? Infinity : everMax;
   }
 
   /** Some of what may have been sent may have arrived, and the numbers don't tell which. */

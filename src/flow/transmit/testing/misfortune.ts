@@ -5,9 +5,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SidestreamError } from "../../../errors.ts";
-import type { Confirmation } from "../../spool/spooled.ts";
 import { Dispatcher } from "../dispatcher.ts";
-import { decideResend } from "../in-doubt.ts";
+import { decideLanes } from "../lane-decision.ts";
 import { MemoryDeadLetters, MemoryLog, spooled } from "./memory-log.ts";
 import { NumberedDestination, type Fault } from "./numbered-destination.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -185,7 +184,7 @@ function stoppedLane(dispatcher: Dispatcher): string | null {
   return dispatcher.status().blocked.find(({ code }) => code === "SST_LANE_IN_DOUBT")?.lane ?? null;
 }
 
-/** What arrived is given up, the rest is sent. */
+/** Somebody looks into the destination: what arrived is left out, the rest is sent. Tries again where the disk fails. */
 async function decide(
   log: MemoryLog,
   dispatcher: Dispatcher,
@@ -194,19 +193,18 @@ async function decide(
   clock: VirtualClock,
 ): Promise<void> {
   await clock.until(() => dispatcher.inDoubt(lane) !== null);
+  const parts = { name: log.destination, log, dispatcher, isEnding: () => false };
+  const call = { destination: log.destination, lane, through: null };
+  const { lanes } = await decideLanes(parts, { ...call, action: "show" });
   const arrived = new Set(destination.arrived.map(({ sequence }) => sequence));
-  const skipped: Confirmation[] = [];
-  for await (const { logSequence, stream, tenant, frameBytes } of dispatcher.inDoubt(lane) ?? [])
-    if (arrived.has(logSequence))
-      skipped.push({ logSequence, stream, tenant, frameBytes, lane: null, outcome: "dropped", reason: "skipped-in-doubt" });
+  const last = lanes[0]?.messages.findLast(({ logSequence }) => arrived.has(logSequence));
+  const chosen = last === undefined ? ({ action: "resend" } as const) : ({ action: "skip", through: last.logSequence } as const);
+  const decision = await decideLanes(parts, { ...call, ...chosen });
   await passing(clock, dispatcher.stop(0));
   destination.cut();
-  // Somebody who decides tries again where the disk fails.
   for (let tries = 0; ; tries += 1) {
     try {
-      if (skipped.length > 0) await passing(clock, log.confirm(skipped));
-      skipped.length = 0;
-      return await passing(clock, decideResend(log, lane, log.durableSequence));
+      return await passing(clock, decision.decide?.() ?? Promise.resolve());
     } catch (error) {
       if (tries > 20) throw error;
     }
