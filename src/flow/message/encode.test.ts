@@ -45,6 +45,7 @@ test("a transaction's message carries the attributes that say what it is and whe
     topic: "topic",
     key: "diku/7",
     headers: [["content-type", "application/cloudevents+json; charset=utf-8"]],
+    exactlyOnce: false,
   });
 });
 
