@@ -13,7 +13,7 @@ const page = readFileSync(join(DOCS, "destinations/kafka.md"), "utf8");
 
 /** What a whole configuration has beside the destination. */
 const REST = `enabled: true
-sources: { front: { type: gateway, listen: ":9130", upstream: "http://localhost:9131" } }
+sources: { front: { type: gateway, listen: ":9130", upstream: "http://localhost:9131", capture: durable } }
 streams: [ ./streams/*.yaml ]
 `;
 
@@ -33,13 +33,17 @@ function section(text: string, heading: string): string {
 test("every example configuration of the page loads without a warning", async (t) => {
   registerBuiltInDrivers();
   const examples = [...page.matchAll(/^```yaml\n([^]*?)^```$/gm)].map((match) => match[1] ?? "");
-  equal(examples.length, 2);
-  for (const example of examples) {
+  const isDescriptor = (example: string): boolean => example.startsWith("stream:");
+  equal(examples.length, 3);
+  equal(examples.filter(isDescriptor).length, 1);
+  const descriptor = examples.find(isDescriptor) ?? "";
+  for (const example of examples.filter((each) => !isDescriptor(each))) {
     const folder = temporaryFolder(t);
     const path = join(folder, "sidestream.yaml");
     writeFileSync(path, `${example}${REST}`);
     mkdirSync(join(folder, "streams"));
     writeFileSync(join(folder, "streams/s.yaml"), 'stream: s\ntenants: all\nrules: [ "METHOD=POST , publish , kafka1:changes" ]\n');
+    writeFileSync(join(folder, "streams/descriptor.yaml"), `tenants: all\n${descriptor}`);
     const { settings, warnings, dormant } = await loadConfiguration(path, { environment: { KAFKA_PASSWORD: "a password" } });
     deepEqual([warnings, dormant], [[], []]);
     deepEqual(
