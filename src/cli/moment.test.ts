@@ -13,6 +13,6 @@ test("a moment is a time with its zone, a day from midnight UTC, or how long ago
 });
 
 test("anything else is refused with what is expected: a time without a zone means another one on each machine", () => {
-  for (const text of ["yesterday", "2026-01-31T08:00:00", "2026-13-31", "31.1.2026", "2", ""])
+  for (const text of ["yesterday", "2026-01-31T08:00:00", "2026-13-31", "2026-02-31", "2026-02-31T08:00:00Z", "31.1.2026", "2", ""])
     throws(() => parseMoment(text, "--until", NOW_MS), { code: "SST_COMMAND_INVALID", message: /^--until .*: expected a time such as/ });
 });

@@ -14,10 +14,16 @@ const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$
 export function parseMoment(text: string, flag: string, nowMs: number): number {
   const agoMs = parseDuration(text);
   if (agoMs !== undefined) return nowMs - agoMs;
-  const atMs = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  const atMs = ISO.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(atMs)) return atMs;
   throw new SidestreamError(
     "SST_COMMAND_INVALID",
     `${flag} ${text}: expected a time such as 2026-01-31T08:00:00Z or 2026-01-31, or how long ago, such as 2h or 7d`,
   );
+}
+
+/** The calendar has it: a 31st of February would be taken for a day of March. */
+function isDay(day: string): boolean {
+  const atMs = Date.parse(day);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day);
 }

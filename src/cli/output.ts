@@ -73,3 +73,8 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** Text that somebody else wrote: a terminal does what control characters say. */
+export function harmless(from: string): string {
+  return from.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}

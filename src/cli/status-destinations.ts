@@ -8,7 +8,7 @@ import type { FlowSnapshot } from "../flow/flow.ts";
 import { bytesOfText, bytesText } from "../observe/bytes-text.ts";
 import { holdText } from "../flow/hold.ts";
 import type { OrphanReport } from "./orphan-report.ts";
-import { counted, table } from "./output.ts";
+import { counted, harmless, table } from "./output.ts";
 
 export type Destination = FlowSnapshot["destinations"][number];
 
@@ -72,7 +72,7 @@ function problemsOf(destination: Destination): readonly Problem[] {
   const { stopped, held, trouble, transmit, tenantsHeldBack, deadLetters, spoolBytes, spoolBytesMax } = destination;
   const problems: Problem[] = [];
   const add = (code: string | null, text: string): void => void problems.push({ code, text: code === null ? text : `${code}: ${text}` });
-  if (held !== null) add(null, holdText(held));
+  if (held !== null) add(null, harmless(holdText(held)));
   if (stopped !== null) add(null, "takes nothing more in, see below");
   // How full it was when that was noticed is of no use now.
   else if (trouble?.code === "SST_SPOOL_FULL") add(trouble.code, `the log is full, ${bytesOfText(spoolBytes, spoolBytesMax)}`);

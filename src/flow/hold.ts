@@ -16,7 +16,14 @@ export const HOLD_FILE = "hold.json";
 /** Until it is whole. */
 const ASIDE_FILE = "hold.json.new";
 
-const holdRecord = z.object({ version: z.literal(1), user: z.string(), sinceMs: z.number(), reason: z.string().nullable() });
+/** No calendar goes further. */
+const MOMENT_MS_MAX = 8.64e15;
+const holdRecord = z.object({
+  version: z.literal(1),
+  user: z.string(),
+  sinceMs: z.number().min(0).max(MOMENT_MS_MAX),
+  reason: z.string().nullable(),
+});
 
 export class Hold {
   readonly #disk: Disk;

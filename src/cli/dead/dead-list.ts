@@ -1,7 +1,7 @@
 /** `sidestream dead list` and `sidestream dead show`: which messages a destination refused for good, and why. */
 import { asObject } from "../../flow/spool/export.ts";
 import { streamOfLabel } from "../../flow/message/stream-label.ts";
-import type { LineOutput, Output } from "../output.ts";
+import { harmless, type LineOutput, type Output } from "../output.ts";
 import { countLetters, countsAsObject, countsText, timeText } from "./letter-counts.ts";
 import { visitLetters, type FoundLetter, type LetterChoice } from "./letters-on-disk.ts";
 
@@ -73,9 +73,4 @@ function valueText(value: Buffer): string {
   }
   if (whole.length <= VALUE_CHARACTERS_MAX) return whole;
   return `${whole.slice(0, VALUE_CHARACTERS_MAX)} … (${value.length} bytes in all; --json prints them)`;
-}
-
-/** It comes from the internet, and a terminal does what control characters say. */
-function harmless(from: string): string {
-  return from.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
