@@ -10,7 +10,7 @@ import { spoolDestination } from "../flow/spool-destination.ts";
 import { eventBytesMax } from "../flow/spool-room.ts";
 import type { Log } from "../observe/log.ts";
 import { unknownDestination } from "../flow/unknown-destination.ts";
-import { askRunning, configMissing, destinationOf } from "./spool-running.ts";
+import { configMissing, destinationOf, runningStatus } from "./spool-running.ts";
 import type { StatusReport } from "./status-report.ts";
 
 export interface OperateOptions {
@@ -21,8 +21,6 @@ export interface OperateOptions {
   readonly json: boolean;
   readonly environment: Environment;
 }
-
-const STATUS_MS_MAX = 10_000;
 
 /** Where a command works. */
 export interface Place {
@@ -44,7 +42,7 @@ export interface Place {
 export async function placeToOperate({ config, data: named, environment }: OperateOptions, why: string): Promise<Place> {
   const loaded = config === null ? null : await loadConfiguration(config, { environment });
   const data = loaded?.settings.dataFolder ?? named;
-  const status = (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
+  const status = await runningStatus(data);
   if (status === null && loaded === null) throw await configMissing(data, why);
   const destinations = status?.destinations.map(({ destination }) => destination) ?? loaded?.settings.destinations.map(({ name }) => name);
   return { loaded, data, status, destinations: destinations ?? [] };
@@ -60,7 +58,7 @@ export async function onSpool<Result>(
   { settings }: Loaded,
   names: readonly string[],
   log: Pick<Log, "warn">,
-  act: (spool: Spool) => Promise<Result>,
+  act: (spool: Spool, onFinding: (name: string, finding: SpoolFinding) => void) => Promise<Result>,
 ): Promise<Result> {
   const { dataFolder, limits } = settings;
   const lock = await lockDataFolder(dataFolder);
@@ -69,7 +67,7 @@ export async function onSpool<Result>(
     const destinations = names.map((name) => spoolDestination(destinationOf({ settings } as Loaded, name), eventBytesMax(settings)));
     const spool = await Spool.open({ disk, dataFolder, destinations, topicsMax: limits.topicsMax, onFinding });
     try {
-      return await act(spool);
+      return await act(spool, onFinding);
     } finally {
       await spool.close();
     }

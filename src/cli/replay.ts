@@ -13,8 +13,7 @@ import { bytesText } from "../observe/bytes-text.ts";
 import { assertDataFolder } from "./data-folder.ts";
 import { counted, table, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
-import { ACT_ANSWER_MS_MAX, askRunning, userName } from "./spool-running.ts";
-import type { StatusReport } from "./status-report.ts";
+import { ACT_ANSWER_MS_MAX, askRunning, runningStatus, userName } from "./spool-running.ts";
 
 export interface ReplayOptions {
   /** Null: the only one that there is. */
@@ -37,7 +36,6 @@ export interface ReplayOptions {
 
 const EXIT_OK = 0;
 const EXIT_NOT_DONE = 1;
-const STATUS_MS_MAX = 10_000;
 /** Rows shown to a person; `--json` has all. */
 const ROWS_SHOWN = 50;
 
@@ -75,7 +73,7 @@ export async function runReplay(options: ReplayOptions, out: Output): Promise<nu
 
 /** Which destination's messages are meant. */
 async function sourceOf({ data, destination, into }: ReplayOptions): Promise<string> {
-  const status = (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
+  const status = await runningStatus(data);
   if (status === null) {
     await assertDataFolder(data);
     throw new SidestreamError(

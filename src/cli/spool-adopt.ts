@@ -8,16 +8,12 @@ import { join } from "node:path";
 import { loadConfiguration, type Loaded } from "../config/load.ts";
 import { SidestreamError } from "../errors.ts";
 import { configuredError, OrphanActs } from "../flow/orphan-acts.ts";
-import { spoolDestination } from "../flow/spool-destination.ts";
-import { eventBytesMax } from "../flow/spool-room.ts";
 import type { Adopted } from "../flow/spool/adopt.ts";
 import { disk } from "../flow/spool/disk.ts";
-import type { SpoolFinding } from "../flow/spool/findings.ts";
 import { DEAD_FOLDER } from "../flow/spool/folders.ts";
-import { lockDataFolder } from "../flow/spool/lock.ts";
-import { Spool } from "../flow/spool/spool.ts";
 import type { Log } from "../observe/log.ts";
 import { tellAdopted } from "./control-commands.ts";
+import { endedMidway, onSpool } from "./operate-running.ts";
 import { counted, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
 import {
@@ -73,11 +69,7 @@ async function adoptRunning(data: string, options: AdoptOptions, line: ProgressL
   for (;;) {
     const answer = (await askRunning(data, "adopt", payload, ACT_ANSWER_MS_MAX)) as Adopted | null;
     if (answer === null && all === 0) return null;
-    if (answer === null)
-      throw new SidestreamError(
-        "SST_STATUS_UNREACHABLE",
-        `the program ended, or doesn't answer any more, after ${all} messages of ${log} were moved: give the command again`,
-      );
+    if (answer === null) throw endedMidway(`after ${all} messages of ${log} were moved`);
     all += answer.moved;
     if (answer.state === "done" || (answer.state === "full" && answer.moved === 0)) return { ...answer, moved: all };
     showMoved(line, options, `${counted(all, "message")} moved, ${answer.left} left`);
@@ -86,25 +78,15 @@ async function adoptRunning(data: string, options: AdoptOptions, line: ProgressL
 
 async function adoptOnDisk(loaded: Loaded | null, options: AdoptOptions, line: ProgressLine, log: Pick<Log, "warn">): Promise<Adopted> {
   if (loaded === null) throw await configMissing(options.data, "to know which logs are orphaned");
-  const { dataFolder, destinations, limits } = loaded.settings;
-  const onFinding = (name: string, finding: SpoolFinding) => log.warn({ log: name, ...finding }, `${finding.path}: ${finding.text}`);
-  const lock = await lockDataFolder(dataFolder);
-  try {
-    const target = spoolDestination(destinationOf(loaded, options.destination), eventBytesMax(loaded.settings));
-    const spool = await Spool.open({ disk, dataFolder, destinations: [target], topicsMax: limits.topicsMax, onFinding });
-    try {
-      const configured = destinations.map(({ name }) => name);
-      const acts = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding });
-      const onMoved = (moved: number) => showMoved(line, options, `${counted(moved, "message")} moved`);
-      const adopted = await acts.adopt(options, { waitMsMax: Number.POSITIVE_INFINITY, waitsForRoom: false, onMoved });
-      tellAdopted(log, { log: options.log, destination: options.destination, user: userName(options.environment), ...adopted });
-      return adopted;
-    } finally {
-      await spool.close();
-    }
-  } finally {
-    lock.release();
-  }
+  const { dataFolder, destinations } = loaded.settings;
+  return await onSpool(loaded, [options.destination], log, async (spool, onFinding) => {
+    const configured = destinations.map(({ name }) => name);
+    const acts = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding });
+    const onMoved = (moved: number) => showMoved(line, options, `${counted(moved, "message")} moved`);
+    const adopted = await acts.adopt(options, { waitMsMax: Number.POSITIVE_INFINITY, waitsForRoom: false, onMoved });
+    tellAdopted(log, { log: options.log, destination: options.destination, user: userName(options.environment), ...adopted });
+    return adopted;
+  });
 }
 
 function showMoved(line: ProgressLine, { log, destination }: AdoptOptions, text: string): void {

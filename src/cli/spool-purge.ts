@@ -15,9 +15,16 @@ import { tellPurged } from "./control-commands.ts";
 import { orphanReport, type OrphanReport } from "./orphan-report.ts";
 import { counted, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
-import { ACT_ANSWER_MS_MAX, askRunning, commandLog, configMissing, userName, type OrphanActOptions } from "./spool-running.ts";
+import {
+  ACT_ANSWER_MS_MAX,
+  askRunning,
+  commandLog,
+  configMissing,
+  runningStatus,
+  userName,
+  type OrphanActOptions,
+} from "./spool-running.ts";
 import { showProgress } from "./spool.ts";
-import type { StatusReport } from "./status-report.ts";
 
 export interface PurgeOptions extends OrphanActOptions {
   /** False: only tell what is in it. */
@@ -26,7 +33,6 @@ export interface PurgeOptions extends OrphanActOptions {
 
 const EXIT_OK = 0;
 const EXIT_NOT_DONE = 1;
-const STATUS_MS_MAX = 10_000;
 
 /**
  * Tells what is in an orphaned log, and removes it when that is wanted.
@@ -54,7 +60,7 @@ export async function runSpoolPurge(options: PurgeOptions, out: Output, log: Pic
 
 /** By the running program's configuration, and by the one that was named. */
 async function assertOrphaned(loaded: Loaded | null, data: string, log: string): Promise<void> {
-  const status = (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
+  const status = await runningStatus(data);
   if (status === null && loaded === null) throw await configMissing(data, "to know which logs are orphaned");
   const running = status?.destinations.map(({ destination }) => destination) ?? [];
   const configured = new Set([...running, ...(loaded?.settings.destinations.map(({ name }) => name) ?? [])]);

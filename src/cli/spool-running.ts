@@ -8,9 +8,11 @@ import type { DestinationSettings } from "../flow/settings.ts";
 import { unknownDestination } from "../flow/unknown-destination.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { assertDataFolder } from "./data-folder.ts";
+import type { StatusReport } from "./status-report.ts";
 
 /** A little more than the engine has for one answer. */
 export const ACT_ANSWER_MS_MAX = 110_000;
+const STATUS_MS_MAX = 10_000;
 
 /** What every act on an orphaned log is given. */
 export interface OrphanActOptions {
@@ -39,6 +41,11 @@ export async function askRunning(data: string, command: string, payload: unknown
     if (isSidestreamError(error) && (error.code === "SST_STATUS_UNREACHABLE" || error.code === "SST_LISTEN_FAILED")) return null;
     throw error;
   }
+}
+
+/** Asks how the program does that runs on a data folder. @returns Null when none runs. */
+export async function runningStatus(data: string): Promise<StatusReport | null> {
+  return (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
 }
 
 /**

@@ -4,6 +4,9 @@ import type { Outlet } from "./outlet.ts";
 import type { FlowSettings } from "./settings.ts";
 import { unknownDestination } from "./unknown-destination.ts";
 
+/** An act goes on for so long at a time, milliseconds; whoever wants all of it asks again. */
+export const ACT_PIECE_MS = 5_000;
+
 export interface ActParts {
   /** By the destination's name. */
   readonly outlets: ReadonlyMap<string, Outlet>;

@@ -4,12 +4,9 @@
  * Promise: an act takes some seconds; whoever wants all of it asks again, from where it ended. Of one destination's
  * letters one act runs at a time.
  */
-import { outletOf, type ActParts } from "./act-parts.ts";
+import { ACT_PIECE_MS, outletOf, type ActParts } from "./act-parts.ts";
 import type { LetterFilter } from "./spool/letter-filter.ts";
 import { purgeLetters, redriveLetters, type LettersActed, type LetterSpan } from "./spool/redrive.ts";
-
-/** Letters leave for so long at a time. */
-const PIECE_MS = 5_000;
 
 /** As the engine is asked. */
 export interface LettersCall {
@@ -22,12 +19,12 @@ export interface LettersCall {
 export async function redriveAct(parts: ActParts, { destination, filter, span }: LettersCall): Promise<LettersActed> {
   const { log, deadLetters: letters } = outletOf(parts, destination);
   return await letters.turns.run((signal) =>
-    redriveLetters({ log, letters, filter, span, signal, waitMsMax: PIECE_MS, waitsForRoom: true }),
+    redriveLetters({ log, letters, filter, span, signal, waitMsMax: ACT_PIECE_MS, waitsForRoom: true }),
   );
 }
 
 /** As `redriveAct`. */
 export async function purgeLettersAct(parts: ActParts, { destination, filter, span }: LettersCall): Promise<LettersActed> {
   const { deadLetters: letters } = outletOf(parts, destination);
-  return await letters.turns.run((signal) => purgeLetters({ letters, filter, span, signal, waitMsMax: PIECE_MS }));
+  return await letters.turns.run((signal) => purgeLetters({ letters, filter, span, signal, waitMsMax: ACT_PIECE_MS }));
 }

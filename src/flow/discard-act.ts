@@ -1,9 +1,7 @@
 /** An operator gives up messages that wait: those of a stream, of a tenant, before a time, or all. */
-import { outletOf, type ActParts } from "./act-parts.ts";
+import { ACT_PIECE_MS, outletOf, type ActParts } from "./act-parts.ts";
 import { giveUp, type Choice, type GivenUp } from "./spool/give-up.ts";
 
-/** Messages are given up for so long at a time; whoever wants all of it asks again. */
-const PIECE_MS = 5_000;
 export const REASON_DISCARDED = "discarded";
 
 /** As the engine is asked. */
@@ -17,5 +15,5 @@ export interface DiscardCall extends Choice {
 /** @throws SidestreamError `SST_COMMAND_INVALID` when there is no such destination; what the log says. */
 export async function discardMessages(parts: ActParts, { destination, ...call }: DiscardCall): Promise<GivenUp> {
   const { sending, log } = outletOf(parts, destination);
-  return await sending.apart(() => giveUp(log, { ...call, reason: REASON_DISCARDED }, performance.now() + PIECE_MS));
+  return await sending.apart(() => giveUp(log, { ...call, reason: REASON_DISCARDED }, performance.now() + ACT_PIECE_MS));
 }

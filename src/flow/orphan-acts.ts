@@ -8,6 +8,7 @@
 import { SidestreamError } from "../errors.ts";
 import type { OrphanedMessages } from "../observe/snapshot.ts";
 import { OrphanCounts } from "./orphan-counts.ts";
+import { ActTurns } from "./spool/act-turns.ts";
 import { adoptLog, type Adopted, type AdoptingLog } from "./spool/adopt.ts";
 import type { SpoolFinding } from "./spool/findings.ts";
 import { orphanedLogs, purgeLog, type DataFolder } from "./spool/orphans.ts";
@@ -53,9 +54,7 @@ export class OrphanActs {
   names: readonly string[];
   readonly #settings: OrphanSettings;
   readonly #counts: OrphanCounts;
-  /** Acts follow one another; never rejects. */
-  #acting: Promise<unknown> = Promise.resolve();
-  readonly #ending = new AbortController();
+  readonly #turns = new ActTurns();
 
   constructor(settings: OrphanSettings) {
     this.#settings = settings;
@@ -70,9 +69,7 @@ export class OrphanActs {
 
   /** Counts what waits in them, which large logs take a while for; acts wait for it. */
   count(): Promise<void> {
-    const counting = this.#acting.then(() => this.#counts.count(this.names, this.#ending.signal));
-    this.#acting = counting.catch(() => undefined);
-    return counting;
+    return this.#turns.inTurn((signal) => this.#counts.count(this.names, signal));
   }
 
   /**
@@ -81,7 +78,7 @@ export class OrphanActs {
    * @throws SidestreamError `SST_COMMAND_INVALID` when the one is no orphan or the other no destination; what the logs say.
    */
   adopt({ log, destination }: AdoptCall, { waitMsMax, waitsForRoom, onMoved }: AdoptWaits): Promise<Adopted> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async (signal) => {
       const { disk, dataFolder, logs, configured, onFinding } = this.#settings;
       const into = logs.get(destination);
       if (into === undefined) throw unknownDestination(destination, configured);
@@ -93,7 +90,7 @@ export class OrphanActs {
         into,
         waitMsMax,
         waitsForRoom,
-        signal: this.#ending.signal,
+        signal,
         onFinding: (finding) => onFinding(log, finding),
         ...(onMoved === undefined ? {} : { onMoved }),
       });
@@ -105,7 +102,7 @@ export class OrphanActs {
 
   /** Removes an orphaned log with its dead letters. @throws SidestreamError `SST_COMMAND_INVALID`; what the disk says. */
   purge({ log }: PurgeCall): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#assertOrphaned(log);
       await purgeLog(this.#settings, log);
       await this.#look();
@@ -114,18 +111,17 @@ export class OrphanActs {
 
   /** Carries out another act on an orphaned log, which nobody else has open meanwhile. @throws SidestreamError as `purge`. */
   async apart<Result>(log: string, act: () => Promise<Result>): Promise<Result> {
-    const result = await this.#inTurn(async () => {
+    return await this.#turns.run(async (signal) => {
       await this.#assertOrphaned(log);
-      return act();
+      const result = await act();
+      await this.#counts.count(this.names, signal);
+      return result;
     });
-    await this.count();
-    return result;
   }
 
   /** Ends what is under way at its next step, and takes no more. */
   async stop(): Promise<void> {
-    this.#ending.abort();
-    await this.#acting;
+    await this.#turns.end();
   }
 
   async #assertOrphaned(log: string): Promise<void> {
@@ -139,16 +135,6 @@ export class OrphanActs {
     this.names = await orphanedLogs(this.#settings, (name) => this.#settings.configured.includes(name));
     this.#counts.keep(this.names);
     return this.names;
-  }
-
-  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
-    const result = this.#acting.then(() => {
-      if (this.#ending.signal.aborted)
-        throw new SidestreamError("SST_ENGINE_LOST", "the program ends: give the command again once it runs");
-      return act();
-    });
-    this.#acting = result.catch(() => undefined);
-    return result;
   }
 }
 

@@ -5,12 +5,12 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { DestinationDriver } from "../driver/destination.ts";
-import { SidestreamError } from "../errors.ts";
 import type { DestinationHold } from "../observe/snapshot.ts";
 import { HeldAge } from "./held-age.ts";
 import type { Hold } from "./hold.ts";
 import { actOnIdentity, type IdentityAction, type IdentityRows } from "./identity-act.ts";
 import { decideLanes, type LaneResolved, type ResolveCall } from "./transmit/lane-decision.ts";
+import { programEnds } from "./spool/act-turns.ts";
 import type { DestinationLog } from "./spool/destination-log.ts";
 import type { AnnouncedState, DispatcherStatus } from "./transmit/dispatcher-status.ts";
 import type { Dispatcher } from "./transmit/dispatcher.ts";
@@ -129,7 +129,7 @@ export class OutletSending {
     const before = this.#dispatcher;
     if (before === null) return await act();
     // Sending goes on until the end: what must not come in between of it waits for the next start.
-    if (this.#stopping) throw new SidestreamError("SST_ENGINE_LOST", "the program ends: give the command again once it runs");
+    if (this.#stopping) throw programEnds();
     await before.stop(0);
     try {
       return await act();

@@ -1,6 +1,6 @@
 /** An operator has everything removed that one log holds of a tenant. */
 import { join } from "node:path";
-import type { ActParts } from "./act-parts.ts";
+import { ACT_PIECE_MS, type ActParts } from "./act-parts.ts";
 import { DestinationLog } from "./spool/destination-log.ts";
 import { DeadLetterLog } from "./spool/dead-letter-log.ts";
 import type { Disk } from "./spool/disk.ts";
@@ -10,9 +10,6 @@ import { ARCHIVE_FOLDER, DEAD_FOLDER, SPOOL_FOLDER } from "./spool/folders.ts";
 import { FLAG_CONTROL } from "./spool/format.ts";
 import { lookAtLog } from "./spool/log-look.ts";
 import { purgeTenant, type PurgePlace, type TenantPurged } from "./spool/tenant-purge.ts";
-
-/** It goes on for so long at a time; whoever wants all of it asks again. */
-const PIECE_MS = 5_000;
 
 /** As the engine is asked. */
 export interface PurgeTenantCall {
@@ -30,10 +27,10 @@ export async function purgeTenantAct({ outlets, orphans, settings }: ActParts, c
   const outlet = outlets.get(name);
   if (outlet === undefined)
     return await orphans.apart(name, () =>
-      purgeOrphan({ disk, dataFolder, onFinding: () => undefined, endMs: performance.now() + PIECE_MS }, call),
+      purgeOrphan({ disk, dataFolder, onFinding: () => undefined, endMs: performance.now() + ACT_PIECE_MS }, call),
     );
   const { log, deadLetters, sending } = outlet;
-  const endMs = performance.now() + PIECE_MS;
+  const endMs = performance.now() + ACT_PIECE_MS;
   return await sending.apart(() => purgeTenant({ disk, log, deadLetters, folders: foldersOf(dataFolder, name), tenant, place, endMs }));
 }
 

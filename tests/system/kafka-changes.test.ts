@@ -17,10 +17,10 @@ import {
   makeKafkaSite,
   messagesOf,
   postNumbers,
+  siteWithDeadLetter,
   startSite,
 } from "./support/kafka-site.ts";
 import { command, statusOf, stop, temporaryFolder } from "./support/program.ts";
-import { post } from "./support/site.ts";
 import { guarantee } from "../guarantees.ts";
 
 guarantee(
@@ -163,17 +163,11 @@ test(
 
 test("a message too large for its topic is set aside; the numbers of the others have no gap, also after a kill", each, async (t) => {
   const { cluster } = kafka;
-  const site = await makeKafkaSite(t, {
-    kafka: { brokers: cluster.bootstrap, compression: "none" },
-    topics: { small: "small" },
-    messageBytesMax: "2MiB",
-  });
-  await createTopic(cluster, "small", { configs: { "max.message.bytes": "100000" } });
-  const program = await startSite(t, site);
-  await postNumbers(program, "small", 0, 3);
-  equal((await post(`${program.address("front")}/small`, { id: "k0", number: 3, text: "x".repeat(200_000) }))?.status, 201);
-  await postNumbers(program, "small", 4, 3);
-  const { deadLetters } = kafkaWhen(site, (_, { totals }) => totals.pending === 0 && totals.dead === 1);
+  const {
+    site,
+    program,
+    status: { deadLetters },
+  } = await siteWithDeadLetter(t, cluster);
   equal(deadLetters.messages, 1);
   match(deadLetters.lastReason ?? "", /^SST_DESTINATION_REFUSED: /);
   equal((await program.logged("a message is dead")).level, "warn");

@@ -2,10 +2,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { after, test } from "node:test";
 import { kafkaForTests } from "../../tools/kafka/for-tests.ts";
-import { configureTopic, createTopic } from "../../tools/kafka/topics.ts";
-import { kafkaWhen, makeKafkaSite, messagesOf, postNumbers, startSite } from "./support/kafka-site.ts";
+import { configureTopic } from "../../tools/kafka/topics.ts";
+import { messagesOf, siteWithDeadLetter, startSite } from "./support/kafka-site.ts";
 import { command, statusWhen, stop } from "./support/program.ts";
-import { post } from "./support/site.ts";
 
 const kafka = await kafkaForTests();
 after(() => kafka[Symbol.asyncDispose]());
@@ -15,17 +14,8 @@ test(
   { skip: kafka.skip, timeout: 180_000 },
   async (t) => {
     const { cluster } = kafka;
-    const site = await makeKafkaSite(t, {
-      kafka: { brokers: cluster.bootstrap, compression: "none" },
-      topics: { small: "small" },
-      messageBytesMax: "2MiB",
-    });
-    await createTopic(cluster, "small", { configs: { "max.message.bytes": "100000" } });
-    let program = await startSite(t, site);
-    await postNumbers(program, "small", 0, 3);
-    equal((await post(`${program.address("front")}/small`, { id: "k0", number: 3, text: "x".repeat(200_000) }))?.status, 201);
-    await postNumbers(program, "small", 4, 3);
-    kafkaWhen(site, (_, { totals }) => totals.pending === 0 && totals.dead === 1);
+    const { site, program: first } = await siteWithDeadLetter(t, cluster);
+    let program = first;
     const redrive = () => command(["dead", "redrive", "--data", site.data, "--reason", "SST_DESTINATION_REFUSED", "--yes"]);
     match(redrive().stdout, /^1 dead letter of kafka1 redriven: /m);
     const again = statusWhen(site.data, ({ totals }) => totals.pending === 0);

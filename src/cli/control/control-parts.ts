@@ -7,6 +7,10 @@ import type { Log } from "../../observe/log.ts";
 
 /** Of a destination, a log, a stream or a tenant. */
 export const nameText = z.string().max(255);
+/** Of an event, as its source made it. */
+export const eventIdText = z.string().max(1_000);
+/** Of a message in a log, or how many there are. */
+export const numberValue = z.int().min(0);
 /** Who gives the command. */
 export const userText = z.string().max(200);
 

@@ -4,10 +4,7 @@ import type { LettersActed } from "../../flow/spool/redrive.ts";
 import type { LetterFilter } from "../../flow/spool/letter-filter.ts";
 import type { Log } from "../../observe/log.ts";
 import { counted } from "../output.ts";
-import { nameText, parsed, userText, type ControlParts } from "./control-parts.ts";
-
-const EVENT_ID_LENGTH_MAX = 1_000;
-const number = z.int().min(0);
+import { eventIdText, nameText, numberValue, parsed, userText, type ControlParts } from "./control-parts.ts";
 
 /** What both send. */
 const deadPayload = z.strictObject({
@@ -19,9 +16,9 @@ const deadPayload = z.strictObject({
     reason: nameText.optional(),
     sinceMs: z.number().optional(),
     untilMs: z.number().optional(),
-    eventId: z.string().max(EVENT_ID_LENGTH_MAX).optional(),
+    eventId: eventIdText.optional(),
   }),
-  span: z.strictObject({ from: number, to: number.nullable() }),
+  span: z.strictObject({ from: numberValue, to: numberValue.nullable() }),
   user: userText,
 });
 

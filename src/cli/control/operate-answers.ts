@@ -8,16 +8,15 @@ import type { TenantPurged } from "../../flow/spool/tenant-purge.ts";
 import type { Log } from "../../observe/log.ts";
 import type { DestinationHold } from "../../observe/snapshot.ts";
 import { counted } from "../output.ts";
-import { nameText, parsed, userText, type ControlParts } from "./control-parts.ts";
+import { nameText, numberValue, parsed, userText, type ControlParts } from "./control-parts.ts";
 
 export const REASON_LENGTH_MAX = 1_000;
 const REASON = z.string().max(REASON_LENGTH_MAX).nullable();
-const count = z.int().min(0);
 
 /** What `pause` and `resume` send. */
 const holdPayload = z.strictObject({
   destination: nameText,
-  hold: z.strictObject({ user: userText, sinceMs: count, reason: REASON }).nullable(),
+  hold: z.strictObject({ user: userText, sinceMs: numberValue, reason: REASON }).nullable(),
   user: userText,
 });
 /** What `discard` sends. */
@@ -26,17 +25,17 @@ const discardPayload = z.strictObject({
   stream: nameText.nullable(),
   tenant: nameText.nullable(),
   beforeMs: z.number().nullable(),
-  from: count,
-  to: count.nullable(),
+  from: numberValue,
+  to: numberValue.nullable(),
   user: userText,
 });
 /** What `drain` sends. */
-const drainPayload = z.strictObject({ destination: nameText.nullable(), marks: z.record(z.string(), count).nullable() });
+const drainPayload = z.strictObject({ destination: nameText.nullable(), marks: z.record(z.string(), numberValue).nullable() });
 /** What `tenant purge` sends, for each log. */
 const purgeTenantPayload = z.strictObject({
   log: nameText,
   tenant: nameText,
-  place: z.strictObject({ next: count, below: count }).nullable(),
+  place: z.strictObject({ next: numberValue, below: numberValue }).nullable(),
   user: userText,
 });
 

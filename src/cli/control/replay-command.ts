@@ -3,12 +3,10 @@ import { z } from "zod";
 import type { ReplayCount, Replayed } from "../../flow/spool/replay.ts";
 import type { Log } from "../../observe/log.ts";
 import { counted } from "../output.ts";
-import { nameText, parsed, userText, type ControlParts } from "./control-parts.ts";
+import { eventIdText, nameText, numberValue, parsed, userText, type ControlParts } from "./control-parts.ts";
 
-const EVENT_ID_LENGTH_MAX = 1_000;
 const REPLAY_ID_LENGTH_MAX = 100;
 export const RATE_MAX = 1_000_000;
-const number = z.int().min(0);
 
 const count = {
   destination: nameText,
@@ -17,10 +15,10 @@ const count = {
     toMs: z.number().nullable(),
     stream: nameText.nullable(),
     tenant: nameText.nullable(),
-    rule: number.nullable(),
-    eventId: z.string().max(EVENT_ID_LENGTH_MAX).nullable(),
+    rule: numberValue.nullable(),
+    eventId: eventIdText.nullable(),
   }),
-  span: z.strictObject({ next: number, end: number.nullable() }),
+  span: z.strictObject({ next: numberValue, end: numberValue.nullable() }),
 };
 const send = {
   ...count,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { RESOLVE_ACTIONS, type LaneResolved } from "../../flow/transmit/lane-decision.ts";
 import { counted } from "../output.ts";
-import { nameText, parsed, userText, type ControlParts } from "./control-parts.ts";
+import { nameText, numberValue, parsed, userText, type ControlParts } from "./control-parts.ts";
 
 /** A topic's name and a partition's number. */
 const LANE_LENGTH_MAX = 300;
@@ -12,7 +12,7 @@ const resolvePayload = z.strictObject({
   destination: nameText,
   lane: z.string().max(LANE_LENGTH_MAX).nullable(),
   action: z.enum(RESOLVE_ACTIONS),
-  through: z.int().min(0).nullable(),
+  through: numberValue.nullable(),
   user: userText,
 });
 

@@ -9,20 +9,15 @@ import { loadConfiguration, type Loaded } from "../../config/load.ts";
 import type { Environment } from "../../config/secrets.ts";
 import { SidestreamError } from "../../errors.ts";
 import type { LettersCall } from "../../flow/dead-acts.ts";
-import { spoolDestination } from "../../flow/spool-destination.ts";
-import { eventBytesMax } from "../../flow/spool-room.ts";
-import { disk } from "../../flow/spool/disk.ts";
-import type { SpoolFinding } from "../../flow/spool/findings.ts";
 import type { LetterFilter } from "../../flow/spool/letter-filter.ts";
-import { lockDataFolder } from "../../flow/spool/lock.ts";
 import { purgeLetters, redriveLetters, type LettersActed, type LetterSpan } from "../../flow/spool/redrive.ts";
-import { Spool } from "../../flow/spool/spool.ts";
+import type { Spool } from "../../flow/spool/spool.ts";
 import type { Log } from "../../observe/log.ts";
 import { tellLetters } from "../control/dead-command.ts";
+import { endedMidway, onSpool } from "../operate-running.ts";
 import { counted, type Output } from "../output.ts";
 import { ProgressLine } from "../spool-progress.ts";
-import { ACT_ANSWER_MS_MAX, askRunning, commandLog, configMissing, destinationOf, userName } from "../spool-running.ts";
-import type { StatusReport } from "../status-report.ts";
+import { ACT_ANSWER_MS_MAX, askRunning, commandLog, configMissing, runningStatus, userName } from "../spool-running.ts";
 import { countLetters, countsAsObject, countsText, sumOf, type LetterCounts } from "./letter-counts.ts";
 
 export type LetterAction = "redrive" | "purge";
@@ -51,7 +46,6 @@ interface Outcome extends Pick<LettersActed, "done" | "skipped" | "state"> {
 
 const EXIT_OK = 0;
 const EXIT_NOT_DONE = 1;
-const STATUS_MS_MAX = 10_000;
 const DOING = { redrive: "redriving dead letters", purge: "purging dead letters" } as const satisfies Record<LetterAction, string>;
 const DONE = { redrive: "redriven", purge: "purged" } as const satisfies Record<LetterAction, string>;
 
@@ -84,7 +78,7 @@ async function configuredNames(
   loaded: Loaded | null,
   data: string,
 ): Promise<{ readonly running: boolean; readonly configured: ReadonlySet<string> | null }> {
-  const status = (await askRunning(data, "status", null, STATUS_MS_MAX)) as StatusReport | null;
+  const status = await runningStatus(data);
   if (status !== null) return { running: true, configured: new Set(status.destinations.map(({ destination }) => destination)) };
   return { running: false, configured: loaded === null ? null : new Set(loaded.settings.destinations.map(({ name }) => name)) };
 }
@@ -127,11 +121,7 @@ async function actRunning({ options }: Acting, destination: string, onDone: (don
     const call: LettersCall = { destination, filter, span };
     const payload = { ...call, action, user: userName(environment) };
     const answer = (await askRunning(data, "dead", payload, ACT_ANSWER_MS_MAX)) as LettersActed | null;
-    if (answer === null)
-      throw new SidestreamError(
-        "SST_STATUS_UNREACHABLE",
-        `the program ended, or doesn't answer any more, after ${counted(done, "dead letter")} of ${destination} were ${DONE[action]}: give the command again`,
-      );
+    if (answer === null) throw endedMidway(`after ${counted(done, "dead letter")} of ${destination} were ${DONE[action]}`);
     done += answer.done;
     skipped += answer.skipped;
     if (answer.state === "done" || (answer.state === "full" && answer.done === 0))
@@ -143,23 +133,12 @@ async function actRunning({ options }: Acting, destination: string, onDone: (don
 
 async function actOnDisk({ options, loaded, log }: Acting, destination: string, onDone: (done: number) => void): Promise<Outcome> {
   if (loaded === null) throw await configMissing(options.data, "to know which destinations there are");
-  const { dataFolder, limits } = loaded.settings;
-  const onFinding = (name: string, finding: SpoolFinding) => log.warn({ log: name, ...finding }, `${finding.path}: ${finding.text}`);
-  const lock = await lockDataFolder(dataFolder);
-  try {
-    const target = spoolDestination(destinationOf(loaded, destination), eventBytesMax(loaded.settings));
-    const spool = await Spool.open({ disk, dataFolder, destinations: [target], topicsMax: limits.topicsMax, onFinding });
-    try {
-      const acted = await actOn(spool, destination, options, onDone);
-      tellLetters(log, { ...options, ...acted, destination, user: userName(options.environment) });
-      const { done, skipped, state } = acted;
-      return { destination, done, skipped, state };
-    } finally {
-      await spool.close();
-    }
-  } finally {
-    lock.release();
-  }
+  return await onSpool(loaded, [destination], log, async (spool) => {
+    const acted = await actOn(spool, destination, options, onDone);
+    tellLetters(log, { ...options, ...acted, destination, user: userName(options.environment) });
+    const { done, skipped, state } = acted;
+    return { destination, done, skipped, state };
+  });
 }
 
 async function actOn(

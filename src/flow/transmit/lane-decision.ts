@@ -6,6 +6,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { SidestreamError } from "../../errors.ts";
+import { programEnds } from "../spool/act-turns.ts";
 import type { MessageLog } from "../spool/spooled.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { isUndecided, keepLaneDoubt, laneDoubt, lanesInDoubt, toldOf, type MessageInDoubt } from "./in-doubt.ts";
@@ -79,7 +80,7 @@ async function look(parts: LaneDecisionParts, lane: string, { action, through }:
   const messages: MessageInDoubt[] = [];
   let count = 0;
   for await (const message of await connected(parts, lane)) {
-    if (parts.isEnding()) throw new SidestreamError("SST_ENGINE_LOST", "the program ends: give the command again once it runs");
+    if (parts.isEnding()) throw programEnds();
     count += 1;
     if (messages.length < SHOWN_MAX) messages.push(toldOf(message));
   }

@@ -173,7 +173,7 @@ export class NumberedSender implements LaneSender {
     try {
       for await (const message of messagesInDoubt({ log, connection, lane, from: queue[0]?.logSequence ?? 0, last: null, countMax })) {
         // Whoever comes after this looks for itself.
-        if (!this.#isCurrent(opened)) return this.#unsure(new SidestreamError("SST_DESTINATION_UNSURE", "the connection ended meanwhile"));
+        if (!this.#isCurrent(opened)) return this.#ended();
         count += 1;
         last = message.logSequence;
         if (count === 1) first = last;
@@ -192,6 +192,10 @@ export class NumberedSender implements LaneSender {
     return this.#parts.host.connection() === opened;
   }
 
+  #ended(): SidestreamError {
+    return this.#unsure(new SidestreamError("SST_DESTINATION_UNSURE", "the connection ended meanwhile"));
+  }
+
   #unsure(error: SidestreamError): SidestreamError {
     this.#numbering.inDoubt = true;
     return error;
@@ -203,15 +207,14 @@ export class NumberedSender implements LaneSender {
   }
 
   #foreign(): SidestreamError {
-    this.#numbering.inDoubt = true;
     const text = `the destination has messages of lane ${this.#lane} that this spool never sent: the spool is an older copy, or two programs use copies of it. \`sidestream spool identity reset\` numbers anew`;
-    return new SidestreamError("SST_IDENTITY_CHANGED", text);
+    return this.#unsure(new SidestreamError("SST_IDENTITY_CHANGED", text));
   }
 
   async #renumber(opened: OpenConnection, connection: NumberedConnection): Promise<SidestreamError | null> {
     const { last, foundPosition } = this.#numbering;
     const { call } = this.#parts;
-    if (!this.#isCurrent(opened)) return this.#unsure(new SidestreamError("SST_DESTINATION_UNSURE", "the connection ended meanwhile"));
+    if (!this.#isCurrent(opened)) return this.#ended();
     const ending = await call(opened, (signal) => connection.renumber(this.#lane, last.number, foundPosition, signal));
     if (ending.kind !== "value") return this.#unsure(callError(ending, "the driver could not number a lane anew"));
     this.#numbering.renumbered();

@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { consumeTopic, type ConsumedRecord } from "../../../tools/kafka/console-consumer.ts";
 import type { Delivery } from "../../../src/flow/settings.ts";
 import type { KafkaCluster } from "../../../tools/kafka/cluster.ts";
+import { createTopic } from "../../../tools/kafka/topics.ts";
 import { command, start, statusWhen, temporaryFolder, type Program } from "./program.ts";
 import { post } from "./site.ts";
 import { startUpstream } from "./upstream.ts";
@@ -92,6 +93,24 @@ export async function postNumbers(program: Program, name: string, from: number, 
     }
   };
   await Promise.all(Array.from({ length: keys }, (_, key) => client(key)));
+}
+
+/** A site whose topic `small` refused the fourth of seven messages for its size; settles once the others are delivered. */
+export async function siteWithDeadLetter(
+  test: TestContext,
+  cluster: KafkaCluster,
+): Promise<{ readonly site: KafkaSite; readonly program: Program; readonly status: DestinationReport }> {
+  const site = await makeKafkaSite(test, {
+    kafka: { brokers: cluster.bootstrap, compression: "none" },
+    topics: { small: "small" },
+    messageBytesMax: "2MiB",
+  });
+  await createTopic(cluster, "small", { configs: { "max.message.bytes": "100000" } });
+  const program = await startSite(test, site);
+  await postNumbers(program, "small", 0, 3);
+  equal((await post(`${program.address("front")}/small`, { id: "k0", number: 3, text: "x".repeat(200_000) }))?.status, 201);
+  await postNumbers(program, "small", 4, 3);
+  return { site, program, status: kafkaWhen(site, (_, { totals }) => totals.pending === 0 && totals.dead === 1) };
 }
 
 /** The destination's status once it is as wanted. */
