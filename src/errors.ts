@@ -169,7 +169,7 @@ export const ERRORS = {
   SST_COMMAND_INVALID: {
     retry: "never",
     exit: 2,
-    hint: "Nothing was changed. `sidestream status` lists destinations and orphaned logs, `sidestream spool inspect` all logs on disk; with --help a command says what it takes.",
+    hint: "`sidestream COMMAND --help` says what a command takes; `sidestream status` lists destinations and orphaned logs, `sidestream spool inspect` all logs on disk.",
   },
   SST_DATA_MISSING: {
     retry: "never",

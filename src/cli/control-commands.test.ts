@@ -105,7 +105,7 @@ test("a purge is told with the user once it is done", async () => {
   deepEqual(await answerCommand(parts, "purge", { log: "old", user: "ada" }), { purged: true });
   await rejects(answerCommand(parts, "purge", { log: "other", user: "ada" }), { code: "SST_COMMAND_INVALID" });
   for (const payload of [null, { log: "old" }, { log: 1, user: "ada" }, { log: "old", user: "ada", more: 1 }])
-    await rejects(answerCommand(parts, "purge", payload), { code: "SST_COMMAND_INVALID", message: "the command can't be read" });
+    await rejects(answerCommand(parts, "purge", payload), { code: "SST_COMMAND_INVALID", message: /^the command can't be read: / });
   deepEqual(calls, ["purge old", "purge other"]);
   deepEqual(
     told.map(({ msg }) => msg),

@@ -5,7 +5,8 @@ import { SidestreamError } from "../errors.ts";
 import type { LetterFilter } from "../flow/spool/letter-filter.ts";
 import { runDeadAct, type LetterAction } from "./dead/dead-act.ts";
 import { runDeadList, runDeadShow } from "./dead/dead-list.ts";
-import { parseMoment } from "./moment.ts";
+import { parseSpan } from "./moment.ts";
+import { givenFlags } from "./given-flags.ts";
 import { processLines, processOutput as out } from "./output.ts";
 import { dataFolder, NEEDED_WHERE_NONE_RUNS, placeOf, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
 
@@ -72,13 +73,13 @@ function withFilter(command: Command): Command {
 
 function filterOf(flags: FilterFlags): { readonly destination: string | null; readonly filter: LetterFilter } {
   const { destination = null, stream, tenant, reason, since, until, id } = flags;
-  const nowMs = Date.now();
+  const { fromMs, toMs } = parseSpan(since, until, ["--since", "--until"]);
   const filter = {
     ...(stream === undefined ? {} : { stream }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(reason === undefined ? {} : { reason }),
-    ...(since === undefined ? {} : { sinceMs: parseMoment(since, "--since", nowMs) }),
-    ...(until === undefined ? {} : { untilMs: parseMoment(until, "--until", nowMs) }),
+    ...(fromMs === null ? {} : { sinceMs: fromMs }),
+    ...(toMs === null ? {} : { untilMs: toMs }),
     ...(id === undefined ? {} : { eventId: id }),
   };
   return { destination, filter };
@@ -92,9 +93,7 @@ function limitOf(text: string): number {
 
 /** The same flags once more, for the shell. */
 function givenText(flags: FilterFlags): string {
-  const parts = [...FILTER_FLAGS, "config" as const, "data" as const].flatMap((name) => {
-    const value = flags[name];
-    return value === undefined ? [] : [`--${name} ${/^[\w.:/@+-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`} `];
-  });
-  return parts.join("");
+  return givenFlags(flags, [...FILTER_FLAGS, "config", "data"])
+    .map((flag) => `${flag} `)
+    .join("");
 }

@@ -90,7 +90,7 @@ async function discard(place: Place, options: DiscardOptions, line: ProgressLine
   do {
     const call = { destination, ...choice, from: given?.next ?? 0, to: given?.to ?? null, user };
     given = (await askRunning(place.data, "discard", call, ACT_ANSWER_MS_MAX)) as GivenUp | null;
-    if (given === null) throw endedMidway(`after ${counted(all, "message")} of ${destination} were given up`);
+    if (given === null) throw endedMidway(`after at least ${counted(all, "message")} of ${destination} were given up`);
     all += given.messages;
     line.at(`discarding from ${destination}`, `${counted(all, "message")} given up`);
   } while (given.next < given.to);

@@ -22,6 +22,24 @@ export function parseMoment(text: string, flag: string, nowMs: number): number {
   );
 }
 
+/**
+ * Two moments, of which either may be left out.
+ *
+ * @param flags - The one that is inclusive, then the one that is not.
+ * @throws SidestreamError `SST_COMMAND_INVALID`, also where nothing can be between them.
+ */
+export function parseSpan(
+  from: string | undefined,
+  to: string | undefined,
+  flags: readonly [from: string, to: string],
+): { readonly fromMs: number | null; readonly toMs: number | null } {
+  const nowMs = Date.now();
+  const fromMs = from === undefined ? null : parseMoment(from, flags[0], nowMs);
+  const toMs = to === undefined ? null : parseMoment(to, flags[1], nowMs);
+  if (fromMs === null || toMs === null || fromMs < toMs) return { fromMs, toMs };
+  throw new SidestreamError("SST_COMMAND_INVALID", `${flags[0]} ${from} isn't before ${flags[1]} ${to}: nothing can be between them`);
+}
+
 /** The calendar has it: a 31st of February would be taken for a day of March. */
 function isDay(day: string): boolean {
   const atMs = Date.parse(day);

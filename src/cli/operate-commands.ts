@@ -5,6 +5,7 @@ import { parseDuration } from "../driver/quantity.ts";
 import { SidestreamError } from "../errors.ts";
 import { runDiscard } from "./discard.ts";
 import { runDrain } from "./drain.ts";
+import { givenFlags, quoted } from "./given-flags.ts";
 import { runHold } from "./hold.ts";
 import { parseMoment } from "./moment.ts";
 import { processOutput as out } from "./output.ts";
@@ -79,15 +80,5 @@ function addDrain(command: Command, end: End, environment: Environment): void {
 
 /** As it was given, without `--yes`. */
 function givenText(name: string, flags: DiscardFlags): string {
-  const parts = [quoted(name)];
-  for (const flag of ["stream", "tenant", "before", "config", "data"] as const) {
-    const value = flags[flag];
-    if (value !== undefined) parts.push(`--${flag} ${quoted(value)}`);
-  }
-  return parts.join(" ");
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  return [quoted(name), ...givenFlags(flags, ["stream", "tenant", "before", "config", "data"])].join(" ");
 }

@@ -1,12 +1,16 @@
 /** `pause`, `resume`, `discard` and `tenant purge` as commands, beside a program and without one. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { before, test, type TestContext } from "node:test";
 import { join } from "node:path";
 import { openControlSocket } from "../admin/control-socket.ts";
 import { registerFakeDrivers } from "../config/testing/fake-drivers.ts";
 import { createLog } from "../observe/log.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
-import { message } from "../flow/spool/testing/fixtures.ts";
+import type { DestinationLog } from "../flow/spool/destination-log.ts";
+import { disk } from "../flow/spool/disk.ts";
+import { Spool } from "../flow/spool/spool.ts";
+import { delivered, message, readAll } from "../flow/spool/testing/fixtures.ts";
 import { answerCommand } from "./control-commands.ts";
 import type { ControlParts } from "./control/control-parts.ts";
 import { runDiscard, type DiscardOptions } from "./discard.ts";
@@ -156,7 +160,7 @@ test("a tenant is counted in all logs, and with --yes purged from all, orphaned 
   const site = await makeSite(t);
   const counted = await purge(site, { yes: false });
   equal(counted.status, 1);
-  match(counted.out, /^files +3 +0 +0\nold +2 +1 +1$/m);
+  match(counted.out, /^files +3 +0 +0 +0\nold +2 +1 +0 +1$/m);
   match(counted.out, /unassign it first\. To remove all of it for good: sidestream tenant purge diku --config c --yes\n$/);
   const purged = await purge(site);
   equal(purged.status, 0);
@@ -165,6 +169,40 @@ test("a tenant is counted in all logs, and with --yes purged from all, orphaned 
   deepEqual([await pendingOf(site), await pendingOf(site, "old")], [3, 0]);
   const nothing = await purge(site, { yes: false });
   match(nothing.out, /^No message of tenant diku is held/);
+});
+
+/** What was delivered of `files` is in its archive; so many messages of `diku`, and as many of others. */
+async function makeArchive({ data }: OrphanSite, count: number): Promise<void> {
+  const common = { disk, dataFolder: data, topicsMax: 10, onFinding: () => undefined };
+  const bounds = { bytesMax: 64 * 1024 * 1024, segmentBytesMax: 16 * 1024, deadLetters: { keepMs: 1e12, bytesMax: 64 * 1024 * 1024 } };
+  const spool = await Spool.open({
+    ...common,
+    destinations: [{ name: "files", ...bounds, retain: { keepMs: 1e12, bytesMax: 1e12 } }],
+  });
+  const log = spool.logs.get("files") as DestinationLog;
+  for (let index = 0; index < 2 * count; index += 1) {
+    log.append(message(`a${index}`, { tenant: index % 2 === 0 ? "diku" : "college", value: Buffer.alloc(2 * 1024) }), true);
+    await log.flush();
+  }
+  await log.confirm((await readAll(log)).map(delivered));
+  await spool.close();
+}
+
+test("what is in an archive is counted and purged, also when the log was begun anew since, and when there is none", async (t) => {
+  const site = await orphanSite(t, 0);
+  await makeArchive(site, 100);
+  rmSync(join(site.data, "spool", "files"), { recursive: true });
+  const counted = await purge(site, { yes: false });
+  const [, archived] = /^files +0 +0 +(\d+) +0$/m.exec(counted.out) ?? [];
+  ok(Number(archived) > 80, counted.out);
+  rmSync(join(site.data, "dead", "files"), { recursive: true });
+  renameSync(join(site.data, "archive", "files"), join(site.data, "archive", "gone"));
+  const purged = await purge(site);
+  equal(purged.status, 0);
+  match(purged.out, new RegExp(`, ${archived} archived messages, and every byte`));
+  equal(existsSync(join(site.data, "spool", "gone")), false);
+  match((await purge(site, { yes: false, tenant: "college" })).out, /^gone +0 +0 +\d+ +0$/m);
+  match((await purge(site, { yes: false })).out, /^No log ever had a message of tenant "diku"/);
 });
 
 test("the running program is asked for each log until it is through, and files that are left are named, exit 1", async (t) => {
@@ -176,6 +214,7 @@ test("the running program is asked for each log until it is through, and files t
     return {
       place: { next: 3, below: 9 },
       messages: 1,
+      archived: 0,
       letters: 0,
       isThrough,
       left: asked.length === 3 ? ["/data/x.segment.damaged"] : [],
@@ -217,7 +256,7 @@ test("the program tells in its log who gave each command, where it changed somet
     hold: { before: null, pending: 0 },
     discard: { messages: 2, bytes: 9, next: 1, to: 1 },
     drain: [],
-    purgeTenant: { place: { next: 1, below: 1 }, messages: 1, letters: 2, isThrough: true, left: [] },
+    purgeTenant: { place: null, messages: 1, archived: 3, letters: 2, isThrough: true, left: [] },
   };
   const edge = { act: (name: string) => Promise.resolve(answers[name]) };
   const parts = { edge, log, loaded: {} } as unknown as ControlParts;
@@ -233,11 +272,11 @@ test("the program tells in its log who gave each command, where it changed somet
     [
       "warn out is held by ada",
       "warn ada discarded 2 messages that waited for out",
-      "warn ada purged tenant diku from out: 1 message and 2 dead letters",
+      "warn ada purged tenant diku from out: 1 message, 2 dead letters, 3 archived messages",
     ],
   );
   for (const command of ["hold", "discard", "drain", "purgeTenant"])
     for (const payload of [null, {}, { destination: 1 }])
-      await rejects(answerCommand(parts, command, payload), { code: "SST_COMMAND_INVALID", message: "the command can't be read" });
+      await rejects(answerCommand(parts, command, payload), { code: "SST_COMMAND_INVALID", message: /^the command can't be read: / });
   ok(told.length === 3);
 });

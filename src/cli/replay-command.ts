@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Environment } from "../config/secrets.ts";
 import { SidestreamError } from "../errors.ts";
 import { RATE_MAX } from "./control/replay-command.ts";
-import { parseMoment } from "./moment.ts";
+import { parseSpan } from "./moment.ts";
 import { processOutput as out } from "./output.ts";
 import { dataFolder, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
 import { runReplay, type ReplayOptions } from "./replay.ts";
@@ -48,19 +48,17 @@ export function addReplay(command: Command, end: (status: number) => void, envir
 
 function optionsOf(flags: Flags): Omit<ReplayOptions, "data" | "environment"> {
   const { destination = null, from, to, stream = null, tenant = null, rule, id: eventId = null, into, rate, after } = flags;
-  const nowMs = Date.now();
   return {
     destination,
     filter: {
-      fromMs: from === undefined ? null : parseMoment(from, "--from", nowMs),
-      toMs: to === undefined ? null : parseMoment(to, "--to", nowMs),
+      ...parseSpan(from, to, ["--from", "--to"]),
       stream,
       tenant,
       rule: rule === undefined ? null : wholeNumber(rule, "--rule", 1),
       eventId,
     },
     into: into === undefined ? null : targetOf(into),
-    rate: Math.min(RATE_MAX, wholeNumber(rate.replace(/\/s$/, ""), "--rate", 1)),
+    rate: wholeNumber(rate.replace(/\/s$/, ""), "--rate", 1, RATE_MAX),
     after: after === undefined ? 0 : wholeNumber(after, "--after", 0),
     check: flags.check === true,
     yes: flags.yes === true,
@@ -75,8 +73,8 @@ function targetOf(into: string): { readonly destination: string; readonly topic:
   throw new SidestreamError("SST_COMMAND_INVALID", `--into ${into}: expected DESTINATION or DESTINATION:TOPIC`);
 }
 
-function wholeNumber(text: string, flag: string, min: number): number {
+function wholeNumber(text: string, flag: string, min: number, max = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text);
-  if (/^\d{1,15}$/.test(text) && value >= min) return value;
-  throw new SidestreamError("SST_COMMAND_INVALID", `${flag} ${text}: expected a whole number from ${min} on`);
+  if (/^\d{1,16}$/.test(text) && value >= min && value <= max) return value;
+  throw new SidestreamError("SST_COMMAND_INVALID", `${flag} ${text}: expected a whole number from ${min} to ${max}`);
 }

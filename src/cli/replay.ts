@@ -51,7 +51,7 @@ interface Counted {
  * Counts, and replays when that is wanted.
  *
  * @returns Exit status: 0, or 1 when nothing was replayed for want of `--yes`.
- * @throws SidestreamError `SST_COMMAND_INVALID` when no program runs, or for a destination that is none;
+ * @throws SidestreamError `SST_STATUS_UNREACHABLE` when no program runs, `SST_COMMAND_INVALID` for a destination that is none;
  * `SST_SPOOL_FULL` when the log has no room for all of it; what the program answers.
  */
 export async function runReplay(options: ReplayOptions, out: Output): Promise<number> {
@@ -76,10 +76,7 @@ async function sourceOf({ data, destination, into }: ReplayOptions): Promise<str
   const status = await runningStatus(data);
   if (status === null) {
     await assertDataFolder(data);
-    throw new SidestreamError(
-      "SST_COMMAND_INVALID",
-      `no sidestream runs in ${data}: only the running program can replay, so start it first`,
-    );
+    throw new SidestreamError("SST_STATUS_UNREACHABLE", `no sidestream runs in ${data}: only the running program can replay`);
   }
   const names = status.destinations.map((each) => each.destination);
   for (const name of [destination, into?.destination ?? null])
@@ -134,7 +131,8 @@ async function replay(options: ReplayOptions, destination: string, { messages, e
     for (;;) {
       const call = { action: "send", destination, filter, span, ...target, id, rate, user: userName(environment) };
       const answer = (await ask(data, call).catch((error: unknown) => {
-        out.stderr(`${counted(appended, "message")} appended; --after ${span.next - 1} goes on there\n`);
+        const more = `${counted(appended, "message")} appended for certain, and perhaps some seconds' worth more`;
+        out.stderr(`${more}; --after ${span.next - 1} goes on behind those that are certain\n`);
         throw error;
       })) as Replayed;
       appended += answer.appended;

@@ -41,8 +41,8 @@ export async function runSpoolResolve(options: ResolveOptions, out: TextOutput):
   const payload = { destination, lane, action, through: throughOf(options), user: userName(environment) };
   const lanes = (await askRunning(data, "resolve", payload, ACT_ANSWER_MS_MAX)) as readonly LaneResolved[] | null;
   if (lanes === null) {
-    const text = `no sidestream runs in ${data}: start it first, since only the destination tells what is in doubt`;
-    throw new SidestreamError("SST_COMMAND_INVALID", text);
+    const text = `no sidestream runs in ${data}: only the destination tells what is in doubt, so it must run`;
+    throw new SidestreamError("SST_STATUS_UNREACHABLE", text);
   }
   out.stdout(json ? `${JSON.stringify({ destination, action, lanes }, null, 2)}\n` : text(destination, action, lanes));
   return action === "show" && lanes.length > 0 ? EXIT_UNDECIDED : EXIT_OK;

@@ -1,6 +1,7 @@
 /** What acts work on. */
 import type { OrphanActs } from "./orphan-acts.ts";
 import type { Outlet } from "./outlet.ts";
+import type { PurgeGate } from "./purge-gate.ts";
 import type { FlowSettings } from "./settings.ts";
 import { unknownDestination } from "./unknown-destination.ts";
 
@@ -12,6 +13,7 @@ export interface ActParts {
   readonly outlets: ReadonlyMap<string, Outlet>;
   readonly orphans: Pick<OrphanActs, "apart">;
   readonly settings: FlowSettings;
+  readonly purgeGate: PurgeGate;
 }
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` when there is no destination of that name. */

@@ -18,9 +18,9 @@ export interface LettersCall {
 /** @throws SidestreamError `SST_COMMAND_INVALID` when there is no such destination; what the logs say. */
 export async function redriveAct(parts: ActParts, { destination, filter, span }: LettersCall): Promise<LettersActed> {
   const { log, deadLetters: letters } = outletOf(parts, destination);
-  return await letters.turns.run((signal) =>
-    redriveLetters({ log, letters, filter, span, signal, waitMsMax: ACT_PIECE_MS, waitsForRoom: true }),
-  );
+  const redrive = (signal: AbortSignal) =>
+    redriveLetters({ log, letters, filter, span, signal, waitMsMax: ACT_PIECE_MS, waitsForRoom: true });
+  return await parts.purgeGate.move(() => letters.turns.run(redrive));
 }
 
 /** As `redriveAct`. */

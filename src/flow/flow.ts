@@ -24,6 +24,7 @@ import { destinationsOf, isOnce } from "./deliveries.ts";
 import type { DestinationDetail } from "./outlet-detail.ts";
 import { OrphanActs, orphanedText, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
 import { RecoveryNotices } from "./recovery-notices.ts";
+import { PurgeGate } from "./purge-gate.ts";
 import { openRedactionKey } from "./redaction-key.ts";
 import type { FlowSettings } from "./settings.ts";
 import { spoolDestination } from "./spool-destination.ts";
@@ -64,6 +65,7 @@ export class Flow {
   readonly #maker: MessageMaker;
   readonly #outlets: ReadonlyMap<string, Outlet>;
   readonly #orphans: OrphanActs;
+  readonly #purgeGate = new PurgeGate();
   /** Destinations that a rule sends to through their logs. */
   readonly #targeted: ReadonlySet<string>;
   readonly #eventBytesMax: number;
@@ -215,7 +217,7 @@ export class Flow {
    * @throws SidestreamError `SST_COMMAND_INVALID` when the one is no orphan or the other no destination; what the logs say.
    */
   adopt(call: AdoptCall): Promise<Adopted> {
-    return this.#orphans.adopt(call, { waitMsMax: ADOPT_MS, waitsForRoom: true });
+    return this.#purgeGate.move(() => this.#orphans.adopt(call, { waitMsMax: ADOPT_MS, waitsForRoom: true }));
   }
 
   /** Removes an orphaned log with its dead letters. @throws SidestreamError `SST_COMMAND_INVALID`; what the disk says. */
@@ -225,7 +227,8 @@ export class Flow {
 
   /** Carries out an act of an operator. @throws SidestreamError what the act says. */
   act(name: ActName, call: unknown): Promise<unknown> {
-    return ACTS[name]({ outlets: this.#outlets, orphans: this.#orphans, settings: this.#settings }, call);
+    const parts = { outlets: this.#outlets, orphans: this.#orphans, settings: this.#settings, purgeGate: this.#purgeGate };
+    return ACTS[name](parts, call);
   }
 
   /** Writes what waits, delivers what can be within the grace period, closes the spool. */

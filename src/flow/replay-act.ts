@@ -39,9 +39,8 @@ export async function replayAct(parts: ActParts, call: ReplayCall): Promise<Repl
   const { destination, into, topic, filter, span, id, rate } = call;
   const { history } = fitLog(parts, destination);
   const log = outletOf(parts, into).log;
-  return await history.turns.run((signal) =>
-    replayMessages({ history, into: log, topic, filter, span, id, rate, signal, waitMsMax: PIECE_MS }),
-  );
+  const send = (signal: AbortSignal) => replayMessages({ history, into: log, topic, filter, span, id, rate, signal, waitMsMax: PIECE_MS });
+  return await parts.purgeGate.move(() => history.turns.run(send));
 }
 
 /** @throws SidestreamError when the log can't tell what is done of it. */

@@ -23,6 +23,8 @@ export interface ControlParts {
 /** @throws SidestreamError `SST_COMMAND_INVALID` for what is not as the schema has it. */
 export function parsed<Payload>(schema: z.ZodType<Payload>, payload: unknown): Payload {
   const { success, data, error } = schema.safeParse(payload);
-  if (!success) throw new SidestreamError("SST_COMMAND_INVALID", "the command can't be read", { cause: error });
-  return data;
+  if (success) return data;
+  const [issue] = error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  throw new SidestreamError("SST_COMMAND_INVALID", `the command can't be read: ${place}${issue?.message ?? ""}`, { cause: error });
 }

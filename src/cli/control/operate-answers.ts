@@ -31,11 +31,19 @@ const discardPayload = z.strictObject({
 });
 /** What `drain` sends. */
 const drainPayload = z.strictObject({ destination: nameText.nullable(), marks: z.record(z.string(), numberValue).nullable() });
+const spanValue = z.strictObject({ from: numberValue, below: numberValue });
+const placeValue = z.strictObject({
+  next: numberValue,
+  below: numberValue,
+  rewritten: numberValue,
+  archived: z.string().max(64),
+  letters: spanValue.nullable(),
+});
 /** What `tenant purge` sends, for each log. */
 const purgeTenantPayload = z.strictObject({
   log: nameText,
   tenant: nameText,
-  place: z.strictObject({ next: numberValue, below: numberValue }).nullable(),
+  place: placeValue.nullable(),
   user: userText,
 });
 
@@ -101,8 +109,11 @@ export function tellTenantPurged(
   log: Teller,
   told: Omit<TenantPurged, "place"> & { readonly log: string; readonly tenant: string; readonly user: string },
 ): void {
-  const { log: name, tenant, messages, letters, isThrough, left, user } = told;
-  if (messages + letters + left.length === 0) return;
-  const held = `${counted(messages, "message")} and ${counted(letters, "dead letter")}`;
-  log.warn({ log: name, tenant, messages, letters, isThrough, left, user }, `${user} purged tenant ${tenant} from ${name}: ${held}`);
+  const { log: name, tenant, messages, archived, letters, isThrough, left, user } = told;
+  if (messages + archived + letters + left.length === 0) return;
+  const held = `${counted(messages, "message")}, ${counted(letters, "dead letter")}, ${counted(archived, "archived message")}`;
+  log.warn(
+    { log: name, tenant, messages, archived, letters, isThrough, left, user },
+    `${user} purged tenant ${tenant} from ${name}: ${held}`,
+  );
 }

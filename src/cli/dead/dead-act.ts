@@ -85,7 +85,7 @@ async function configuredNames(
 
 function withoutOrphans(all: LetterCounts, orphans: readonly string[]): LetterCounts {
   const rows = all.rows.filter(({ destination }) => !orphans.includes(destination));
-  return { rows, problems: all.problems, ...sumOf(rows) };
+  return { ...all, rows, ...sumOf(rows) };
 }
 
 interface Acting {
@@ -121,7 +121,7 @@ async function actRunning({ options }: Acting, destination: string, onDone: (don
     const call: LettersCall = { destination, filter, span };
     const payload = { ...call, action, user: userName(environment) };
     const answer = (await askRunning(data, "dead", payload, ACT_ANSWER_MS_MAX)) as LettersActed | null;
-    if (answer === null) throw endedMidway(`after ${counted(done, "dead letter")} of ${destination} were ${DONE[action]}`);
+    if (answer === null) throw endedMidway(`after at least ${counted(done, "dead letter")} of ${destination} were ${DONE[action]}`);
     done += answer.done;
     skipped += answer.skipped;
     if (answer.state === "done" || (answer.state === "full" && answer.done === 0))

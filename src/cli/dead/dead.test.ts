@@ -99,7 +99,12 @@ test("list counts by destination, stream, tenant and reason, also while the prog
   match(rows[1] ?? "", new RegExp(`^files +users-audit +diku +SST_DESTINATION_REFUSED +2 +${time} +${time}$`));
   match(out, /^files +users-audit +diku +SST_TEMPLATE_VALUE +1 /m);
   ok(out.endsWith("\n6 dead letters.\n1 died before a topic was known, and can't be redriven.\n"), out);
-  equal((await list(site, { filter: { tenant: "nobody" } })).out, "No dead letters of this kind.\n");
+  equal((await list(site, { filter: { tenant: "nobody" } })).out, 'No dead letters of this kind. None has the tenant "nobody".\n');
+  const misspelled = await list(site, { filter: { tenant: "dikuu", reason: "SST_DESTINATION_REFUSE" } });
+  match(
+    misspelled.out,
+    /None has the tenant "dikuu"; did you mean diku\? None has the reason .*; did you mean SST_DESTINATION_REFUSED\?\n$/,
+  );
   await rejects(list(site, { destination: "file" }), { code: "SST_COMMAND_INVALID", message: /did you mean files\?$/ });
 });
 

@@ -1,6 +1,7 @@
 /** Dead letters, counted by destination, stream, tenant and reason: what people see before anything is done. */
 import { streamOfLabel } from "../../flow/message/stream-label.ts";
-import { canBeSent } from "../../flow/spool/letter-filter.ts";
+import { didYouMean } from "../../flow/match/suggest.ts";
+import { canBeSent, isMeant, type LetterFilter } from "../../flow/spool/letter-filter.ts";
 import { counted, table, type Output } from "../output.ts";
 import { visitLetters, type LetterChoice } from "./letters-on-disk.ts";
 
@@ -22,20 +23,33 @@ export interface LetterCounts {
   readonly letters: number;
   readonly withoutTopic: number;
   readonly problems: number;
+  /** What there is instead of a name that no letter has; empty: each name is there. */
+  readonly hint: string;
 }
 
 /** Rows shown to a person; `--json` has all. */
 const ROWS_MAX = 100;
 
+/** More names than this are not remembered for a hint. */
+const NAMES_MAX = 10_000;
+
 /** As `visitLetters`. */
-export async function countLetters(choice: LetterChoice, out: Output): Promise<LetterCounts> {
+export async function countLetters({ filter, ...place }: LetterChoice, out: Output): Promise<LetterCounts> {
   const rows = new Map<string, LetterCount>();
+  const names = { stream: new Set<string>(), tenant: new Set<string>(), reason: new Set<string>() };
   const problems = await visitLetters(
-    choice,
+    { ...place, filter: {} },
     out,
     ({ destination, cause, message }) => {
       const stream = streamOfLabel(message.stream);
       const { tenant } = message;
+      for (const [known, name] of [
+        [names.stream, stream],
+        [names.tenant, tenant],
+        [names.reason, cause.code],
+      ] as const)
+        if (known.size < NAMES_MAX) known.add(name);
+      if (!isMeant({ cause, message }, filter)) return "";
       const key = JSON.stringify([destination, stream, tenant, cause.code]);
       const zero = { letters: 0, withoutTopic: 0, oldestMs: cause.deadMs, newestMs: cause.deadMs };
       const row = rows.get(key) ?? { destination, stream, tenant, reason: cause.code, ...zero };
@@ -49,7 +63,16 @@ export async function countLetters(choice: LetterChoice, out: Output): Promise<L
     () => Promise.resolve(true),
   );
   const sorted = [...rows.entries()].toSorted(([left], [right]) => (left < right ? -1 : 1)).map(([, row]) => row);
-  return { rows: sorted, problems, ...sumOf(sorted) };
+  return { rows: sorted, problems, hint: hintOf(filter, names), ...sumOf(sorted) };
+}
+
+function hintOf(filter: LetterFilter, names: Readonly<Record<"stream" | "tenant" | "reason", ReadonlySet<string>>>): string {
+  const hints = (["stream", "tenant", "reason"] as const).map((what) => {
+    const name = filter[what];
+    if (name === undefined || names[what].has(name)) return "";
+    return ` None has the ${what} "${name}"${didYouMean(name, [...names[what]]) || "."}`;
+  });
+  return hints.join("");
 }
 
 export function sumOf(rows: readonly LetterCount[]): { readonly letters: number; readonly withoutTopic: number } {
@@ -69,8 +92,8 @@ export function countsAsObject({ rows, letters, withoutTopic }: LetterCounts): R
 }
 
 /** For people. @param isForGood - They go: whether they could be redriven is of no use. */
-export function countsText({ rows, letters, withoutTopic }: LetterCounts, isForGood = false): string {
-  if (letters === 0) return "No dead letters of this kind.\n";
+export function countsText({ rows, letters, withoutTopic, hint }: LetterCounts, isForGood = false): string {
+  if (letters === 0) return `No dead letters of this kind.${hint}\n`;
   const cells = rows
     .slice(0, ROWS_MAX)
     .map((row) => [row.destination, row.stream, row.tenant, row.reason, row.letters, timeText(row.oldestMs), timeText(row.newestMs)]);

@@ -1,58 +1,65 @@
 /**
  * Takes the messages of a tenant out of the files of an archive.
  *
- * Promise: what is of others stays; a file that can't be read whole is removed, since nobody could tell what is in it.
+ * Promise: what is of others stays. Cut short, each file is there as it was, or without the tenant's messages. A file that
+ * can't be read whole stays, and is named.
  */
 import { join } from "node:path";
 import { readArchivedFile } from "./archived-file.ts";
 import { compact, COMPACTING_FILE } from "./compaction.ts";
 import type { Disk } from "./disk.ts";
-import { mayHold, numbersWithout } from "./tenant-frames.ts";
-import { decodeMessage } from "./message-codec.ts";
-import { readSegment } from "./segment-content.ts";
-import type { Segment } from "./segment.ts";
+import type { Erased } from "./erased.ts";
+import { isSegmentFile } from "./segment.ts";
+import { mayHold, numbersOf, numbersWithout } from "./tenant-frames.ts";
 
-export interface ArchiveErased {
-  /** False: the time was over before all was looked at. */
-  readonly isThrough: boolean;
+export interface ArchiveErasingParts {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly tenant: string;
+  /** Name of the last file that an earlier call was through with; empty: none. */
+  readonly after: string;
+  /** By `performance.now()`, when no more is begun. */
+  readonly endMs: number;
 }
 
-export class ArchiveErasing {
-  readonly #disk: Disk;
-  readonly #folder: string;
-  readonly #tenant: string;
+export interface ArchiveErased extends Erased {
+  /** Messages whose bytes are gone now. */
+  readonly messages: number;
+  /** Name of the last file that this is through with. */
+  readonly after: string;
+}
 
-  constructor(disk: Disk, folder: string, tenant: string) {
-    this.#disk = disk;
-    this.#folder = folder;
-    this.#tenant = tenant;
+/** @throws SidestreamError `SST_SPOOL_IO`; what was removed before stays so. */
+export async function eraseArchive({ disk, folder, tenant, after, endMs }: ArchiveErasingParts): Promise<ArchiveErased> {
+  const left: string[] = [];
+  let messages = 0;
+  let reached = after;
+  const file = join(folder, COMPACTING_FILE);
+  // Left by a kill, it may hold what of an earlier file was kept.
+  if (await disk.exists(file)) await disk.remove(file);
+  // Whatever comes meanwhile is behind: nothing of the tenant that was there before is on its way any more.
+  for (const name of (await disk.list(folder)).filter(isSegmentFile).toSorted()) {
+    if (name <= after) continue;
+    if (reached > after && performance.now() >= endMs) return { isThrough: false, left, messages, after: reached };
+    const path = join(folder, name);
+    const erased = await eraseFile(disk, path, file, tenant);
+    if (erased === null) left.push(path);
+    else messages += erased;
+    reached = name;
   }
+  return { isThrough: true, left, messages, after: reached };
+}
 
-  /**
-   * @param endMs - By `performance.now()`, when no more is begun.
-   * @throws SidestreamError `SST_SPOOL_IO`
-   */
-  async run(files: readonly Segment[], endMs: number): Promise<ArchiveErased> {
-    for (const { path } of files) {
-      if (performance.now() >= endMs) return { isThrough: false };
-      const segment = await readArchivedFile(this.#disk, path);
-      if (segment !== null && mayHold(segment, this.#tenant)) await this.#erase(segment);
-    }
-    if (files.length > 0) await this.#disk.syncFolder(this.#folder);
-    return { isThrough: true };
-  }
-
-  async #erase(segment: Segment): Promise<void> {
-    const gone: number[] = [];
-    const missing = await readSegment(this.#disk, segment, {
-      visit: ({ sequence, payload }) => {
-        if (decodeMessage(payload, sequence).tenant === this.#tenant) gone.push(sequence);
-      },
-    });
-    if (gone.length === 0 && missing.length === 0) return;
-    const file = join(this.#folder, COMPACTING_FILE);
-    const rewritten = missing.length > 0 ? null : await compact(this.#disk, file, [segment], numbersWithout(segment, gone));
-    if (rewritten === null || rewritten.segment === null) await this.#disk.remove(segment.path);
-    else await this.#disk.rename(file, segment.path);
-  }
+/** @returns How many messages went; null where the file can't be read whole. */
+async function eraseFile(disk: Disk, path: string, aside: string, tenant: string): Promise<number | null> {
+  const segment = await readArchivedFile(disk, path);
+  // Without a header nobody can tell what is in it.
+  if (segment === null) return (await disk.exists(path)) ? null : 0;
+  if (segment.hasSummary && !mayHold(segment, tenant)) return 0;
+  const gone = await numbersOf(disk, segment, tenant);
+  if (gone === null || gone.length === 0) return gone?.length ?? null;
+  const rewritten = await compact(disk, aside, [segment], numbersWithout(segment, gone));
+  if (rewritten.segment === null) return null;
+  await disk.rename(aside, path);
+  return gone.length;
 }

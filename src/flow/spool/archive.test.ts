@@ -1,9 +1,10 @@
 /** What becomes of segments that are done where their destination retains them. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Archive } from "./archive.ts";
+import { DestinationLog } from "./destination-log.ts";
 import { disk } from "./disk.ts";
 import { systemError } from "./testing/crash/recording-disk.ts";
 import { DATA_OFFSET, decodeSegmentHeader, FLAG_COMPACTED } from "./format.ts";
@@ -185,7 +186,7 @@ test("a tenant's messages are taken out of the archive, and those of others stay
   const { small } = await openArchived();
   await small.put(named("m", 40), (id) => ({ tenant: Number(id.slice(1)) % 3 === 0 ? "gone" : "diku" }));
   await small.confirm(() => true);
-  await small.log.archive?.erase("gone", Number.POSITIVE_INFINITY);
+  await small.log.archive?.erase("gone", "", Number.POSITIVE_INFINITY);
   const last = small.log.archive === null ? 0 : ((await small.log.archive.files()).at(-1)?.nextSequence ?? 0);
   const left: string[] = [];
   for await (const { messages } of small.log.history.read(0, last, () => true)) left.push(...messages.map(({ tenant }) => tenant));
@@ -229,4 +230,62 @@ test("a start leaves to the log what a crash left under both names", async () =>
   deepEqual(archived(small), [FIRST]);
   deepEqual(await history(small), named("m", 12));
   await small.close();
+});
+
+/** A log on the system's disk whose archive is `folder`. */
+async function onDisk(data: string, notices: string[]): Promise<DestinationLog> {
+  const archive = {
+    folder: join(data, "archive"),
+    retain: { keepMs: 1e12, bytesMax: 1e12 },
+    onNotice: (text: string) => notices.push(text),
+  };
+  const bounds = { segmentBytesMax: 16 * KIB, bytesMax: 1024 * KIB, topicsMax: 10, onFinding: () => undefined };
+  return await DestinationLog.open({ disk, folder: join(data, "spool"), destination: "out", ...bounds, archive });
+}
+
+async function deliver(log: DestinationLog, from: number, to: number): Promise<void> {
+  for (let index = from; index < to; index += 1) {
+    log.append(message(`m${index}`, { value: Buffer.alloc(2 * KIB) }), true);
+    await log.flush();
+  }
+  await log.confirm((await readAll(log)).map(delivered));
+}
+
+test("where the folder can't be made the log starts all the same, and what is done goes without an archive, which is told", async (t) => {
+  const data = temporaryFolder(t);
+  writeFileSync(join(data, "archive"), "in the way");
+  const notices: string[] = [];
+  const log = await onDisk(data, notices);
+  await deliver(log, 0, 40);
+  await log.close();
+  equal(notices.length, 1);
+  match(notices[0] ?? "", /archive .*can't be made or listed .* nothing is archived until the next start/);
+  ok(readdirSync(join(data, "spool")).filter((name) => name.endsWith(".segment")).length < 4);
+});
+
+test("a folder that somebody removes while the program runs is made anew", async (t) => {
+  const data = temporaryFolder(t);
+  const notices: string[] = [];
+  const log = await onDisk(data, notices);
+  await log.archive?.files();
+  rmSync(join(data, "archive"), { recursive: true });
+  await deliver(log, 0, 40);
+  await log.close();
+  deepEqual(notices, []);
+  ok(readdirSync(join(data, "archive")).length > 2);
+});
+
+test("a file that can't be read is told once, and stays", async (t) => {
+  const data = temporaryFolder(t);
+  const notices: string[] = [];
+  const first = await onDisk(data, notices);
+  await deliver(first, 0, 40);
+  await first.close();
+  const path = join(data, "archive", FIRST);
+  writeFileSync(path, readFileSync(path).fill(0, 0, DATA_OFFSET));
+  const log = await onDisk(data, notices);
+  await log.archive?.files();
+  await log.close();
+  deepEqual([notices.length, existsSync(path)], [1, true]);
+  match(notices[0] ?? "", /can't be read, 0000000000000001\.segment is the first: they stay, uncounted, until somebody removes them/);
 });

@@ -9,20 +9,15 @@
  * @see docs/spool-format.md, sections 1 and 6
  */
 import { basename, join } from "node:path";
-import { ArchiveErasing, type ArchiveErased } from "./archive-erasing.ts";
+import { eraseArchive, type ArchiveErased } from "./archive-erasing.ts";
+import { ArchiveFiles } from "./archive-files.ts";
 import { readArchivedFile } from "./archived-file.ts";
 import { systemCode, type Disk } from "./disk.ts";
 import { FLAG_COMPACTED } from "./format.ts";
 import { GradualRemoval, REMOVING_SUFFIX } from "./gradual-removal.ts";
-import { isSegmentFile, segmentOf, type Segment } from "./segment.ts";
+import type { RetainSettings } from "./retain-settings.ts";
+import { isSegmentFile, type Segment } from "./segment.ts";
 import { Turns } from "./turns.ts";
-
-export interface RetainSettings {
-  /** Age of a file's newest message at which it is removed, milliseconds. */
-  readonly keepMs: number;
-  /** Bytes of all files; the oldest go first. */
-  readonly bytesMax: number;
-}
 
 /** Of one destination's archive, as its log is told. */
 export interface ArchiveSettings {
@@ -53,15 +48,14 @@ export class Archive {
   readonly #parts: ArchiveParts;
   readonly #turns = new Turns();
   readonly #removal: GradualRemoval;
-  /** Oldest first. Without their counts, which only erasing needs. */
-  #files: Segment[] = [];
-  readonly #byPath = new Map<string, Segment>();
-  #bytes = 0;
+  readonly #files = new ArchiveFiles();
   #removed = 0;
   #loading: Promise<void> | null = null;
   /** Paths of files that the log may have under a name of its own: their bytes must stay as they are. */
   readonly #linked = new Set<string>();
   readonly #told = new Set<string>();
+  /** False: what is in the folder is unknown, so it is left alone until the next start. */
+  #isUsable = true;
 
   private constructor(parts: ArchiveParts) {
     this.#parts = parts;
@@ -70,27 +64,37 @@ export class Archive {
 
   /**
    * @param segments - Those of the log, as recovery found them.
-   * @throws SidestreamError what the disk says.
+   * @throws SidestreamError where a file that the log has, too, can't be taken out of the folder.
    */
   static async open(parts: ArchiveParts, segments: readonly Segment[]): Promise<Archive> {
     const archive = new Archive(parts);
-    const { disk, folder, retain } = parts;
-    if (retain !== null) await disk.makeFolder(folder);
-    if (await disk.exists(folder)) {
-      const names = new Set(await disk.list(folder));
-      // A crash came before the log let go of it. One file under two names must not be cut or used again under either.
-      for (const segment of segments) {
-        const name = basename(segment.path);
-        if (names.has(name) && !isCompacted(segment)) await disk.remove(join(folder, name));
-      }
+    const names = new Set(await archive.#names());
+    // A crash came before the log let go of it. One file under two names must not be cut or used again under either.
+    for (const segment of segments) {
+      const name = basename(segment.path);
+      if (names.has(name) && !isCompacted(segment)) await parts.disk.remove(join(parts.folder, name));
     }
     void archive.trim();
     return archive;
   }
 
+  /** What is in the folder, which is made where it is wanted. */
+  async #names(): Promise<readonly string[]> {
+    const { disk, folder, retain } = this.#parts;
+    try {
+      if (retain !== null) await disk.makeFolder(folder);
+      return (await disk.exists(folder)) ? await disk.list(folder) : [];
+    } catch (error) {
+      this.#isUsable = false;
+      const next = "so nothing is archived until the next start: what is done is removed, and can't be replayed";
+      this.#tell("open", `can't be made or listed (${(error as Error).message}), ${next}`);
+      return [];
+    }
+  }
+
   /** False for what was rewritten: the file before it is here already. */
   wants(segment: Segment): boolean {
-    return this.#parts.retain !== null && !isCompacted(segment);
+    return this.#parts.retain !== null && this.#isUsable && !isCompacted(segment);
   }
 
   /**
@@ -105,12 +109,12 @@ export class Archive {
     try {
       await this.#turns.run(async () => {
         // A rename onto another name of the same file would do nothing.
-        if (this.#has(segment, path)) await disk.remove(segment.path);
-        else await disk.rename(segment.path, path);
+        if (this.#files.has(segment, path)) await disk.remove(segment.path);
+        else await this.#inFolder(() => disk.rename(segment.path, path));
         this.#linked.delete(path);
         // Of copies the log counts nothing; here they may be all that there is.
         const known = segment.hasSummary ? segment : await readArchivedFile(disk, path).catch(() => null);
-        this.#add(known ?? segment, path);
+        this.#files.add(known ?? segment, path);
       });
     } catch (error) {
       this.#tell("take", `can't be moved to ${folder}, so they are removed and can't be replayed: ${(error as Error).message}`);
@@ -129,15 +133,15 @@ export class Archive {
       await this.#turns.run(async () => {
         for (const segment of wanted) {
           const path = join(folder, basename(segment.path));
-          if (this.#has(segment, path)) continue;
-          await disk.link(segment.path, path).catch(async (error: unknown) => {
+          if (this.#files.has(segment, path)) continue;
+          await this.#inFolder(() => disk.link(segment.path, path)).catch(async (error: unknown) => {
             if (systemCode(error) !== "EEXIST") throw error;
             // Left by another log of that name.
             await disk.remove(path);
             await disk.link(segment.path, path);
           });
           this.#linked.add(path);
-          this.#add(segment, path);
+          this.#files.add(segment, path);
         }
         await disk.syncFolder(folder);
       });
@@ -157,7 +161,7 @@ export class Archive {
   async #removeOldest(): Promise<boolean> {
     await this.#load();
     return this.#turns.run(async () => {
-      const oldest = this.#files[0];
+      const oldest = this.#files.list[0];
       if (oldest === undefined) return false;
       this.#tell("full", "give way, the oldest first: the disk is full. What was in them can't be replayed any more");
       // At once: whoever asks needs its blocks now.
@@ -173,8 +177,8 @@ export class Archive {
     await this.#turns.run(async () => {
       const endMs = Date.now() - retain.keepMs;
       let isFirst = true;
-      for (const file of [...this.#files]) {
-        if (this.#bytes <= retain.bytesMax && file.newestMs >= endMs) continue;
+      for (const file of [...this.#files.list]) {
+        if (this.#files.bytes <= retain.bytesMax && file.newestMs >= endMs) continue;
         // Under its name in the log, if that came back with a crash, what is cut would be taken for damage.
         if (isFirst) await disk.syncFolder(logFolder).catch(() => undefined);
         isFirst = false;
@@ -186,27 +190,34 @@ export class Archive {
   /** The files by now, the oldest first. */
   async files(): Promise<readonly Segment[]> {
     await this.#load();
-    return [...this.#files];
+    return [...this.#files.list];
   }
 
-  /** Rewrites the files without the messages of a tenant. @throws SidestreamError what the disk says. */
-  async erase(tenant: string, endMs: number): Promise<ArchiveErased> {
+  /** Rewrites the files without the messages of a tenant. As `eraseArchive`. */
+  async erase(tenant: string, after: string, endMs: number): Promise<ArchiveErased> {
     await this.#load();
     const { disk, folder } = this.#parts;
-    const erasing = new ArchiveErasing(disk, folder, tenant);
-    const erased = await this.#turns.run(() => erasing.run(this.#files, endMs));
-    this.#loading = null;
-    this.#files = [];
-    this.#byPath.clear();
-    this.#bytes = 0;
-    await this.#load();
+    if (!this.#isUsable || !(await disk.exists(folder)))
+      return { isThrough: true, left: this.#isUsable ? [] : [folder], messages: 0, after };
+    const erased = await this.#turns.run(async () => {
+      const result = await eraseArchive({ disk, folder, tenant, after, endMs });
+      await disk.syncFolder(folder);
+      return result;
+    });
+    if (erased.messages > 0) await this.#loadAnew();
     return erased;
+  }
+
+  async #loadAnew(): Promise<void> {
+    this.#loading = null;
+    this.#files.clear();
+    await this.#load();
   }
 
   /** Null: nothing comes in. */
   status(): ArchiveStatus | null {
     if (this.#parts.retain === null) return null;
-    return { files: this.#files.length, bytes: this.#bytes, removed: this.#removed };
+    return { files: this.#files.list.length, bytes: this.#files.bytes, removed: this.#removed };
   }
 
   /** Settles when nothing is under way. */
@@ -218,6 +229,7 @@ export class Archive {
 
   /** Never rejects. */
   #load(): Promise<void> {
+    if (!this.#isUsable) return Promise.resolve();
     this.#loading ??= this.#read().catch((error: unknown) => {
       this.#loading = null;
       this.#tell("read", `can't be read: ${(error as Error).message}`);
@@ -231,36 +243,25 @@ export class Archive {
     for (const name of (await disk.list(folder)).toSorted()) {
       const path = join(folder, name);
       if (name.endsWith(REMOVING_SUFFIX)) await disk.remove(path).catch(() => undefined);
-      if (!isSegmentFile(name) || this.#at(path) !== undefined) continue;
+      if (!isSegmentFile(name) || this.#files.at(path) !== undefined) continue;
       const segment = await readArchivedFile(disk, path);
+      if (segment === null && (await disk.exists(path)))
+        this.#tell("unreadable", `can't be read, ${name} is the first: they stay, uncounted, until somebody removes them by hand`);
       // It came, or went, meanwhile.
-      if (segment !== null && this.#at(path) === undefined) this.#add(segment, path);
+      if (segment !== null && this.#files.at(path) === undefined) this.#files.add(segment, path);
     }
   }
 
-  #at(path: string): Segment | undefined {
-    return this.#byPath.get(path);
-  }
-
-  #has({ header }: Segment, path: string): boolean {
-    return this.#at(path)?.header.salt === header.salt;
-  }
-
-  #add({ header, bytes, nextSequence, hasSummary, oldestMs, newestMs }: Segment, path: string): void {
-    this.#forget(path);
-    const file = Object.assign(segmentOf(header, path), { bytes, nextSequence, hasSummary, sealed: true, oldestMs, newestMs });
-    const at = this.#files.findLastIndex((other) => other.header.number < header.number);
-    this.#files.splice(at + 1, 0, file);
-    this.#byPath.set(path, file);
-    this.#bytes += bytes;
-  }
-
-  #forget(path: string): void {
-    const file = this.#byPath.get(path);
-    if (file === undefined) return;
-    this.#byPath.delete(path);
-    this.#bytes -= file.bytes;
-    this.#files.splice(this.#files.indexOf(file), 1);
+  /** Somebody may have removed the folder: it is made anew then. */
+  async #inFolder(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      const { disk, folder } = this.#parts;
+      if (systemCode(error) !== "ENOENT" || (await disk.exists(folder))) throw error;
+      await disk.makeFolder(folder);
+      await act();
+    }
   }
 
   /** @returns False when it is still there. */
@@ -275,7 +276,7 @@ export class Archive {
       }
     }
     this.#linked.delete(path);
-    this.#forget(path);
+    this.#files.forget(path);
     this.#removed += 1;
     return true;
   }

@@ -13,6 +13,7 @@ import { beyond, doneLettersFindings, DoneLetters, lettersIn } from "./done-lett
 import { damageText, missingNumbers, rewritten, type SpoolFinding } from "./findings.ts";
 import { LogRecovery } from "./recovery.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
+import type { ErasingSpan } from "./erased.ts";
 import { eraseLetters, type ErasedLetters } from "./letter-erasing.ts";
 import { readLetters, type DeadLetter } from "./letter-reading.ts";
 import { finding } from "./log-look.ts";
@@ -151,14 +152,11 @@ export class DeadLetterLog implements DeadLetters, SegmentLogOwner {
   }
 
   /** Removes every byte of a tenant's letters, of those that left, too. As `eraseLetters`. */
-  erase(tenant: string, endMs: number): Promise<ErasedLetters> {
+  erase(tenant: string, span: ErasingSpan | null, endMs: number): Promise<ErasedLetters> {
     return this.turns.run(() => {
       const { disk, folder } = this.#settings;
-      const erasing = this.#trimming.then(() => eraseLetters({ disk, folder, segments: this.#log, tenant, endMs }));
-      this.#trimming = erasing.then(
-        () => undefined,
-        () => undefined,
-      );
+      const erasing = this.#trimming.then(() => eraseLetters({ disk, folder, segments: this.#log, tenant, span, endMs }));
+      this.#trimming = erasing.then(() => undefined).catch(() => undefined);
       return erasing;
     });
   }

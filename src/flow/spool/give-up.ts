@@ -47,7 +47,7 @@ export function isChosen({ stream, tenant, beforeMs }: Choice, message: Pick<Spo
 }
 
 /**
- * Gives up what waits and was chosen, as far as time allows. Nobody may be sending from the log.
+ * Gives up what waits and was chosen, as far as time allows, and one chunk in any case. Nobody may be sending from the log.
  *
  * @param endMs - By `performance.now()`, when no more is begun.
  * @throws SidestreamError what the disk says; what was given up before stays so.
@@ -58,7 +58,7 @@ export async function giveUp(log: DestinationLog, { reason, from, to: end, ...ch
   let given = 0;
   let bytes = 0;
   let gathered = 0;
-  while (next < to && performance.now() < endMs) {
+  for (let isOver = false; next < to && !isOver; isOver = performance.now() >= endMs) {
     const { messages, nextSequence } = await log.read(next, CHUNK_BYTES, "aside");
     const chosen = messages.filter(
       (message) => message.logSequence < to && !log.isConfirmed(message.logSequence) && isChosen(choice, message),

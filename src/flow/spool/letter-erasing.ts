@@ -7,10 +7,8 @@
 import { join } from "node:path";
 import { compact, COMPACTING_FILE } from "./compaction.ts";
 import type { Disk } from "./disk.ts";
-import type { Erased } from "./log-erasing.ts";
-import { mayHold, numbersWithout } from "./tenant-frames.ts";
-import { decodeDeadLetter } from "./message-codec.ts";
-import { readSegment } from "./segment-content.ts";
+import type { ErasedLog, ErasingSpan } from "./erased.ts";
+import { mayHold, numbersOf, numbersWithout } from "./tenant-frames.ts";
 import type { SegmentLog } from "./segment-log.ts";
 import type { Segment } from "./segment.ts";
 
@@ -19,43 +17,37 @@ export interface LetterErasingParts {
   readonly folder: string;
   readonly segments: SegmentLog;
   readonly tenant: string;
+  /** Null: the first call. */
+  readonly span: ErasingSpan | null;
   /** By `performance.now()`, when no more is begun. */
   readonly endMs: number;
 }
 
-export interface ErasedLetters extends Erased {
+export interface ErasedLetters extends ErasedLog {
   /** Letters whose bytes are gone now, those that had left before among them. */
   readonly letters: number;
 }
 
 /** @throws SidestreamError what the disk says; what was removed before stays so. */
-export async function eraseLetters({ disk, folder, segments, tenant, endMs }: LetterErasingParts): Promise<ErasedLetters> {
+export async function eraseLetters(parts: LetterErasingParts): Promise<ErasedLetters> {
+  const { disk, folder, segments, tenant, endMs } = parts;
   const open = segments.segments.at(-1);
-  if (open !== undefined && !open.sealed && mayHold(open, tenant)) await segments.roll();
+  if (parts.span === null && open !== undefined && !open.sealed && mayHold(open, tenant)) await segments.roll();
   await segments.files.wipe();
+  const { from, below } = parts.span ?? { from: 0, below: segments.nextSequence };
   const left: string[] = [];
   let letters = 0;
+  let reached = from;
   for (const segment of [...segments.segments]) {
-    // Whatever comes meanwhile is in the one that is written to.
-    if (!segment.sealed || !mayHold(segment, tenant)) continue;
-    if (performance.now() >= endMs) return { isThrough: false, left, letters };
+    const { sealed, header, nextSequence } = segment;
+    if (!sealed || nextSequence <= from || header.baseSequence >= below || !mayHold(segment, tenant)) continue;
+    if (reached > from && performance.now() >= endMs) return { isThrough: false, left, letters, span: { from: reached, below } };
     const gone = await numbersOf(disk, segment, tenant);
-    if (gone?.length === 0) continue;
-    if (gone === null || !(await without(disk, folder, segments, segment, gone))) left.push(segment.path);
+    if (gone === null || (gone.length > 0 && !(await without(disk, folder, segments, segment, gone)))) left.push(segment.path);
     else letters += gone.length;
+    reached = nextSequence;
   }
-  return { isThrough: true, left, letters };
-}
-
-/** @returns Null where the segment can't be read whole. */
-async function numbersOf(disk: Disk, segment: Segment, tenant: string): Promise<readonly number[] | null> {
-  const numbers: number[] = [];
-  const missing = await readSegment(disk, segment, {
-    visit: ({ sequence, payload }) => {
-      if (decodeDeadLetter(payload).message.tenant === tenant) numbers.push(sequence);
-    },
-  });
-  return missing.length > 0 ? null : numbers;
+  return { isThrough: true, left, letters, span: { from: below, below } };
 }
 
 /** @returns False when it can't be rewritten. */

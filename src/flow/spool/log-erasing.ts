@@ -8,14 +8,13 @@
  */
 import type { Cursor } from "./cursor.ts";
 import type { Disk } from "./disk.ts";
+import type { ErasedLog, ErasingSpan } from "./erased.ts";
 import { FLAG_RESERVED } from "./format.ts";
 import type { LogReading } from "./log-reading.ts";
-import { decodeMessage } from "./message-codec.ts";
-import { readSegment } from "./segment-content.ts";
 import type { SegmentLog } from "./segment-log.ts";
 import type { SegmentReclaimer } from "./segment-reclaimer.ts";
 import type { Segment } from "./segment.ts";
-import { mayHold, numbersWithout } from "./tenant-frames.ts";
+import { mayHold, numbersOf, numbersWithout } from "./tenant-frames.ts";
 
 /** The frames of a segment's own, at its start and its end. */
 const OWN_FRAMES = 2;
@@ -28,17 +27,8 @@ export interface LogErasingParts {
   readonly reading: LogReading;
 }
 
-export interface Erased {
-  /** False: the time was over before all was looked at. */
-  readonly isThrough: boolean;
-  /** Paths of files that could not be rewritten. */
-  readonly left: readonly string[];
-}
-
 export class LogErasing {
   readonly #parts: LogErasingParts;
-  /** Segments that hold nothing of a tenant, although their counts can't tell. */
-  #without: { readonly tenant: string; readonly segments: WeakSet<Segment> } = { tenant: "", segments: new WeakSet() };
 
   constructor(parts: LogErasingParts) {
     this.#parts = parts;
@@ -53,7 +43,6 @@ export class LogErasing {
    */
   async begin(tenant: string, below: number | null): Promise<number> {
     const { segments } = this.#parts;
-    if (this.#without.tenant !== tenant) this.#without = { tenant, segments: new WeakSet() };
     await segments.files.wipe();
     await segments.commit();
     const open = this.#open;
@@ -70,24 +59,27 @@ export class LogErasing {
   /**
    * Rewrites each segment that holds something of a tenant that is done. Nobody may be reading the log.
    *
-   * @param below - Segments that go beyond are left as they are.
+   * @param span - Segments that go beyond are left as they are.
    * @param endMs - By `performance.now()`, when no more is begun.
    * @throws SidestreamError what the disk says; what was rewritten before stays so.
    */
-  async rewrite(tenant: string, below: number, endMs: number): Promise<Erased> {
+  async rewrite(tenant: string, { from, below }: ErasingSpan, endMs: number): Promise<ErasedLog> {
     const { segments, reclaimer, reading } = this.#parts;
     // What is done as a whole goes as a whole; a file that is still open would keep its bytes on the disk.
     await reclaimer.freeSaved();
     await reading.close();
     const left: string[] = [];
+    let reached = from;
     for (const segment of [...segments.segments]) {
-      if (segment.nextSequence > below || !this.#mayHold(segment, tenant)) continue;
-      if (performance.now() >= endMs) return { isThrough: false, left };
+      const { nextSequence } = segment;
+      if (nextSequence <= from || nextSequence > below || !mayHold(segment, tenant)) continue;
+      if (reached > from && performance.now() >= endMs) return { isThrough: false, left, span: { from: reached, below } };
       if (!(await this.#rewrite(segment, tenant))) left.push(segment.path);
+      reached = nextSequence;
     }
     await reclaimer.freeSaved();
     await segments.files.wipe();
-    return { isThrough: true, left };
+    return { isThrough: true, left, span: { from: below, below } };
   }
 
   /**
@@ -111,32 +103,19 @@ export class LogErasing {
     return last === undefined || last.sealed ? null : last;
   }
 
-  #mayHold(segment: Segment, tenant: string): boolean {
-    return mayHold(segment, tenant) && !this.#without.segments.has(segment);
-  }
-
   /** @returns False when something of it is left. */
   async #rewrite(segment: Segment, tenant: string): Promise<boolean> {
     const { disk, segments, cursor, reclaimer } = this.#parts;
     const { ranges } = cursor;
-    const gone: number[] = [];
-    let waiting = 0;
-    const missing = await readSegment(disk, segment, {
-      visit: ({ sequence, payload }) => {
-        if (decodeMessage(payload, sequence).tenant !== tenant) return;
-        if (ranges.has(sequence)) gone.push(sequence);
-        else waiting += 1;
-      },
-    });
-    if (missing.length > 0) return false;
-    if (gone.length === 0) {
-      if (waiting === 0) this.#without.segments.add(segment);
-      return waiting === 0;
-    }
+    const numbers = await numbersOf(disk, segment, tenant);
+    if (numbers === null) return false;
+    const gone = numbers.filter((sequence) => ranges.has(sequence));
+    const isAll = gone.length === numbers.length;
+    if (gone.length === 0) return isAll;
     const kept = numbersWithout(segment, gone);
     const isRewritten = await reclaimer.rewrite(segment, () => Promise.resolve(kept));
     // Where it went as a whole meanwhile, it was done.
-    return (isRewritten && waiting === 0) || !segments.segments.some(({ path }) => path === segment.path);
+    return (isRewritten && isAll) || !segments.segments.some(({ path }) => path === segment.path);
   }
 }
 

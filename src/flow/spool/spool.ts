@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import type { SidestreamError } from "../../errors.ts";
-import type { Archive, RetainSettings } from "./archive.ts";
+import type { Archive } from "./archive.ts";
 import { DeadLetterLog } from "./dead-letter-log.ts";
 import { DestinationLog } from "./destination-log.ts";
 import type { Disk } from "./disk.ts";
@@ -15,6 +15,7 @@ import { ARCHIVE_FOLDER, DEAD_FOLDER, SPOOL_FOLDER } from "./folders.ts";
 import type { ReadProgress, WhenFull } from "./log-settings.ts";
 import { finishRemovals, orphanedLogs } from "./orphans.ts";
 import { settleRedrive } from "./redrive.ts";
+import type { RetainSettings } from "./retain-settings.ts";
 
 export interface SpoolDestination {
   readonly name: string;

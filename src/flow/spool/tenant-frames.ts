@@ -1,11 +1,32 @@
 /** Where a tenant's frames are in a segment, and which are left without them. */
 import type { NumberRange } from "./confirmed-ranges.ts";
+import type { Disk } from "./disk.ts";
+import { FRAME_TYPES } from "./format.ts";
 import { OTHER_TENANTS } from "./log-state.ts";
+import { decodeDeadLetter, decodeMessage } from "./message-codec.ts";
+import { readSegment } from "./segment-content.ts";
 import type { Segment } from "./segment.ts";
 
 /** Whether a segment's counts leave it open that something of a tenant is in it. */
 export function mayHold({ counts }: Segment, tenant: string): boolean {
   return Object.values(counts.table()).some((tenants) => (tenants[tenant] ?? 0) > 0 || (tenants[OTHER_TENANTS] ?? 0) > 0);
+}
+
+/**
+ * Numbers of a tenant's messages or dead letters, rising.
+ *
+ * @returns Null where the segment can't be read whole.
+ * @throws SidestreamError `SST_SPOOL_IO`
+ */
+export async function numbersOf(disk: Disk, segment: Segment, tenant: string): Promise<readonly number[] | null> {
+  const numbers: number[] = [];
+  const missing = await readSegment(disk, segment, {
+    visit: ({ type, sequence, payload }) => {
+      const message = type === FRAME_TYPES.dead ? decodeDeadLetter(payload).message : decodeMessage(payload, sequence);
+      if (message.tenant === tenant) numbers.push(sequence);
+    },
+  });
+  return missing.length > 0 ? null : numbers;
 }
 
 /** All numbers of a segment but these. @param gone - Rising. */

@@ -51,6 +51,13 @@ test("a refused message is not kept behind a delivered one of its key", () => {
   assert.deepEqual(sequences(kept), [12, 15]);
 });
 
+test("redriven messages that are refused again are set aside, however many, and hold up nothing", () => {
+  const recent = new RecentOutcomes();
+  const batch = Array.from({ length: 40 }, (_, index) => ({ ...spooled(index + 1, "a"), stream: "redrive/stream1" }));
+  const { refused: dead, kept } = settle([...batch, spooled(41, "a")], [...refusals(40), null], recent);
+  assert.deepEqual([dead.length, kept.length, recent.mostlyDead], [40, 0, false]);
+});
+
 test("only the last 20 outcomes count", () => {
   const recent = new RecentOutcomes();
   for (let count = 0; count < 10; count += 1) recent.add(true);

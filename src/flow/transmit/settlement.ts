@@ -6,6 +6,7 @@
  */
 import type { SendOutcome } from "../../driver/destination.ts";
 import { ERRORS, type Retry, type SidestreamError } from "../../errors.ts";
+import { isRedriven } from "../message/stream-label.ts";
 import type { SpooledMessage } from "../spool/spooled.ts";
 import type { RecentOutcomes } from "./recent-outcomes.ts";
 
@@ -34,7 +35,7 @@ export function retryOf(error: SidestreamError): Retry {
 /**
  * @param recent - The lane's recent outcomes; this batch's are added. Once most of them are dead, refused messages are
  * kept for later, save for those whose key already had a later message delivered: sent again, these could only arrive
- * out of order.
+ * out of order; and for those that came back from the dead letters.
  */
 export function settle(batch: readonly SpooledMessage[], outcomes: readonly SendOutcome[], recent: RecentOutcomes): Settlement {
   if (outcomes.every((outcome) => outcome === null)) {
@@ -57,6 +58,11 @@ export function settle(batch: readonly SpooledMessage[], outcomes: readonly Send
       continue;
     }
     refusal = error;
+    // It goes back to where it came from: however many these are, live ones behind them aren't held up for it.
+    if (isRedriven(message.stream)) {
+      refused.push({ message, error });
+      continue;
+    }
     if (storm && !overtaken.has(message)) {
       kept.push(message);
       continue;

@@ -1,7 +1,7 @@
 /** A small log with an archive, and what both hold of what is done. */
 import { deepEqual } from "node:assert/strict";
 import { basename } from "node:path";
-import type { RetainSettings } from "../archive.ts";
+import type { RetainSettings } from "../retain-settings.ts";
 import { KIB, SmallLog, type Over } from "./small-log.ts";
 
 export const ARCHIVE = "/data/archive/out";
