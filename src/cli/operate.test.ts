@@ -7,16 +7,13 @@ import { openControlSocket } from "../admin/control-socket.ts";
 import { registerFakeDrivers } from "../config/testing/fake-drivers.ts";
 import { createLog } from "../observe/log.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
-import type { DestinationLog } from "../flow/spool/destination-log.ts";
-import { disk } from "../flow/spool/disk.ts";
-import { Spool } from "../flow/spool/spool.ts";
-import { delivered, message, readAll } from "../flow/spool/testing/fixtures.ts";
+import { message } from "../flow/spool/testing/fixtures.ts";
 import { answerCommand } from "./control-commands.ts";
 import type { ControlParts } from "./control/control-parts.ts";
 import { runDiscard, type DiscardOptions } from "./discard.ts";
 import { runHold, type HoldOptions } from "./hold.ts";
 import { runTenantPurge, type TenantPurgeOptions } from "./tenant-purge.ts";
-import { openSpool, orphanSite, recordedLog, RecordedOutput, type OrphanSite } from "./testing/orphaned-log.ts";
+import { makeArchive, openSpool, orphanSite, recordedLog, RecordedOutput, type OrphanSite } from "./testing/orphaned-log.ts";
 
 before(() => registerFakeDrivers());
 
@@ -171,26 +168,9 @@ test("a tenant is counted in all logs, and with --yes purged from all, orphaned 
   match(nothing.out, /^No message of tenant diku is held/);
 });
 
-/** What was delivered of `files` is in its archive; so many messages of `diku`, and as many of others. */
-async function makeArchive({ data }: OrphanSite, count: number): Promise<void> {
-  const common = { disk, dataFolder: data, topicsMax: 10, onFinding: () => undefined };
-  const bounds = { bytesMax: 64 * 1024 * 1024, segmentBytesMax: 16 * 1024, deadLetters: { keepMs: 1e12, bytesMax: 64 * 1024 * 1024 } };
-  const spool = await Spool.open({
-    ...common,
-    destinations: [{ name: "files", ...bounds, retain: { keepMs: 1e12, bytesMax: 1e12 } }],
-  });
-  const log = spool.logs.get("files") as DestinationLog;
-  for (let index = 0; index < 2 * count; index += 1) {
-    log.append(message(`a${index}`, { tenant: index % 2 === 0 ? "diku" : "college", value: Buffer.alloc(2 * 1024) }), true);
-    await log.flush();
-  }
-  await log.confirm((await readAll(log)).map(delivered));
-  await spool.close();
-}
-
 test("what is in an archive is counted and purged, also when the log was begun anew since, and when there is none", async (t) => {
   const site = await orphanSite(t, 0);
-  await makeArchive(site, 100);
+  await makeArchive(site, "files", 100);
   rmSync(join(site.data, "spool", "files"), { recursive: true });
   const counted = await purge(site, { yes: false });
   const [, archived] = /^files +0 +0 +(\d+) +0$/m.exec(counted.out) ?? [];

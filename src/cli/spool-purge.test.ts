@@ -6,7 +6,7 @@ import { openControlSocket } from "../admin/control-socket.ts";
 import { registerFakeDrivers } from "../config/testing/fake-drivers.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
 import { runSpoolPurge, type PurgeOptions } from "./spool-purge.ts";
-import { openSpool, orphanSite, recordedLog, RecordedOutput, type OrphanSite } from "./testing/orphaned-log.ts";
+import { makeArchive, openSpool, orphanSite, recordedLog, RecordedOutput, type OrphanSite } from "./testing/orphaned-log.ts";
 
 before(() => registerFakeDrivers());
 
@@ -43,9 +43,21 @@ test("with --yes the log is gone with its dead letters, and who did it is logged
 test("for programs it is JSON", async (t) => {
   const site = await orphanSite(t, 4);
   const { bytes, ...rest } = JSON.parse((await purge(site, { yes: false, json: true })).out) as Record<string, unknown>;
-  deepEqual(rest, { log: "old", purged: false, messages: 3, deadLetters: 1, problems: 0 });
+  deepEqual(rest, { log: "old", purged: false, messages: 3, deadLetters: 1, archived: 0, problems: 0 });
   ok(Number(bytes) > 16_384);
   equal((JSON.parse((await purge(site, { json: true })).out) as { purged: boolean }).purged, true);
+});
+
+test("what its archive holds is told before it goes with it", async (t) => {
+  const site = await orphanSite(t, 0);
+  await makeArchive(site, "old", 50);
+  const { out } = await purge(site, { yes: false });
+  match(
+    out,
+    /^The orphaned log old has 0 messages waiting, 0 dead letters, \d+ archived messages that could be replayed, \d+\.\d KiB in all\.\n/,
+  );
+  match((await purge(site)).out, /\d+ archived messages/);
+  equal(existsSync(join(site.data, "archive", "old")), false);
 });
 
 test("dead letters that are left alone can be purged, and damage is told before", async (t) => {

@@ -4,9 +4,12 @@
  * Promise: what is in it is told first, and without `--yes` that is all. The running program carries it out; where none
  * runs it is done on the disk, under the lock. A log that a configuration names is refused.
  */
+import { join } from "node:path";
 import { loadConfiguration, type Loaded } from "../config/load.ts";
 import { configuredError, OrphanActs, unknownOrphan } from "../flow/orphan-acts.ts";
 import { disk } from "../flow/spool/disk.ts";
+import { ARCHIVE_FOLDER } from "../flow/spool/folders.ts";
+import { inspectArchive } from "../flow/spool/inspect-archive.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
 import { orphanedLogs } from "../flow/spool/orphans.ts";
 import { bytesText } from "../observe/bytes-text.ts";
@@ -49,10 +52,10 @@ export async function runSpoolPurge(options: PurgeOptions, out: Output, log: Pic
   const held = await heldBy(data, options.log, out);
   if (yes) await purge(loaded, data, options, log);
   const { log: name } = options;
-  const { deadLetters, bytes, problems } = held;
+  const { archived, deadLetters, bytes, problems } = held;
   out.stdout(
     json
-      ? `${JSON.stringify({ log: name, purged: yes, messages: held.pending, deadLetters, bytes, problems }, null, 2)}\n`
+      ? `${JSON.stringify({ log: name, purged: yes, messages: held.pending, deadLetters, archived, bytes, problems }, null, 2)}\n`
       : text(options, held),
   );
   return yes ? EXIT_OK : EXIT_NOT_DONE;
@@ -69,10 +72,19 @@ async function assertOrphaned(loaded: Loaded | null, data: string, log: string):
   if (!names.includes(log)) throw unknownOrphan(log, names);
 }
 
-async function heldBy(dataFolder: string, log: string, out: Output): Promise<OrphanReport> {
+interface Held extends OrphanReport {
+  /** Messages of its archive. */
+  readonly archived: number;
+}
+
+async function heldBy(dataFolder: string, log: string, out: Output): Promise<Held> {
   const line = new ProgressLine(out);
   try {
-    return await orphanReport(dataFolder, log, (progress) => showProgress(line, progress));
+    const report = await orphanReport(dataFolder, log, (progress) => showProgress(line, progress));
+    if (!(await disk.exists(join(dataFolder, ARCHIVE_FOLDER, log)))) return { ...report, archived: 0 };
+    line.at(`reading ${ARCHIVE_FOLDER}/${log}`, "");
+    const { messages, bytes } = await inspectArchive(disk, dataFolder, log, false);
+    return { ...report, archived: messages, bytes: report.bytes + bytes };
   } finally {
     line.end();
   }
@@ -93,9 +105,10 @@ async function purge(loaded: Loaded | null, data: string, { log: name, environme
   }
 }
 
-function text({ log, yes, data, config }: PurgeOptions, { pending, deadLetters, bytes, problems }: OrphanReport): string {
+function text({ log, yes, data, config }: PurgeOptions, { pending, deadLetters, archived, bytes, problems }: Held): string {
   const waiting = pending === null ? "messages that can't be counted" : `${counted(pending, "message")} waiting`;
-  const held = `${waiting}, ${counted(deadLetters, "dead letter")}, ${bytesText(bytes)} in all`;
+  const inArchive = archived === 0 ? "" : `, ${counted(archived, "archived message")} that could be replayed`;
+  const held = `${waiting}, ${counted(deadLetters, "dead letter")}${inArchive}, ${bytesText(bytes)} in all`;
   const damage = problems === 0 ? "" : "It is damaged: `sidestream spool inspect` tells how.\n";
   if (yes) return `Removed for good: the log ${log} with ${held}.\n`;
   const place = config === null ? `--data ${data}` : `--config ${config}`;

@@ -4,7 +4,7 @@ import type { TestContext } from "node:test";
 import { configFolder } from "../../config/testing/config-folder.ts";
 import { disk } from "../../flow/spool/disk.ts";
 import { Spool } from "../../flow/spool/spool.ts";
-import { message, readAll } from "../../flow/spool/testing/fixtures.ts";
+import { delivered, message, readAll } from "../../flow/spool/testing/fixtures.ts";
 import { createLog, type Log } from "../../observe/log.ts";
 import type { LineOutput } from "../output.ts";
 
@@ -20,6 +20,21 @@ export interface OrphanSite {
 export function openSpool(dataFolder: string, names: readonly string[]): Promise<Spool> {
   const destinations = names.map((name) => ({ name, bytesMax: 64 * MIB, deadLetters: { keepMs: 1e12, bytesMax: 64 * MIB } }));
   return Spool.open({ disk, dataFolder, destinations, topicsMax: 10, onFinding: () => undefined });
+}
+
+/** A log whose delivered messages are mostly in its archive: so many of the tenant `diku`, and as many of `college`. */
+export async function makeArchive({ data }: Pick<OrphanSite, "data">, name: string, count: number): Promise<void> {
+  const bounds = { bytesMax: 64 * MIB, segmentBytesMax: 16 * 1024, deadLetters: { keepMs: 1e12, bytesMax: 64 * MIB } };
+  const destinations = [{ name, ...bounds, retain: { keepMs: 1e12, bytesMax: 1e12 } }];
+  const spool = await Spool.open({ disk, dataFolder: data, destinations, topicsMax: 10, onFinding: () => undefined });
+  const log = spool.logs.get(name);
+  if (log === undefined) throw new Error(`the log of ${name} was opened`);
+  for (let index = 0; index < 2 * count; index += 1) {
+    log.append(message(`a${index}`, { tenant: index % 2 === 0 ? "diku" : "college", value: Buffer.alloc(2 * 1024) }), true);
+    await log.flush();
+  }
+  await log.confirm((await readAll(log)).map(delivered));
+  await spool.close();
 }
 
 /**

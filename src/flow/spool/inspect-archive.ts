@@ -38,12 +38,14 @@ export async function inspectArchives(
   const reports: ArchiveReport[] = [];
   for (const name of (await disk.listFolders(parent)).filter(isLogFolder).toSorted()) {
     onProgress(join(ARCHIVE_FOLDER, name));
-    reports.push(await inspectArchive(disk, name, join(parent, name), deep));
+    reports.push(await inspectArchive(disk, dataFolder, name, deep));
   }
   return reports;
 }
 
-async function inspectArchive(disk: Disk, name: string, folder: string, deep: boolean): Promise<ArchiveReport> {
+/** As `inspectArchives`, of one that is there. */
+export async function inspectArchive(disk: Disk, dataFolder: string, name: string, deep: boolean): Promise<ArchiveReport> {
+  const folder = join(dataFolder, ARCHIVE_FOLDER, name);
   const findings: SpoolFinding[] = [];
   const report = { files: 0, bytes: 0, messages: 0, fromMs: Infinity, toMs: 0 };
   for (const file of (await disk.list(folder)).filter(isSegmentFile).toSorted()) {
