@@ -43,6 +43,15 @@ export interface PipeParts {
   readonly passed: (chunk: Buffer) => void;
 }
 
+/**
+ * Ends a connection by RST; by FIN where its end is on the way already. Node can't reset it then: it says EINVAL, keeps the
+ * socket open, and waits for it for ever at the end of the process.
+ */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 export class Pipe {
   /** Held alone, whatever holds for the others. */
   isHeld = false;
@@ -88,7 +97,7 @@ export class Pipe {
       if (!Buffer.isBuffer(piece.content)) {
         this.abandon();
         if (piece.content === "end") to.end();
-        else to.resetAndDestroy();
+        else reset(to);
         return;
       }
       this.#write(piece.content, piece.dueMs);

@@ -143,6 +143,20 @@ test("what a client sent before it was killed arrives behind what came later on 
   await soon(() => served.ended() === "reset", "the reset at the server");
 });
 
+test("a connection that is cut while its end is on the way is closed all the same", async (t) => {
+  const { proxy, pair } = await stage(t);
+  const { client, served } = await pair();
+  proxy.cut("to-client", "end");
+  await proxy.heal();
+  await soon(() => served.ended() === "reset" && client.ended() !== null, "both ends");
+  // Where it were open yet, nobody would refuse what comes.
+  const isRefused = (): boolean => {
+    if (!client.socket.destroyed) client.socket.write("still there?");
+    return client.ended() === "reset";
+  };
+  await soon(isRefused, "the refusal");
+});
+
 test("what is swallowed never comes, and the connection is reset once that is healed", async (t) => {
   const { proxy, pair } = await stage(t);
   const { client, served } = await pair();

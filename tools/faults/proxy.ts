@@ -9,7 +9,7 @@
 import { createServer, connect, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 import { KafkaRequests, type KafkaRequest } from "./kafka-requests.ts";
-import { noFaults, Pipe, type WayFaults } from "./pipe.ts";
+import { noFaults, Pipe, reset, type WayFaults } from "./pipe.ts";
 
 export type Direction = "to-server" | "to-client" | "both";
 type Way = Exclude<Direction, "both">;
@@ -95,7 +95,7 @@ export class FaultProxy {
       for (const pipe of Object.values(link.pipes)) pipe.abandon();
       for (const [way, socket] of [["to-server", link.server] as const, ["to-client", link.client] as const]) {
         if (!waysOf(direction).includes(way)) continue;
-        if (how === "reset") socket.resetAndDestroy();
+        if (how === "reset") reset(socket);
         else socket.destroySoon();
       }
     }
@@ -138,8 +138,8 @@ export class FaultProxy {
     for (const link of this.#links) {
       for (const pipe of Object.values(link.pipes)) pipe.isHeld = false;
       if (!link.isHalfOpen && !Object.values(link.pipes).some(({ hasSwallowed }) => hasSwallowed)) continue;
-      link.client.resetAndDestroy();
-      link.server.resetAndDestroy();
+      reset(link.client);
+      reset(link.server);
     }
     this.#set("both", noFaults());
     if (!this.#listener.listening) await this.#listen();
@@ -173,11 +173,11 @@ export class FaultProxy {
       socket.on("error", () => undefined);
       socket.once("close", () => this.#sockets.delete(socket));
     }
-    const unreached = (): void => void client.resetAndDestroy();
+    const unreached = (): void => void reset(client);
     server.once("close", unreached);
     server.once("connect", () => {
       server.off("close", unreached);
-      if (client.destroyed) server.resetAndDestroy();
+      if (client.destroyed) reset(server);
       else this.#join(client, server);
     });
   }
