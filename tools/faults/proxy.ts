@@ -173,7 +173,7 @@ export class FaultProxy {
       socket.on("error", () => undefined);
       socket.once("close", () => this.#sockets.delete(socket));
     }
-    const unreached = (): void => void reset(client);
+    const unreached = (): void => reset(client);
     server.once("close", unreached);
     server.once("connect", () => {
       server.off("close", unreached);
