@@ -18,7 +18,10 @@ export function addVerify(command: Command, end: (status: number) => void, envir
     .command("verify")
     .description("read a topic, and find what is missing, doubled or out of order by the numbers that messages carry")
     .argument("<target>", "kafka://HOST:PORT,HOST:PORT/TOPIC, file:DIR/TOPIC, or with --config DESTINATION:TOPIC")
-    .option("--config <file>", "configuration that has the destination, with its TLS and login")
+    .option(
+      "--config <file>",
+      "configuration that has the destination, with its TLS and login; with an address, its data folder alone counts",
+    )
     .option(
       "--data <dir>",
       "data folder whose logs explain what is missing (may be repeated; one that --config names is looked at too)",

@@ -12,6 +12,8 @@ import { NumberRoom, NumberSet } from "./number-set.ts";
 
 /** More than logs and streams that ever wrote to one topic, unless somebody makes them up. */
 const SERIES_MAX = 10_000;
+/** Streams that were not asked for, whose names are kept for "did you mean". */
+const STREAMS_MAX = 1_000;
 /** Doubles, and messages out of order, that are told one by one. */
 export const LISTED_MAX = 20;
 
@@ -28,6 +30,7 @@ export interface Double extends Place {
 
 /** The messages of one stream that one log numbered. */
 export interface Series {
+  /** Empty: no message says it. */
   readonly instance: string;
   readonly logId: string;
   readonly stream: string;
@@ -54,6 +57,10 @@ export class Ledger {
   readonly partitions = new Map<number, { messages: number; isFromBegin: boolean }>();
   readonly doubles: Double[] = [];
   readonly outOfOrder: Double[] = [];
+  /** Logs of which the topic has messages, of whatever stream. Replays are none: they come from other topics, too. */
+  readonly logIds = new Set<string>();
+  /** Streams that were met and not asked for. */
+  readonly otherStreams = new Set<string>();
   messages = 0;
   /** Without evidence: somebody else's. */
   foreign = 0;
@@ -90,8 +97,11 @@ export class Ledger {
       this.foreign += 1;
       return;
     }
+    const again = isReplay(message);
+    if (!again && this.logIds.size < SERIES_MAX) this.logIds.add(evidence.logId);
     if (this.#stream !== null && evidence.stream !== this.#stream) {
       this.passedOver += 1;
+      if (this.otherStreams.size < STREAMS_MAX) this.otherStreams.add(evidence.stream);
       return;
     }
     const series = this.#seriesOf(evidence);
@@ -99,7 +109,7 @@ export class Ledger {
       this.unchecked += 1;
       return;
     }
-    if (isReplay(message)) {
+    if (again) {
       series.replays += 1;
       return;
     }
@@ -135,12 +145,16 @@ export class Ledger {
     const known = this.#series.get(name);
     if (known !== undefined) return known;
     if (this.#series.size >= SERIES_MAX) return null;
-    const { instance, logId, stream } = evidence;
-    const counts = { messages: 0, doubles: 0, outOfOrder: 0, orderUnknown: 0, replays: 0, redriven: 0 };
-    const made = { instance, logId, stream, seen: new NumberSet(this.#room), ...counts, firstLeft: new Map<number, number>() };
+    const made = emptySeries(evidence, this.#room);
     this.#series.set(name, made);
     return made;
   }
+}
+
+/** One of which no message was met. */
+export function emptySeries({ instance, logId, stream }: Pick<Series, "instance" | "logId" | "stream">, room: NumberRoom): Series {
+  const counts = { messages: 0, doubles: 0, outOfOrder: 0, orderUnknown: 0, replays: 0, redriven: 0 };
+  return { instance, logId, stream, seen: new NumberSet(room), ...counts, firstLeft: new Map<number, number>() };
 }
 
 /** What numbers are without a gap within, in one topic. */

@@ -6,13 +6,14 @@
  * that what is delivered by then is there when the topic is.
  */
 import { join } from "node:path";
-import { streamOfLabel } from "../../flow/message/stream-label.ts";
+import { isRedriven, isReplayed, streamOfLabel } from "../../flow/message/stream-label.ts";
 import { newestSlot } from "../../flow/spool/cursor-slot.ts";
 import { disk } from "../../flow/spool/disk.ts";
 import { exportLog } from "../../flow/spool/export.ts";
 import { isProblem, type SpoolFinding } from "../../flow/spool/findings.ts";
 import { DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "../../flow/spool/folders.ts";
 import { lookAtLog } from "../../flow/spool/log-look.ts";
+import type { StreamTable } from "../../flow/spool/log-state.ts";
 import type { ReadProgress } from "../../flow/spool/log-settings.ts";
 import type { OutcomeTable } from "../../flow/spool/outcome-counts.ts";
 import { assertDataFolder } from "../data-folder.ts";
@@ -31,6 +32,8 @@ export interface KnownLog {
   readonly name: string;
   /** The number that the next message of a stream gets in this topic, as of the look. Null: that was lost. */
   readonly next: ReadonlyMap<string, number> | null;
+  /** Streams that it numbers for other topics. */
+  readonly elsewhere: ReadonlySet<string>;
   /** Messages that had a number and were given up, by stream and reason; to all topics of the log. */
   readonly dropped: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
@@ -83,12 +86,16 @@ class FolderLook implements Knowledge {
     const spool = join(data, SPOOL_FOLDER);
     for (const name of await foldersIn(spool)) {
       const { found, slots } = await lookAtLog({ disk, folder: join(spool, name), kind: "messages" });
-      const topics = Object.entries(found.state.sequences).flatMap(([stream, each]) => {
+      const topics = streamsOf(found.state.sequences).flatMap(([stream, each]) => {
         const next = each[this.#options.topic];
         return next === undefined ? [] : [[stream, next] as const];
       });
+      const elsewhere = streamsOf(found.state.sequences).flatMap(([stream, each]) =>
+        Object.keys(each).some((topic) => topic !== this.#options.topic) ? [stream] : [],
+      );
       const { outcomes } = newestSlot(slots ?? []).record;
-      this.logs.set(found.logId, { data, name, next: found.stateKnown ? new Map(topics) : null, dropped: givenUp(outcomes) });
+      const next = found.stateKnown ? new Map(topics) : null;
+      this.logs.set(found.logId, { data, name, next, elsewhere: new Set(elsewhere), dropped: givenUp(outcomes) });
       // A log of another destination may hold as much, and nothing of it is asked for.
       if (topics.length === 0 && found.stateKnown) continue;
       await this.#export(join(spool, name), "messages", "pending");
@@ -125,6 +132,11 @@ class FolderLook implements Knowledge {
 
 async function foldersIn(parent: string): Promise<readonly string[]> {
   return (await disk.exists(parent)) ? (await disk.listFolders(parent)).filter(isLogFolder).toSorted() : [];
+}
+
+/** What came back from the dead letters or the archive has a number of its own in the log; the message keeps the one it had. */
+function streamsOf(sequences: StreamTable): readonly (readonly [string, StreamTable[string]])[] {
+  return Object.entries(sequences).filter(([label]) => !isRedriven(label) && !isReplayed(label));
 }
 
 /** What was given up, under the streams as people know them, by reason. */

@@ -1,31 +1,18 @@
 /** What `sidestream verify` found: as a table with sentences for people, and as JSON. */
-import { counted, table } from "../output.ts";
+import { counted, harmless, table } from "../output.ts";
+import { nameOf } from "./absent.ts";
+import { conclusion, isAllWell, unverified, type Found } from "./conclusion.ts";
 import type { Double, Ledger, Place } from "./ledger.ts";
 import type { NumberRange } from "./number-set.ts";
-import { isWell, type SeriesVerdict } from "./verdict.ts";
-
-export interface Found {
-  readonly target: string;
-  readonly topic: string;
-  readonly ledger: Ledger;
-  readonly verdicts: readonly SeriesVerdict[];
-  /** Where the listed doubles stood first; one that is missing was deleted meanwhile. */
-  readonly firstPlaces: ReadonlyMap<Double, Place>;
-  /** What the reader, or the logs, had to say. */
-  readonly notices: readonly string[];
-}
-
-/** Nothing is wrong, or what is missing is explained to the last message. */
-export function isAllWell({ ledger, verdicts }: Found): boolean {
-  return ledger.unchecked === 0 && verdicts.every(isWell);
-}
+import type { SeriesVerdict } from "./verdict.ts";
 
 export function forPrograms(found: Found): unknown {
-  const { target, topic, ledger, verdicts, notices } = found;
+  const { target, topic, ledger, verdicts, notices, doubts } = found;
   return {
     target,
     topic,
     ok: isAllWell(found),
+    unverified: unverified(found),
     messages: ledger.messages,
     withoutEvidence: ledger.foreign,
     otherStreams: ledger.passedOver,
@@ -34,12 +21,12 @@ export function forPrograms(found: Found): unknown {
     series: verdicts.map((verdict) => ({ ...seriesName(verdict.series), ...countsOf(verdict) })),
     doubles: ledger.doubles.map((double) => ({ ...placed(double), first: found.firstPlaces.get(double) ?? null })),
     outOfOrder: ledger.outOfOrder.map(placed),
-    notices,
+    notices: [...notices, ...doubts],
   };
 }
 
 function countsOf(verdict: SeriesVerdict): Record<string, unknown> {
-  const { series, first, last, deleted, holes, dead, pending, unexplained, ranges, log, dropped } = verdict;
+  const { series, first, last, deleted, holes, dead, pending, unexplained, undecided, ranges, log, dropped } = verdict;
   const { messages, doubles, outOfOrder, orderUnknown, replays, redriven } = series;
   return {
     messages,
@@ -51,6 +38,7 @@ function countsOf(verdict: SeriesVerdict): Record<string, unknown> {
     dead,
     pending,
     unexplained,
+    undecided,
     // Both ends are in it, as a person would write it.
     unexplainedFirst: ranges.map(([from, to]) => ({ from, to: to - 1 })),
     outOfOrder,
@@ -66,22 +54,24 @@ function placed({ series, sequence, partition, offset }: Double): Record<string,
   return { ...seriesName(series), sequence, partition, offset };
 }
 
-function seriesName({ instance, logId, stream }: SeriesVerdict["series"]): Record<string, string> {
-  return { instance, log: logId, stream };
+function seriesName({ instance, logId, stream }: SeriesVerdict["series"]): Record<string, string | null> {
+  return { instance: instance === "" ? null : instance, log: logId, stream };
 }
 
 export function forPeople(found: Found): string {
-  const { topic, ledger, verdicts, notices } = found;
+  const { topic, ledger, verdicts, notices, doubts } = found;
   const head = ["instance", "stream", "log", "messages", "doubles", "holes", "dead", "pending", "unexplained", "out of order", "replays"];
   const rows = verdicts.map(({ series, holes, dead, pending, unexplained }) => {
     const { instance, stream, logId, messages, doubles, outOfOrder, replays } = series;
-    return [instance, stream, logId, messages, doubles, holes, dead, pending, unexplained, outOfOrder, replays];
+    const names = [instance === "" ? "-" : instance, stream, logId].map(harmless);
+    return [...names, messages, doubles, holes, dead, pending, unexplained, outOfOrder, replays];
   });
+  const notes = [...notices, ...doubts].map((notice) => `note: ${harmless(notice)}`);
   const parts = [
     rows.length === 0 ? `${topic} has no messages that Sidestream numbered.\n` : table(head, rows),
     ...lines([...verdicts.flatMap(aboutSeries), ...ledger.doubles.map((double) => aboutDouble(double, found.firstPlaces.get(double)))]),
     ...lines(ledger.outOfOrder.map(aboutOrder)),
-    ...lines([...aboutRest(ledger), ...notices.map((notice) => `note: ${notice}`)]),
+    ...lines([...aboutRest(ledger), ...notes]),
     `\n${conclusion(found)}\n`,
   ];
   return parts.join("");
@@ -93,27 +83,64 @@ function lines(texts: readonly string[]): string[] {
 }
 
 function aboutSeries(verdict: SeriesVerdict): string[] {
-  const { series, first, deleted, pending, unexplained, ranges, log, dropped } = verdict;
-  const of = `${series.stream} of ${series.instance}`;
-  const texts: string[] = [];
+  const { series, first, deleted, pending, unexplained, ranges } = verdict;
+  const of = ofSeries(verdict);
+  const texts: string[] = aboutAbsent(verdict);
   if (deleted > 0) texts.push(`${of} begins at ${first}: ${counted(deleted, "earlier message")} may have been deleted by the destination.`);
   if (pending > 0) texts.push(`${of}: not delivered yet: ${pending}.`);
   if (unexplained > 0) texts.push(`${of}: ${unexplained} missing and not explained: ${rangesText(ranges, unexplained)}${why(verdict)}`);
   if (series.orderUnknown > 0)
     texts.push(`${of}: of ${counted(series.orderUnknown, "message")} the order can't be told: the topic has too many keys.`);
-  if (log !== null && dropped.size > 0) {
-    const reasons = [...dropped].map(([reason, count]) => `${count} ${reason}`).join(", ");
-    texts.push(`${of}: its log gave up messages of this stream, of whatever topic: ${reasons}. They are among the holes.`);
-  }
+  texts.push(...aboutDropped(verdict));
   if (series.redriven > 0)
     texts.push(`${of}: ${counted(series.redriven, "dead letter")} came after all (redrive), behind later messages of its key.`);
   return texts;
 }
 
+function ofSeries({ series: { stream, instance }, log }: Pick<SeriesVerdict, "series" | "log">): string {
+  return harmless(`${stream} of ${instance === "" && log !== null ? nameOf(log) : instance}`);
+}
+
+/** Of a stream that the log numbered for this topic, and of which the topic has nothing. */
+function aboutAbsent(verdict: SeriesVerdict): string[] {
+  const { series, holes, undecided, doubt } = verdict;
+  if (series.messages > 0 || holes + undecided === 0) return [];
+  const text = `${ofSeries(verdict)}: none of the ${counted(holes + undecided, "message")} that the log numbered for this topic is here`;
+  if (doubt === null) return [`${text}.`];
+  const unsure = `${text}; ${undecided} of them neither dead nor waiting`;
+  if (doubt === "deleted") return [`${unsure}: they were deleted there since, as old ones are, or they are missing. Nothing tells which.`];
+  return [
+    `${unsure}: they are missing, or the log is of another destination that has a topic of this name. ` +
+      "Give TARGET as DESTINATION:TOPIC with --config, and it is decided.",
+  ];
+}
+
+/** What its log gave up has no number any more: only how many is known, and not of which topic. */
+function aboutDropped(verdict: SeriesVerdict): string[] {
+  const { series, unexplained, log, dropped } = verdict;
+  if (log === null || dropped.size === 0) return [];
+  const reasons = [...dropped].map(([reason, count]) => `${count} ${reason}`).join(", ");
+  const count = [...dropped.values()].reduce((sum, each) => sum + each, 0);
+  const topics = log.elsewhere.has(series.stream) ? ", of whatever topic" : "";
+  const text = `${ofSeries(verdict)}: its log gave up messages of this stream${topics}: ${reasons}. `;
+  if (unexplained === 0) return [`${text}No hole here is left for them: they were${elsewhereText(verdict)} sent all the same.`];
+  if (count < unexplained) return [`${text}They may be among the missing; at least ${unexplained - count} are not explained by that.`];
+  const fits = topics === "" ? "The number fits what is missing." : "The number fits what is missing, if all of them were for this topic.";
+  return [`${text}${count === unexplained ? fits : "They may be what is missing."}`];
+}
+
+function elsewhereText({ series, deleted, undecided, log }: SeriesVerdict): string {
+  const topics = log?.elsewhere.has(series.stream) === true ? " for other topics," : "";
+  return `${topics}${deleted + undecided > 0 ? " before what is left here," : ""}${topics === "" && deleted + undecided === 0 ? "" : " or"}`;
+}
+
 /** What a person can do about a hole that nothing explains. */
-function why({ log }: SeriesVerdict): string {
+function why({ log, series }: SeriesVerdict): string {
   if (log === null) return ". Name the data folder that has its log with --data: dead letters and what waits are known there.";
-  return log.next === null ? ". Its log lost its state to damage: `sidestream spool fsck`." : ".";
+  if (log.next === null) return ". Its log lost its state to damage: `sidestream spool fsck`.";
+  if (series.messages === 0)
+    return ". Was the topic emptied, or made anew? Did the destination lead elsewhere before? What the log adopted has another log's numbers.";
+  return ".";
 }
 
 function rangesText(ranges: readonly NumberRange[], count: number): string {
@@ -124,11 +151,15 @@ function rangesText(ranges: readonly NumberRange[], count: number): string {
 
 function aboutDouble({ series, sequence, partition, offset }: Double, first: Place | undefined): string {
   const before = first === undefined ? "deleted meanwhile" : `at ${placeText(first)}`;
-  return `double: ${series.stream} of ${series.instance}, ${sequence}: first ${before}, again at ${placeText({ partition, offset })}`;
+  return `double: ${ofPlaced(series)}, ${sequence}: first ${before}, again at ${placeText({ partition, offset })}`;
 }
 
 function aboutOrder({ series, sequence, partition, offset }: Double): string {
-  return `out of order: ${series.stream} of ${series.instance}, ${sequence} at ${placeText({ partition, offset })} is behind a later message of its key`;
+  return `out of order: ${ofPlaced(series)}, ${sequence} at ${placeText({ partition, offset })} is behind a later message of its key`;
+}
+
+function ofPlaced(series: Double["series"]): string {
+  return ofSeries({ series, log: null });
 }
 
 function placeText({ partition, offset }: Place): string {
@@ -144,13 +175,4 @@ function aboutRest({ foreign, passedOver, unchecked }: Ledger): string[] {
       `${counted(unchecked, "message")} could not be checked: their numbers are scattered wider, or over more logs, than fits into memory.`,
     );
   return texts;
-}
-
-function conclusion(found: Found): string {
-  const { ledger, verdicts } = found;
-  if (isAllWell(found)) return `All well: ${counted(ledger.messages, "message")} read, no doubles, nothing missing that is not explained.`;
-  const sum = (of: (verdict: SeriesVerdict) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
-  const [doubles, missing, disorder] = [sum((v) => v.series.doubles), sum((v) => v.unexplained), sum((v) => v.series.outOfOrder)];
-  const unchecked = ledger.unchecked === 0 ? "" : `, ${ledger.unchecked} not checked`;
-  return `NOT WELL: ${doubles} doubled, ${missing} missing and not explained, ${disorder} out of order${unchecked}. What each means: docs/guarantees.md.`;
 }

@@ -1,6 +1,6 @@
 /**
  * The topic that `sidestream verify` reads: `kafka://HOST:PORT,HOST:PORT/TOPIC`, `file:DIR/TOPIC`, or, with a
- * configuration, `DESTINATION:TOPIC`.
+ * configuration, `DESTINATION:TOPIC`. With an address, a configuration tells the data folder alone.
  *
  * Promise: no password is taken on the command line; faults are told at their place.
  */
@@ -21,6 +21,8 @@ export interface VerifyTarget {
   readonly read: NonNullable<DestinationDriver["read"]>;
   /** The data folder that the configuration names; null without one. */
   readonly dataFolder: string | null;
+  /** Whether a log of that data folder is the destination's that has the topic; null: it can't be told. */
+  readonly isOurs: (log: string) => boolean | null;
 }
 
 const ARGUMENT = "TARGET";
@@ -32,20 +34,34 @@ const FORMS = "kafka://HOST:PORT/TOPIC, file:DIR/TOPIC or, with --config, DESTIN
  * or one that can't be read; as `loadConfiguration`.
  */
 export async function readTarget(text: string, config: string | null, environment: Environment): Promise<VerifyTarget> {
-  return config === null ? addressed(text) : configured(text, config, environment);
+  if (config === null) return { ...addressed(text), dataFolder: null, isOurs: () => null };
+  const named = isAddress(text) ? null : nameAndTopic(text);
+  const loaded = await loadConfiguration(config, { environment });
+  const { dataFolder, destinations } = loaded.settings;
+  if (named === null) {
+    const target = addressed(text);
+    const isOurs = (log: string) => (destinations.some(({ name, type }) => name === log && type !== target.type) ? false : null);
+    return { ...target, dataFolder, isOurs };
+  }
+  const { type, options } = destinationOf(loaded, named.name);
+  const isOurs = (log: string) => log === named.name || (destinations.some(({ name }) => name === log) ? false : null);
+  return { type, options, topic: named.topic, read: readerOf(type), dataFolder, isOurs };
 }
 
-async function configured(text: string, config: string, environment: Environment): Promise<VerifyTarget> {
+/** A destination may be called `file` or `kafka`; no topic has a slash. */
+function isAddress(text: string): boolean {
+  return text.startsWith("kafka://") || (text.startsWith("file:") && text.includes("/"));
+}
+
+function nameAndTopic(text: string): { readonly name: string; readonly topic: string } {
   const colon = text.indexOf(":");
   const [name, topic] = [text.slice(0, colon), text.slice(colon + 1)];
   if (colon < 1 || topic === "" || topic.startsWith("//"))
-    throw new SidestreamError("SST_COMMAND_INVALID", `${ARGUMENT}: with --config, expected DESTINATION:TOPIC, found ${shown(text)}`);
-  const loaded = await loadConfiguration(config, { environment });
-  const { type, options } = destinationOf(loaded, name);
-  return { type, options, topic, read: readerOf(type), dataFolder: loaded.settings.dataFolder };
+    throw new SidestreamError("SST_COMMAND_INVALID", `${ARGUMENT}: expected ${FORMS}, found ${shown(text)}`);
+  return { name, topic };
 }
 
-function addressed(text: string): VerifyTarget {
+function addressed(text: string): Omit<VerifyTarget, "dataFolder" | "isOurs"> {
   const findings = new Findings();
   const slash = text.startsWith("file:") ? text.lastIndexOf("/") : -1;
   if (text.startsWith("file:") && slash === -1) tellFlag(findings, ARGUMENT, "expected file:DIR/TOPIC", { offset: text.length });
@@ -60,7 +76,7 @@ function addressed(text: string): VerifyTarget {
   findings.throwErrors();
   // Without an error there is one: what has none is told.
   const { type, options } = (destination as NonNullable<typeof destination>).settings;
-  return { type, options, topic: topic.join(""), read: readerOf(type), dataFolder: null };
+  return { type, options, topic: topic.join(""), read: readerOf(type) };
 }
 
 function readerOf(type: string): VerifyTarget["read"] {

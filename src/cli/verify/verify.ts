@@ -12,9 +12,12 @@ import type { TopicPage } from "../../driver/destination.ts";
 import { SPOOL_FOLDER } from "../../flow/spool/folders.ts";
 import { counted, type Output } from "../output.ts";
 import { ProgressLine } from "../spool-progress.ts";
+import { absences } from "./absent.ts";
 import { firstPlaces, Ledger } from "./ledger.ts";
-import { lookAtFolders, type Knowledge } from "./log-knowledge.ts";
-import { forPeople, forPrograms, isAllWell, type Found } from "./report.ts";
+import { lookAtFolders, type KnownLog, type Knowledge } from "./log-knowledge.ts";
+import { isAllWell, type Found } from "./conclusion.ts";
+import { whileReading } from "./reading-error.ts";
+import { forPeople, forPrograms } from "./report.ts";
 import { readTarget, type VerifyTarget } from "./target.ts";
 import { judge } from "./verdict.ts";
 
@@ -34,7 +37,8 @@ const EXIT_OK = 0;
 const EXIT_PROBLEMS = 1;
 
 /**
- * @returns Exit status: 0 all well, or all that is missing is explained; 1 something is doubled, missing or out of order.
+ * @returns Exit status: 0 all well, or all that is missing is explained; 1 something is doubled, missing or out of
+ * order, or could not be verified.
  * @throws SidestreamError as `readTarget`, as the destination's reader, as the spool.
  */
 export async function runVerify(options: VerifyOptions, out: Output): Promise<number> {
@@ -65,8 +69,27 @@ async function verify(target: VerifyTarget, options: VerifyOptions, line: Progre
     ledger.doubles.length === 0
       ? new Map<never, never>()
       : await firstPlaces(ledger.doubles, withProgress(pages(target, notice), "looking for what was doubled", line));
-  const verdicts = ledger.series().map((series) => judge(series, knowledge));
-  return { target: options.target, topic: target.topic, ledger, verdicts, firstPlaces: places, notices: [...notices] };
+  const isOurs = ({ data, name }: KnownLog) => (data === target.dataFolder ? target.isOurs(name) : null);
+  const { topic } = target;
+  const absent = absences(ledger, knowledge, { topic, stream: options.stream, isOurs });
+  const isAbsent = new Set(absent.verdicts.map(({ series }) => series));
+  return {
+    target: options.target,
+    topic,
+    stream: options.stream,
+    ledger,
+    verdicts: [
+      ...ledger
+        .series()
+        .filter((series) => !isAbsent.has(series))
+        .map((series) => judge(series, knowledge)),
+      ...absent.verdicts,
+    ],
+    firstPlaces: places,
+    notices: [...notices],
+    doubts: absent.doubts,
+    knownStreams: new Set([...knowledge.logs.values()].flatMap(({ next, elsewhere }) => [...(next?.keys() ?? []), ...elsewhere])),
+  };
 }
 
 function look({ topic, dataFolder }: VerifyTarget, { data }: VerifyOptions, line: ProgressLine): Promise<Knowledge> {
@@ -76,8 +99,12 @@ function look({ topic, dataFolder }: VerifyTarget, { data }: VerifyOptions, line
   return lookAtFolders([...folders], { topic, onProgress: (log, progress) => line.at(`reading ${log}`, progress) });
 }
 
-function pages({ type, options, topic, read }: VerifyTarget, notice: (text: string) => void): AsyncIterable<TopicPage> {
-  return read(options, topic, { name: type, signal: new AbortController().signal, notice });
+async function* pages({ type, options, topic, read }: VerifyTarget, notice: (text: string) => void): AsyncGenerator<TopicPage> {
+  try {
+    yield* read(options, topic, { name: type, signal: new AbortController().signal, notice });
+  } catch (error) {
+    throw whileReading(error);
+  }
 }
 
 async function* withProgress(source: AsyncIterable<TopicPage>, what: string, line: ProgressLine): AsyncGenerator<TopicPage> {

@@ -100,3 +100,21 @@ test("a topic that isn't there is not made by reading it, also where missing top
   const { read } = await filled("there");
   for (let tries = 0; tries < 2; tries += 1) await rejects(all(read("not-there")), { code: "SST_TOPIC_MISSING" });
 });
+
+test("an empty partition is told too, and whether it always was", options, async () => {
+  const { cluster, read } = await filled("emptied");
+  const before = await all(read());
+  const end = Math.max(...offsetsOf(before, 0)) + 1;
+  await deleteRecords(cluster, "emptied", 0, end);
+  const pages = await all(read());
+  deepEqual(
+    pages.filter(({ partition }) => partition === 0).map(({ messages, isFromBegin }) => [messages.length, isFromBegin]),
+    [[0, false]],
+  );
+  equal(offsetsOf(pages, 1).length, offsetsOf(before, 1).length);
+  await createTopic(cluster, "new", { partitions: 2 });
+  deepEqual(await all(read("new")), [
+    { partition: 0, messages: [], isFromBegin: true, share: 1 },
+    { partition: 1, messages: [], isFromBegin: true, share: 1 },
+  ]);
+});

@@ -72,6 +72,9 @@ class TopicReading {
     const partitions: Partition[] = [];
     for (let number = 0; number < count; number += 1) partitions.push(await this.#patiently(() => this.#bounds(number)));
     const all = partitions.reduce((sum, { startOffset, endOffset }) => sum + Number(endOffset - startOffset), 0);
+    // Whether an empty one always was tells what is missing from what was deleted.
+    for (const { number: partition, startOffset, endOffset, isFromBegin } of partitions)
+      if (startOffset === endOffset) yield { partition, messages: [], isFromBegin, share: all === 0 ? 1 : 0 };
     for (let partition = behind(partitions); partition !== undefined; partition = behind(partitions)) {
       const reading = partition;
       const messages = await this.#patiently(() => this.#page(reading));
