@@ -227,7 +227,8 @@ export interface DestinationDriver<Options = unknown, Opened extends Destination
   /**
    * Reads a topic from its first message to its end as of now, what was taken back left out, and of partitions that were
    * written at the same time not one long before another. It gets over a leader that changes, for a bounded time, and
-   * keeps a bounded part of the topic in memory. Of an empty partition there is one page without messages. Absent where a destination can't be read.
+   * keeps a bounded part of the topic in memory. Of an empty partition there is one page without messages. Absent where a
+   * destination can't be read.
    *
    * @throws SidestreamError when it can't be read to the end.
    */
