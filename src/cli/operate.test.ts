@@ -1,12 +1,13 @@
 /** `pause`, `resume`, `discard` and `tenant purge` as commands, beside a program and without one. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { before, test, type TestContext } from "node:test";
 import { join } from "node:path";
 import { openControlSocket } from "../admin/control-socket.ts";
 import { registerFakeDrivers } from "../config/testing/fake-drivers.ts";
 import { createLog } from "../observe/log.ts";
 import { lockDataFolder } from "../flow/spool/lock.ts";
+import type { PurgePlace } from "../flow/spool/tenant-purge.ts";
 import { message } from "../flow/spool/testing/fixtures.ts";
 import { answerCommand } from "./control-commands.ts";
 import type { ControlParts } from "./control/control-parts.ts";
@@ -16,6 +17,8 @@ import { runTenantPurge, type TenantPurgeOptions } from "./tenant-purge.ts";
 import { makeArchive, openSpool, orphanSite, recordedLog, RecordedOutput, type OrphanSite } from "./testing/orphaned-log.ts";
 
 before(() => registerFakeDrivers());
+
+const PLACE: PurgePlace = { next: 3, below: 9, rewritten: 0, archived: "", letters: null };
 
 /** Of `files`: so many messages of two tenants by turns; of the orphan `old`: a dead letter and messages of `diku`. */
 async function makeSite(t: TestContext, count = 6): Promise<OrphanSite> {
@@ -185,6 +188,30 @@ test("what is in an archive is counted and purged, also when the log was begun a
   match((await purge(site, { yes: false })).out, /^No log ever had a message of tenant "diku"/);
 });
 
+test("where files are that nobody can read, a tenant that no log knows is taken for one that may be in them", async (t) => {
+  const site = await orphanSite(t, 0);
+  await makeArchive(site, "files", 20);
+  const folder = join(site.data, "archive", "files");
+  const [first = ""] = readdirSync(folder).toSorted();
+  const path = join(folder, first);
+  writeFileSync(path, readFileSync(path).fill(0xff, 0, 8192));
+  const { status, out } = await purge(site, { tenant: "nobody" });
+  equal(status, 1);
+  ok(out.endsWith(`\n  ${path}\n`), out);
+});
+
+test("a kill's leftovers in the archive of a log that is gone are removed", async (t) => {
+  const site = await orphanSite(t, 0);
+  await makeArchive(site, "files", 20);
+  const folder = join(site.data, "archive", "gone");
+  renameSync(join(site.data, "archive", "files"), folder);
+  for (const parent of ["spool", "dead"]) rmSync(join(site.data, parent, "files"), { recursive: true });
+  const [first = ""] = readdirSync(folder).toSorted();
+  for (const name of ["compacting", `${first}.removing`]) copyFileSync(join(folder, first), join(folder, name));
+  equal((await purge(site)).status, 0);
+  equal(readdirSync(folder).filter((name) => !name.endsWith(".segment")).length, 0);
+});
+
 test("the running program is asked for each log until it is through, and files that are left are named, exit 1", async (t) => {
   const site = await makeSite(t);
   const asked: { readonly log: string; readonly place: unknown }[] = [];
@@ -192,7 +219,7 @@ test("the running program is asked for each log until it is through, and files t
     asked.push(payload as (typeof asked)[number]);
     const isThrough = asked.length > 1;
     return {
-      place: { next: 3, below: 9 },
+      place: PLACE,
       messages: 1,
       archived: 0,
       letters: 0,
@@ -206,11 +233,11 @@ test("the running program is asked for each log until it is through, and files t
     asked.map(({ log, place }) => [log, place]),
     [
       ["files", null],
-      ["files", { next: 3, below: 9 }],
+      ["files", PLACE],
       ["old", null],
     ],
   );
-  match(out, /These files can't be read whole, .*\n {2}\/data\/x\.segment\.damaged\n$/);
+  match(out, /These can't be read whole, .*\n {2}\/data\/x\.segment\.damaged\n$/);
 });
 
 test("what can't be right is refused, and nothing is changed", async (t) => {
@@ -232,7 +259,7 @@ test("what can't be right is refused, and nothing is changed", async (t) => {
 test("the program tells in its log who gave each command, where it changed something", async () => {
   const told: Record<string, unknown>[] = [];
   const log = createLog({ level: "info", name: "test", write: (line) => told.push(JSON.parse(line) as Record<string, unknown>) });
-  const answers: Readonly<Record<string, unknown>> = {
+  const answers: Record<string, unknown> = {
     hold: { before: null, pending: 0 },
     discard: { messages: 2, bytes: 9, next: 1, to: 1 },
     drain: [],
@@ -247,6 +274,10 @@ test("the program tells in its log who gave each command, where it changed somet
   await answerCommand(parts, "discard", { destination: "out", stream: null, tenant: null, beforeMs: null, from: 0, to: null, user });
   await answerCommand(parts, "drain", { destination: null, marks: null });
   await answerCommand(parts, "purgeTenant", { log: "out", tenant: "diku", place: null, user });
+  const place: PurgePlace = { next: 1, below: 2, rewritten: 3, archived: "0000000000000001.segment", letters: { from: 1, below: 2 } };
+  answers["purgeTenant"] = { place, messages: 0, archived: 0, letters: 0, isThrough: true, left: [] };
+  // As it was answered, it is asked again.
+  await answerCommand(parts, "purgeTenant", { log: "out", tenant: "diku", place, user });
   deepEqual(
     told.map(({ level, msg }) => `${String(level)} ${String(msg)}`),
     [

@@ -5,6 +5,7 @@ import { countArchived } from "../flow/spool/count-archived.ts";
 import { countMessages } from "../flow/spool/count-messages.ts";
 import { disk } from "../flow/spool/disk.ts";
 import { ARCHIVE_FOLDER, isLogFolder, LOG_PARENTS } from "../flow/spool/folders.ts";
+import { isDamagedFile } from "../flow/spool/segment.ts";
 import { mayHold } from "../flow/spool/tenant-frames.ts";
 import type { ProgressLine } from "./spool-progress.ts";
 
@@ -22,16 +23,20 @@ export interface TenantHeld {
   readonly rows: readonly HeldRow[];
   /** Tenants that some log ever took messages of. */
   readonly tenants: ReadonlySet<string>;
+  /** Files of which nobody can tell whose messages are in them. */
+  readonly unreadable: number;
 }
 
 /** Reads what is on disk. @throws SidestreamError as recovery does. */
 export async function heldOf(data: string, tenant: string, line: ProgressLine): Promise<TenantHeld> {
   const tenants = new Set<string>();
   const rows: HeldRow[] = [];
+  let unreadable = 0;
   for (const log of await logNames(data)) {
     const [folder = "", deadFolder = ""] = foldersOf(data, log);
     const countIn = async (kind: "messages" | "deadLetters", path: string) => {
       if (!(await disk.exists(path))) return { waiting: 0, done: 0 };
+      unreadable += (await disk.list(path)).filter(isDamagedFile).length;
       const { rows: found, known } = await countMessages({
         disk,
         folder: path,
@@ -47,6 +52,7 @@ export async function heldOf(data: string, tenant: string, line: ProgressLine): 
     const archive = join(data, ARCHIVE_FOLDER, log);
     const archived = await countInArchive(archive, tenant, (name) => line.at(`reading the archive of ${log}`, name));
     for (const each of archived.tenants) tenants.add(each);
+    unreadable += archived.unreadable;
     const row = {
       log,
       waiting: messages.waiting,
@@ -56,12 +62,12 @@ export async function heldOf(data: string, tenant: string, line: ProgressLine): 
     };
     if (row.waiting + row.done + row.archived + row.letters > 0) rows.push(row);
   }
-  return { rows, tenants };
+  return { rows, tenants, unreadable };
 }
 
 async function countInArchive(folder: string, tenant: string, onFile: (name: string) => void) {
   if (await disk.exists(folder)) return await countArchived(disk, folder, tenant, onFile);
-  return { messages: 0, tenants: new Set<string>() };
+  return { messages: 0, tenants: new Set<string>(), unreadable: 0 };
 }
 
 async function logNames(data: string): Promise<readonly string[]> {

@@ -47,7 +47,7 @@ export async function runTenantPurge(options: TenantPurgeOptions, out: Output, l
   let isKnown: boolean;
   try {
     held = await heldOf(place.data, tenant, line);
-    isKnown = held.rows.length > 0 || held.tenants.has(tenant) || held.tenants.has(OTHER_TENANTS);
+    isKnown = held.rows.length > 0 || held.unreadable > 0 || held.tenants.has(tenant) || held.tenants.has(OTHER_TENANTS);
     if (yes && isKnown) purged.push(...(await purge(place, options, line, log)));
   } finally {
     line.end();
@@ -132,5 +132,5 @@ function text(
   const done = `Removed for good: ${counted(gone.messages, "message")} that waited, counted as dropped, reason purged, ${counted(gone.letters, "dead letter")}, ${counted(gone.archived, "archived message")}, and every byte of what was done and was still in a log.\n`;
   const stays = `The tenant's name stays where counts and topics have it. What comes of it from now on is taken in as before.\n`;
   if (left.length === 0) return list + done + stays;
-  return `${list}${done}${stays}These files can't be read whole, so they stay, and may hold messages of the tenant. Remove them by hand while the program is stopped, once nothing in them is needed:\n${left.map((path) => `  ${path}\n`).join("")}`;
+  return `${list}${done}${stays}These can't be read whole, so they stay, and may hold messages of the tenant. Give the command again, and remove by hand what is named then, too, while the program is stopped, once nothing in it is needed:\n${left.map((path) => `  ${path}\n`).join("")}`;
 }

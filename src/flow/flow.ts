@@ -222,7 +222,7 @@ export class Flow {
 
   /** Removes an orphaned log with its dead letters. @throws SidestreamError `SST_COMMAND_INVALID`; what the disk says. */
   purge(call: PurgeCall): Promise<void> {
-    return this.#orphans.purge(call);
+    return this.#purgeGate.move(() => this.#orphans.purge(call));
   }
 
   /** Carries out an act of an operator. @throws SidestreamError what the act says. */

@@ -192,6 +192,20 @@ test("a tenant is purged from a destination and from an orphaned log, and those 
   await flow.close(0);
 });
 
+test("nothing is redriven, replayed, adopted or removed while a tenant is purged", { timeout: 30_000 }, async (context) => {
+  const site = makeSite(context);
+  const flow = await site.start();
+  await flow.act("purgeTenant", { log: "out", tenant: "diku", place: null });
+  const filter = { fromMs: null, toMs: null, stream: null, tenant: null, rule: null, eventId: null };
+  const replay = { destination: "out", filter, span: { next: 0, end: null }, into: "out", topic: null, id: "replay-1", rate: 1 };
+  const refused = { code: "SST_COMMAND_INVALID", message: /^a tenant is being purged/ };
+  await rejects(flow.act("replay", replay), refused);
+  await rejects(flow.act("redriveLetters", { destination: "out", filter: {}, span: { from: 0, to: null } }), refused);
+  await rejects(flow.adopt({ log: "old", destination: "out" }), refused);
+  await rejects(flow.purge({ log: "old" }), refused);
+  await flow.close(0);
+});
+
 test("what is accepted after the first look isn't waited for", { timeout: 30_000 }, async (context) => {
   const site = makeSite(context);
   const flow = await site.start();

@@ -2,7 +2,7 @@
  * Keeps a tenant's messages from passing by while they are purged log by log: what is sent again, or moved to another
  * log, could come into one that was purged already.
  *
- * Promise: a purge waits for what is under way, a few seconds at most, and nothing of it is begun until the purge is over.
+ * Promise: a purge waits for the piece that is under way, and nothing of it is begun until the purge is over.
  */
 import { SidestreamError } from "../errors.ts";
 
@@ -20,12 +20,12 @@ export class PurgeGate {
     this.#nowMs = nowMs;
   }
 
-  /** Has messages come to another log, or to the same once more. @throws SidestreamError `SST_COMMAND_INVALID` during a purge. */
+  /** Has messages come to another log, or to the same once more, or takes a log away. @throws SidestreamError `SST_COMMAND_INVALID` during a purge. */
   async move<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#purging > 0 || this.#nowMs() < this.#lastPurgeMs + BETWEEN_PIECES_MS)
       throw new SidestreamError(
         "SST_COMMAND_INVALID",
-        `a tenant is being purged, and nothing is moved or sent again meanwhile: give the command again ${BETWEEN_PIECES_MS / 1_000} s after the purge`,
+        `a tenant is being purged, and meanwhile nothing is sent again, and no log adopted or removed: give the command again ${BETWEEN_PIECES_MS / 1_000} s after the purge`,
       );
     const moving = work();
     const settled = moving.catch(() => undefined);

@@ -104,7 +104,7 @@ export function tellDiscarded(
   if (messages > 0) log.warn(told, `${user} discarded ${counted(messages, "message")} that waited for ${destination}`);
 }
 
-/** One line for each log that is through, and for each call before that gave something up. */
+/** One line for each call that removed something, or met what it has to leave. */
 export function tellTenantPurged(
   log: Teller,
   told: Omit<TenantPurged, "place"> & { readonly log: string; readonly tenant: string; readonly user: string },

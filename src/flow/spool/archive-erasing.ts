@@ -9,8 +9,9 @@ import { readArchivedFile } from "./archived-file.ts";
 import { compact, COMPACTING_FILE } from "./compaction.ts";
 import type { Disk } from "./disk.ts";
 import type { Erased } from "./erased.ts";
+import { REMOVING_SUFFIX } from "./gradual-removal.ts";
 import { isSegmentFile } from "./segment.ts";
-import { mayHold, numbersOf, numbersWithout } from "./tenant-frames.ts";
+import { mayHold, nullWhereUnreadable, numbersOf, numbersWithout } from "./tenant-frames.ts";
 
 export interface ArchiveErasingParts {
   readonly disk: Disk;
@@ -35,11 +36,12 @@ export async function eraseArchive({ disk, folder, tenant, after, endMs }: Archi
   let messages = 0;
   let reached = after;
   const file = join(folder, COMPACTING_FILE);
-  // Left by a kill, it may hold what of an earlier file was kept.
-  if (await disk.exists(file)) await disk.remove(file);
+  const names = (await disk.list(folder)).toSorted();
+  // Left by a kill.
+  for (const name of names) if (name === COMPACTING_FILE || name.endsWith(REMOVING_SUFFIX)) await disk.remove(join(folder, name));
   // Whatever comes meanwhile is behind: nothing of the tenant that was there before is on its way any more.
-  for (const name of (await disk.list(folder)).filter(isSegmentFile).toSorted()) {
-    if (name <= after) continue;
+  for (const name of names) {
+    if (!isSegmentFile(name) || name <= after) continue;
     if (reached > after && performance.now() >= endMs) return { isThrough: false, left, messages, after: reached };
     const path = join(folder, name);
     const erased = await eraseFile(disk, path, file, tenant);
@@ -52,7 +54,7 @@ export async function eraseArchive({ disk, folder, tenant, after, endMs }: Archi
 
 /** @returns How many messages went; null where the file can't be read whole. */
 async function eraseFile(disk: Disk, path: string, aside: string, tenant: string): Promise<number | null> {
-  const segment = await readArchivedFile(disk, path);
+  const segment = await readArchivedFile(disk, path).catch(nullWhereUnreadable);
   // Without a header nobody can tell what is in it.
   if (segment === null) return (await disk.exists(path)) ? null : 0;
   if (segment.hasSummary && !mayHold(segment, tenant)) return 0;

@@ -1,11 +1,11 @@
 /** What becomes of segments that are done where their destination retains them. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Archive } from "./archive.ts";
 import { DestinationLog } from "./destination-log.ts";
-import { disk } from "./disk.ts";
+import { disk, type Disk } from "./disk.ts";
 import { systemError } from "./testing/crash/recording-disk.ts";
 import { DATA_OFFSET, decodeSegmentHeader, FLAG_COMPACTED } from "./format.ts";
 import { LogRecovery } from "./recovery.ts";
@@ -233,14 +233,14 @@ test("a start leaves to the log what a crash left under both names", async () =>
 });
 
 /** A log on the system's disk whose archive is `folder`. */
-async function onDisk(data: string, notices: string[]): Promise<DestinationLog> {
+async function onDisk(data: string, notices: string[], on: Disk = disk): Promise<DestinationLog> {
   const archive = {
     folder: join(data, "archive"),
     retain: { keepMs: 1e12, bytesMax: 1e12 },
     onNotice: (text: string) => notices.push(text),
   };
-  const bounds = { segmentBytesMax: 16 * KIB, bytesMax: 1024 * KIB, topicsMax: 10, onFinding: () => undefined };
-  return await DestinationLog.open({ disk, folder: join(data, "spool"), destination: "out", ...bounds, archive });
+  const bounds = { segmentBytesMax: 16 * KIB, removalStepBytes: 4 * KIB, bytesMax: 1024 * KIB, topicsMax: 10, onFinding: () => undefined };
+  return await DestinationLog.open({ disk: on, folder: join(data, "spool"), destination: "out", ...bounds, archive });
 }
 
 async function deliver(log: DestinationLog, from: number, to: number): Promise<void> {
@@ -288,4 +288,27 @@ test("a file that can't be read is told once, and stays", async (t) => {
   await log.close();
   deepEqual([notices.length, existsSync(path)], [1, true]);
   match(notices[0] ?? "", /can't be read, 0000000000000001\.segment is the first: they stay, uncounted, until somebody removes them/);
+});
+
+test("while nobody knows what is in the archive no file of the log is cut or written over that may have a name there", async (t) => {
+  const data = temporaryFolder(t);
+  const first = await onDisk(data, []);
+  for (let index = 0; index < 40; index += 1) {
+    first.append(message(`m${index}`, { value: Buffer.alloc(2 * KIB) }), true);
+    await first.flush();
+  }
+  await first.close();
+  const [inLog, inArchive] = [join(data, "spool", FIRST), join(data, "archive", FIRST)];
+  // As a kill leaves it.
+  linkSync(inLog, inArchive);
+  const before = readFileSync(inLog);
+  const unlisted: Disk = {
+    ...disk,
+    list: (folder) => (folder === join(data, "archive") ? Promise.reject(new Error("EACCES")) : disk.list(folder)),
+  };
+  const log = await onDisk(data, [], unlisted);
+  await log.confirm((await readAll(log)).map(delivered));
+  await deliver(log, 40, 80);
+  await log.close();
+  deepEqual([readFileSync(inArchive).equals(before), statSync(inArchive).nlink], [true, 1]);
 });

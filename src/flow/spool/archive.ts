@@ -87,9 +87,14 @@ export class Archive {
     } catch (error) {
       this.#isUsable = false;
       const next = "so nothing is archived until the next start: what is done is removed, and can't be replayed";
-      this.#tell("open", `can't be made or listed (${(error as Error).message}), ${next}`);
+      if (retain !== null) this.#tell("open", `can't be made or listed (${(error as Error).message}), ${next}`);
       return [];
     }
+  }
+
+  /** Nobody knows what is in it: a file of the log may have a second name there, and must not be cut or written over. */
+  get isUnknown(): boolean {
+    return !this.#isUsable;
   }
 
   /** False for what was rewritten: the file before it is here already. */
@@ -109,7 +114,7 @@ export class Archive {
     try {
       await this.#turns.run(async () => {
         // A rename onto another name of the same file would do nothing.
-        if (this.#files.has(segment, path)) await disk.remove(segment.path);
+        if (this.#linked.has(path) || this.#files.has(segment, path)) await disk.remove(segment.path);
         else await this.#inFolder(() => disk.rename(segment.path, path));
         this.#linked.delete(path);
         // Of copies the log counts nothing; here they may be all that there is.
@@ -197,8 +202,10 @@ export class Archive {
   async erase(tenant: string, after: string, endMs: number): Promise<ArchiveErased> {
     await this.#load();
     const { disk, folder } = this.#parts;
-    if (!this.#isUsable || !(await disk.exists(folder)))
-      return { isThrough: true, left: this.#isUsable ? [] : [folder], messages: 0, after };
+    if (!this.#isUsable) return { isThrough: true, left: [folder], messages: 0, after };
+    // What is being removed is gone, or stays until it is looked at.
+    await this.#removal.settled();
+    if (!(await disk.exists(folder))) return { isThrough: true, left: [], messages: 0, after };
     const erased = await this.#turns.run(async () => {
       const result = await eraseArchive({ disk, folder, tenant, after, endMs });
       await disk.syncFolder(folder);

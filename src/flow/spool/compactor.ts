@@ -61,6 +61,7 @@ export class Compactor {
   readonly #frameCounts = new WeakMap<Segment, number>();
   #nextLookMs = 0;
   #isClosed = false;
+  #isHeld = false;
 
   constructor(parts: CompactorParts) {
     this.#parts = parts;
@@ -74,7 +75,7 @@ export class Compactor {
   /** Looks whether there is something to do, and begins with it. */
   look(): void {
     const startedMs = performance.now();
-    if (this.#isClosed || this.#running !== null) return;
+    if (this.#isClosed || this.#isHeld || this.#running !== null) return;
     const isUnsettled = this.#renamed !== null;
     if (!isUnsettled && (startedMs < this.#nextLookMs || this.#hasFailedLately(startedMs))) return;
     const isNeeded = isUnsettled || this.#choose().length > 0;
@@ -119,6 +120,17 @@ export class Compactor {
     }
   }
 
+  /** Nothing is begun until `release`, but what `rewrite` asks for. Settles when nothing is under way. */
+  async hold(): Promise<void> {
+    this.#isHeld = true;
+    while (this.#running !== null) await this.#running;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.look();
+  }
+
   /** Settles when nothing is under way. */
   async idle(): Promise<void> {
     await this.#running;
@@ -140,7 +152,7 @@ export class Compactor {
     this.#failedAt = null;
     try {
       await this.#settle();
-      for (let sources = this.#choose(); sources.length > 0 && !this.#isClosed; sources = this.#choose()) {
+      for (let sources = this.#choose(); sources.length > 0 && !this.#isClosed && !this.#isHeld; sources = this.#choose()) {
         this.#sources = sources;
         await this.#compact(sources);
         this.#sources = [];

@@ -35,14 +35,15 @@ export class LogErasing {
   }
 
   /**
-   * From now on, until `end`, files are removed, not used again. The segment that is written to is sealed where it holds
+   * From now on, until `end`, files are removed, not used again, and nobody else rewrites segments. The segment that is written to is sealed where it holds
    * something of the tenant, or where its file was another segment's before.
    *
    * @param below - What an earlier call returned: of what came since, nothing is to be erased. Null: the first call.
    * @returns The number below which all is in sealed segments.
    */
   async begin(tenant: string, below: number | null): Promise<number> {
-    const { segments } = this.#parts;
+    const { segments, reclaimer } = this.#parts;
+    await reclaimer.hold();
     await segments.files.wipe();
     await segments.commit();
     const open = this.#open;
@@ -51,15 +52,16 @@ export class LogErasing {
     return below ?? this.#open?.header.baseSequence ?? segments.nextSequence;
   }
 
-  /** Files are used again. */
+  /** Files are used again, and segments rewritten by themselves. */
   end(): void {
     this.#parts.segments.files.usesAgain = true;
+    this.#parts.reclaimer.release();
   }
 
   /**
    * Rewrites each segment that holds something of a tenant that is done. Nobody may be reading the log.
    *
-   * @param span - Segments that go beyond are left as they are.
+   * @param span - What is beyond is left as it is.
    * @param endMs - By `performance.now()`, when no more is begun.
    * @throws SidestreamError what the disk says; what was rewritten before stays so.
    */
@@ -71,11 +73,12 @@ export class LogErasing {
     const left: string[] = [];
     let reached = from;
     for (const segment of [...segments.segments]) {
-      const { nextSequence } = segment;
-      if (nextSequence <= from || nextSequence > below || !mayHold(segment, tenant)) continue;
+      const { header, nextSequence, hasSummary } = segment;
+      // One may have been joined with what came later.
+      if (nextSequence <= from || header.baseSequence >= below || (hasSummary && !mayHold(segment, tenant))) continue;
       if (reached > from && performance.now() >= endMs) return { isThrough: false, left, span: { from: reached, below } };
-      if (!(await this.#rewrite(segment, tenant))) left.push(segment.path);
-      reached = nextSequence;
+      if (!(await this.#rewrite(segment, tenant, below))) left.push(segment.path);
+      reached = Math.min(nextSequence, below);
     }
     await reclaimer.freeSaved();
     await segments.files.wipe();
@@ -104,11 +107,12 @@ export class LogErasing {
   }
 
   /** @returns False when something of it is left. */
-  async #rewrite(segment: Segment, tenant: string): Promise<boolean> {
+  async #rewrite(segment: Segment, tenant: string, below: number): Promise<boolean> {
     const { disk, segments, cursor, reclaimer } = this.#parts;
     const { ranges } = cursor;
-    const numbers = await numbersOf(disk, segment, tenant);
-    if (numbers === null) return false;
+    const all = await numbersOf(disk, segment, tenant);
+    if (all === null) return false;
+    const numbers = all.filter((sequence) => sequence < below);
     const gone = numbers.filter((sequence) => ranges.has(sequence));
     const isAll = gone.length === numbers.length;
     if (gone.length === 0) return isAll;

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { isSidestreamError, SidestreamError } from "../../errors.ts";
 import { CURSOR_FILES } from "./cursor-slot.ts";
 import type { Disk } from "./disk.ts";
-import { DEAD_FOLDER, isLogFolder, LOG_PARENTS, PURGED_PREFIX, SPOOL_FOLDER } from "./folders.ts";
+import { ARCHIVE_FOLDER, DEAD_FOLDER, isLogFolder, LOG_PARENTS, PURGED_PREFIX, SPOOL_FOLDER } from "./folders.ts";
 import { INTENT_ASIDE_FILE, INTENT_FILE } from "./redrive-intent.ts";
 
 /** Where the data folder is, and what it is read with. */
@@ -26,7 +26,7 @@ export async function orphanedLogs({ disk, dataFolder }: DataFolder, isConfigure
   for (const parent of LOG_PARENTS) {
     const folder = join(dataFolder, parent);
     if (!(await disk.exists(folder))) continue;
-    for (const name of await disk.listFolders(folder)) {
+    for (const name of await logFolders(disk, folder, parent)) {
       if (!isLogFolder(name) || isConfigured(name)) continue;
       // The dead letters' folder is made with the log's, and mostly stays empty.
       if (parent === SPOOL_FOLDER || (await hasLetters(disk, join(folder, name)))) names.add(name);
@@ -63,7 +63,7 @@ export async function finishRemovals({ disk, dataFolder }: DataFolder): Promise<
   for (const parent of LOG_PARENTS) {
     const folder = join(dataFolder, parent);
     if (!(await disk.exists(folder))) continue;
-    for (const name of (await disk.listFolders(folder)).filter((each) => !isLogFolder(each))) {
+    for (const name of (await logFolders(disk, folder, parent)).filter((each) => !isLogFolder(each))) {
       try {
         await removeFolder(disk, join(folder, name));
       } catch (error) {
@@ -96,6 +96,12 @@ async function removeFolders({ disk, dataFolder }: DataFolder, name: string, par
     await disk.syncFolder(parent);
     await removeFolder(disk, aside);
   }
+}
+
+/** What has the archives' name, and can't be listed, holds up nothing that delivers. */
+async function logFolders(disk: Disk, folder: string, parent: string): Promise<readonly string[]> {
+  const listing = disk.listFolders(folder);
+  return await (parent === ARCHIVE_FOLDER ? listing.catch(() => []) : listing);
 }
 
 /** What is left in a folder of dead letters once the last one left. */

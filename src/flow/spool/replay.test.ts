@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { openArchived } from "./testing/archived-log.ts";
 import { ids, KIB, named, type SmallLog } from "./testing/small-log.ts";
 import { REPLAY_HEADER } from "../message/sent-again.ts";
-import { redriveLabel } from "../message/stream-label.ts";
 import { countReplay, replayMessages, type ReplayFilter, type ReplaySettings } from "./replay.ts";
 
 const ALL: ReplayFilter = { fromMs: null, toMs: null, stream: null, tenant: null, rule: null, eventId: null };
@@ -46,16 +45,6 @@ test("what is counted is what is appended, behind what waits, marked and under a
   const { rows: later } = await countReplay(settingsOf(small));
   equal(later[0]?.messages, 21);
   equal(later.length, 1);
-  await small.close();
-});
-
-test("of a dead letter that was redriven the message before it is replayed, and not both", async () => {
-  const { small } = await openArchived();
-  await small.put(["a", "b"]);
-  await small.put(["a"], { stream: redriveLabel("users-audit") });
-  await small.confirm(() => true);
-  equal((await replayMessages(settingsOf(small))).appended, 2);
-  deepEqual(ids(await small.waiting()), ["a", "b"]);
   await small.close();
 });
 

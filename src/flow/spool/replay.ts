@@ -2,14 +2,13 @@
  * Has messages that are done sent once more: counts them, and appends them behind what is live.
  *
  * Promise: read only where they come from. What is appended is as it was, less its place in the order, and says so in a
- * protocol header; it counts under a label of its own, and is never replayed again. Of a dead letter that was redriven
- * the message as it was before is replayed, not both. It is appended no faster than asked for, and fills a log up to half
- * at most, up to where nobody's messages are turned away for it.
+ * protocol header; it counts under a label of its own, and is never replayed again. It is appended no faster than asked
+ * for, and fills a log up to half at most, up to where nobody's messages are turned away for it.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Message } from "../message/message.ts";
 import { REPLAY_HEADER } from "../message/sent-again.ts";
-import { isRedriven, isReplayed, replayLabel, streamOfLabel } from "../message/stream-label.ts";
+import { isReplayed, replayLabel, streamOfLabel } from "../message/stream-label.ts";
 import type { DestinationLog } from "./destination-log.ts";
 import type { LogHistory } from "./log-history.ts";
 import { messagePayloadBytesMax } from "./message-codec.ts";
@@ -206,7 +205,7 @@ function mayHold({ oldestMs, newestMs, sealed }: Segment, { fromMs, toMs }: Repl
 }
 
 function isMeant(message: SpooledMessage, { fromMs, toMs, stream, tenant, rule, eventId }: ReplayFilter): boolean {
-  if (isReplayed(message.stream) || isRedriven(message.stream)) return false;
+  if (isReplayed(message.stream)) return false;
   if (message.acceptedMs < (fromMs ?? -Infinity) || message.acceptedMs >= (toMs ?? Infinity)) return false;
   if (stream !== null && streamOfLabel(message.stream) !== stream) return false;
   if (tenant !== null && message.tenant !== tenant) return false;

@@ -130,6 +130,15 @@ export class SegmentReclaimer {
     return this.#compactor.rewrite(segment, keptOf);
   }
 
+  /** No segment is rewritten by itself until `release`. Settles when none is. */
+  hold(): Promise<void> {
+    return this.#compactor.hold();
+  }
+
+  release(): void {
+    this.#compactor.release();
+  }
+
   /** Settles when nothing of this is under way; no segment is rewritten any more. */
   async settled(): Promise<void> {
     await this.#dropper?.close();

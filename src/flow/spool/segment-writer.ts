@@ -185,7 +185,7 @@ export class SegmentWriter {
     this.#mayComeBack = !segment.hasSummary;
     if (fate === "set-aside") await disk.rename(segment.path, segment.path + DAMAGED_SUFFIX);
     else if ((await this.#settings.archive?.take(segment)) === true) return;
-    else if (fate === "unlink") await disk.remove(segment.path);
+    else if (fate === "unlink" || this.#settings.archive?.isUnknown === true) await disk.remove(segment.path);
     else await this.#giveBack(segment);
   }
 

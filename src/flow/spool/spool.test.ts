@@ -1,8 +1,11 @@
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { disk } from "./disk.ts";
 import { Spool } from "./spool.ts";
 import type { SpoolFinding } from "./findings.ts";
-import { FailingDisk, message, readAll, texts } from "./testing/fixtures.ts";
+import { FailingDisk, message, readAll, temporaryFolder, texts } from "./testing/fixtures.ts";
 import { MemoryDisk, seededRandom } from "./testing/memory-disk.ts";
 
 const MIB = 1024 * 1024;
@@ -113,3 +116,25 @@ test("a destination that numbers its lanes keeps things in its log, the others c
   await rejects(spool.logs.get("file1")?.memory.set("cluster", "c1") ?? Promise.resolve(), { code: "ERR_ASSERTION" });
   await spool.close();
 });
+
+for (const hit of ["archive", "archive/kafka1"])
+  test(`where something else has the name ${hit} the spool opens, and delivers, without an archive`, async (t) => {
+    const data = temporaryFolder(t);
+    mkdirSync(dirname(join(data, hit)), { recursive: true });
+    writeFileSync(join(data, hit), "in the way");
+    const notices: string[] = [];
+    const retain = { keepMs: 1e12, bytesMax: MIB };
+    const spool = await Spool.open({
+      disk,
+      dataFolder: data,
+      destinations: [{ ...destination("kafka1"), retain }, destination("rabbit-eu")],
+      topicsMax: 10,
+      onFinding: () => undefined,
+      onArchive: (name, text) => notices.push(`${name}: ${text}`),
+    });
+    await write(spool, "kafka1", "a");
+    equal(notices.length, 1);
+    match(notices[0] ?? "", /^kafka1: .*can't be made or listed/);
+    deepEqual(spool.orphaned, []);
+    await spool.close();
+  });

@@ -104,7 +104,8 @@ export class Spool {
         await letters.expect(isWaiting, log.confirmedSequence < log.durableSequence);
       }
       const archiveFolder = join(dataFolder, ARCHIVE_FOLDER);
-      if (await disk.exists(archiveFolder)) await disk.syncFolder(archiveFolder);
+      // Something else may have its name: then there is no archive, which each log that wants one has told.
+      if (await disk.exists(archiveFolder)) await disk.syncFolder(archiveFolder).catch(() => undefined);
       for (const folder of [spoolFolder, deadFolder, dataFolder]) await disk.syncFolder(folder);
       for (const error of await finishRemovals(settings)) settings.onUnremoved?.(error);
       return new Spool(logs, deadLetters, await orphanedLogs(settings, (name) => logs.has(name)));

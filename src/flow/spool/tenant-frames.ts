@@ -1,6 +1,6 @@
 /** Where a tenant's frames are in a segment, and which are left without them. */
 import type { NumberRange } from "./confirmed-ranges.ts";
-import type { Disk } from "./disk.ts";
+import { systemCode, type Disk } from "./disk.ts";
 import { FRAME_TYPES } from "./format.ts";
 import { OTHER_TENANTS } from "./log-state.ts";
 import { decodeDeadLetter, decodeMessage } from "./message-codec.ts";
@@ -16,17 +16,25 @@ export function mayHold({ counts }: Segment, tenant: string): boolean {
  * Numbers of a tenant's messages or dead letters, rising.
  *
  * @returns Null where the segment can't be read whole.
- * @throws SidestreamError `SST_SPOOL_IO`
+ * @throws SidestreamError `SST_SPOOL_IO`, cause `ENOENT`, where it went away.
  */
 export async function numbersOf(disk: Disk, segment: Segment, tenant: string): Promise<readonly number[] | null> {
   const numbers: number[] = [];
-  const missing = await readSegment(disk, segment, {
+  const reading = readSegment(disk, segment, {
     visit: ({ type, sequence, payload }) => {
       const message = type === FRAME_TYPES.dead ? decodeDeadLetter(payload).message : decodeMessage(payload, sequence);
       if (message.tenant === tenant) numbers.push(sequence);
     },
   });
-  return missing.length > 0 ? null : numbers;
+  const missing = await reading.catch(nullWhereUnreadable);
+  return missing === null || missing.length > 0 ? null : numbers;
+}
+
+/** What the disk doesn't give out of one file says nothing of others. @throws What else went wrong. */
+export function nullWhereUnreadable(error: unknown): null {
+  const code = systemCode(error);
+  if (code === undefined || code === "ENOENT") throw error;
+  return null;
 }
 
 /** All numbers of a segment but these. @param gone - Rising. */

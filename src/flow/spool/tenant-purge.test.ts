@@ -2,12 +2,14 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { DeadLetterLog } from "./dead-letter-log.ts";
 import { DestinationLog } from "./destination-log.ts";
 import { disk, type Disk } from "./disk.ts";
 import type { SpoolFinding } from "./findings.ts";
 import { giveUp } from "./give-up.ts";
 import { lookAtLog } from "./log-look.ts";
+import type { SpooledMessage } from "./spooled.ts";
 import { outcomeOf, sumOf } from "./testing/counting.ts";
 import { delivered, FailingDisk, message, readAll, temporaryFolder, texts } from "./testing/fixtures.ts";
 import { purgeTenant, type TenantPurged } from "./tenant-purge.ts";
@@ -22,13 +24,28 @@ interface Opened {
   readonly folders: readonly string[];
 }
 
-async function open(folder: string, segmentBytesMax = 16 * KIB, numbered = false, on: Disk = disk, keepsArchive = false): Promise<Opened> {
+async function open(
+  folder: string,
+  segmentBytesMax = 16 * KIB,
+  numbered = false,
+  on: Disk = disk,
+  keepsArchive = false,
+  parkBytes = Infinity,
+): Promise<Opened> {
   const findings: SpoolFinding[] = [];
   const onFinding = (finding: SpoolFinding): void => void findings.push(finding);
   const folders = [join(folder, "spool"), join(folder, "dead")];
   const archive = keepsArchive ? { archive: { folder: join(folder, "archive"), retain: { keepMs: 1e12, bytesMax: 64 * MIB } } } : {};
   const common = { disk: on, destination: "out", segmentBytesMax, onFinding };
-  const log = await DestinationLog.open({ ...common, folder: folders[0] ?? "", bytesMax: 64 * MIB, topicsMax: 10, numbered, ...archive });
+  const log = await DestinationLog.open({
+    ...common,
+    folder: folders[0] ?? "",
+    bytesMax: 64 * MIB,
+    topicsMax: 10,
+    numbered,
+    parkBytes,
+    ...archive,
+  });
   const dead = { folder: folders[1] ?? "", messagesLogId: log.logId, keepMs: 1e12, bytesMax: MIB };
   return { log, deadLetters: await DeadLetterLog.open({ ...common, ...dead }), findings, folders };
 }
@@ -234,27 +251,104 @@ test("files of the archive that can't be read whole stay and are named, with dam
 
 test("with no time at all each call goes on behind the one before, and comes to the end", async (t) => {
   const { folder, archived, damaged } = await damagedArchive(t);
+  const before = await open(folder, 16 * KIB, false, disk, true);
+  await fill(before.log, 60);
+  for (const each of await readAll(before.log)) await before.deadLetters.add(each, "SST_DESTINATION_REFUSED", "too large");
+  await close(before);
+  const hit = before.folders.map((name) => {
+    const names = readdirSync(name).filter((each) => each.endsWith(".segment"));
+    const path = join(name, names.toSorted()[1] ?? "");
+    writeFileSync(path, readFileSync(path).fill(0xff, 9000, 9100));
+    return path;
+  });
   let calls = 0;
   const left: string[] = [];
   let place: TenantPurged["place"] | null = null;
   for (let isThrough = false; !isThrough && calls < 200; calls += 1) {
     // As for a log that nobody has open, which is opened anew for each call.
     const again = await open(folder, 16 * KIB, false, disk, true);
-    if (calls === 0) {
-      await fill(again.log, 60);
-      for (const each of await readAll(again.log)) await again.deadLetters.add(each, "SST_DESTINATION_REFUSED", "too large");
-    }
+    // What comes after the first call is none of its own.
+    again.log.append(own(10_000 + calls), true);
+    await again.log.flush();
     const purged = await purgeTenant({ disk, ...again, tenant: "gone", place, endMs: 0 });
     ({ place, isThrough } = purged);
     left.push(...purged.left);
     await close(again);
   }
   ok(calls > 8 && calls < 200, `${calls} calls`);
-  deepEqual(left, damaged);
+  deepEqual(left.toSorted(), [...damaged, ...hit].toSorted());
+  const texts = tellTales([...before.folders, archived]).filter((path) => !left.includes(path));
+  ok(
+    texts.every((path) => !/ (\d{1,4}) x/.test(readFileSync(path, "latin1"))),
+    "of the tenant nothing is there but what came later",
+  );
+});
+
+test("a file that the disk doesn't give out is named, and all others are worked on", async (t) => {
+  const { folder, archived } = await damagedArchive(t);
+  const bad = join(archived, readdirSync(archived).toSorted()[3] ?? "");
+  const failing = new FailingDisk();
+  failing.fail = (operation, path) => (operation === "open" && path === bad ? "EIO" : null);
+  const again = await open(folder, 16 * KIB, false, failing, true);
+  const { left, isThrough } = await purgeTenant({ disk: failing, ...again, tenant: "gone", place: null, endMs: Infinity });
+  deepEqual([isThrough, left.length, left.at(-1)], [true, 3, bad]);
   deepEqual(
-    tellTales([join(folder, "spool"), join(folder, "dead"), archived]).filter((path) => !damaged.includes(path)),
+    tellTales([...again.folders, archived]).filter((path) => !left.includes(path)),
     [],
   );
+  await close(again);
+});
+
+test("what was joined, between two calls, with what came later is worked on, too", async (t) => {
+  const opened = await open(temporaryFolder(t), 256 * KIB, false, disk, false, 256 * KIB);
+  const { log } = opened;
+  for (let index = 0; index < 290; index += 1) {
+    log.append(own(index, 16_000), true);
+    await log.flush();
+  }
+  const first = await purgeTenant({ disk, ...opened, tenant: "gone", place: null, endMs: 0 });
+  equal(first.isThrough, false);
+  const from = log.durableSequence;
+  for (let index = 0; index < 96; index += 1) {
+    log.append(other(index, 16_000), true);
+    await log.flush();
+  }
+  const later: SpooledMessage[] = [];
+  for (let next = from; next < log.durableSequence;) {
+    const { messages, nextSequence } = await log.read(next, MIB, "behind");
+    later.push(...messages);
+    next = nextSequence;
+  }
+  await log.confirm(later.filter((_, index) => index % 2 === 1).map(delivered));
+  const isJoined = async (): Promise<boolean> => {
+    const { found } = await lookAtLog({ disk, folder: opened.folders[0] ?? "", kind: "messages" });
+    return found.segments.some(({ header, nextSequence }) => header.baseSequence < first.place.below && nextSequence > first.place.below);
+  };
+  for (let waits = 0; !(await isJoined()); waits += 1) {
+    ok(waits < 500, "segments on either side are joined");
+    await pause(10);
+  }
+  const { isThrough, left } = await purgeTenant({ disk, ...opened, tenant: "gone", place: first.place, endMs: Infinity });
+  deepEqual([isThrough, left, tellTales(opened.folders)], [true, [], []]);
+  equal(sumOf(log.status().pending), 48);
+  await close(opened);
+});
+
+test("while segments are rewritten by themselves a purge works all the same", async (t) => {
+  for (let round = 0; round < 8; round += 1) {
+    const opened = await open(temporaryFolder(t), 32 * KIB, false, disk, false, 64 * KIB);
+    const { log } = opened;
+    for (let index = 0; index < 200; index += 1) {
+      log.append(index % 3 === 0 ? other(index, 3_000) : own(index, 3_000), true);
+      if (index % 5 === 0) await log.flush();
+    }
+    await log.flush();
+    const confirming = log.confirm((await readAll(log)).filter((_, index) => index % 4 !== 0).map(delivered));
+    const { isThrough, left } = await purge(opened);
+    await confirming;
+    deepEqual([isThrough, left, tellTales(opened.folders)], [true, [], []]);
+    await close(opened);
+  }
 });
 
 test("a tenant that nothing is held of leaves everything as it is", async (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SidestreamError } from "../../errors.ts";
 import { bench } from "./testing/bench-of-one.ts";
-import { spooled } from "./testing/memory-log.ts";
+import { MemoryLog, spooled } from "./testing/memory-log.ts";
 import { failFrom, refuse, takeAll } from "./testing/scripted-destination.ts";
 
 function numbers(from: number, to: number): number[] {
@@ -153,6 +153,21 @@ test("a lane that is refused everything pauses after eleven dead letters and tri
     ["paused", "up"],
   );
   assert.equal(at.announced[0]?.lastError?.code, "SST_DESTINATION_REFUSED");
+  await at.end();
+});
+
+test("a lane that pauses goes on at once with messages that go back to the dead letters, and holds up none behind them", async () => {
+  const log = new MemoryLog();
+  for (let number = 1; number <= 12; number += 1) log.append(spooled(number));
+  for (let number = 13; number <= 112; number += 1) log.append({ ...spooled(number), stream: "redrive/stream1" });
+  log.append(spooled(113));
+  const at = bench({ log });
+  at.destination.otherwise = refuse(({ sequence }) => sequence <= 112);
+  at.dispatcher.start();
+  await at.clock.advance(29_000);
+  assert.equal(at.dispatcher.status().state, "paused");
+  await at.clock.advance(3_000);
+  assert.deepEqual([at.deadLetters.letters.length, at.destination.arrivedSequences], [112, [113]]);
   await at.end();
 });
 

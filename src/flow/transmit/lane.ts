@@ -7,6 +7,7 @@
  */
 import type { OutgoingMessage } from "../../driver/destination.ts";
 import type { SidestreamError } from "../../errors.ts";
+import { isRedriven } from "../message/stream-label.ts";
 import type { SpooledMessage } from "../spool/spooled.ts";
 import { backOffMs } from "./back-off.ts";
 import type { OpenConnection } from "./connection-keeper.ts";
@@ -35,6 +36,8 @@ interface Judged {
   readonly moved: boolean;
   /** At least one is at the destination. */
   readonly delivered: boolean;
+  /** All of them were refused, and go back to the dead letters that they came from. */
+  readonly wentBack: boolean;
   /** Messages handed to the driver; 0 when it was only asked. */
   readonly sentCount: number;
 }
@@ -175,6 +178,7 @@ export class Lane implements LaneHandle {
       refusal: settlement.refusal,
       moved: settlement.delivered.length + settlement.refused.length > 0,
       delivered: settlement.delivered.length > 0,
+      wentBack: settlement.refused.length === batch.length && batch.every(({ stream }) => isRedriven(stream)),
       sentCount: batch.length,
     });
     if (settlement.refused.length > 0) await this.#host.setAside(this, settlement.refused);
@@ -185,7 +189,7 @@ export class Lane implements LaneHandle {
     this.#queue.splice(0, delivered.length);
     if (delivered.length > 0) this.#host.delivered(this, delivered);
     const moved = delivered.length > 0;
-    if (moved || failure !== null) this.#judge(opened, { failure, refusal: null, moved, delivered: moved, sentCount: 0 });
+    if (moved || failure !== null) this.#judge(opened, { failure, refusal: null, moved, delivered: moved, wentBack: false, sentCount: 0 });
     this.#host.progressed();
   }
 
@@ -200,7 +204,7 @@ export class Lane implements LaneHandle {
   }
 
   /** Decides when the next batch goes and how large it may be. */
-  #judge(opened: OpenConnection, { failure, refusal, moved, delivered, sentCount }: Judged): void {
+  #judge(opened: OpenConnection, { failure, refusal, moved, delivered, wentBack, sentCount }: Judged): void {
     if (delivered) this.#deliveredMs = this.#host.clock.nowMs();
     if (this.#paused && delivered) {
       this.#paused = false;
@@ -224,7 +228,7 @@ export class Lane implements LaneHandle {
     }
     if (this.#paused) {
       this.#batchMessagesMax = 1;
-      this.#waitThenSend(REFUSED_PAUSE_MS);
+      if (!wentBack) this.#waitThenSend(REFUSED_PAUSE_MS);
     } else if (failure !== null && !split) {
       this.#waitThenSend(backOffMs(this.#failureCount, this.#host.random()));
     }

@@ -58,6 +58,15 @@ test("redriven messages that are refused again are set aside, however many, and 
   assert.deepEqual([dead.length, kept.length, recent.mostlyDead], [40, 0, false]);
 });
 
+test("redriven messages are set aside in a storm, too, and live ones aren't for their sake", () => {
+  const live = Array.from({ length: 12 }, (_, index) => spooled(index + 1, "a"));
+  const redriven = (number: number, key: string) => ({ ...spooled(number, key), stream: "redrive/stream1" });
+  const batch = [...live, redriven(13, "a"), spooled(14, "b"), redriven(15, "b")];
+  const { refused: dead, kept } = settle(batch, [...refusals(14), null], new RecentOutcomes());
+  assert.deepEqual(sequences(dead.map(({ message }) => message)).slice(11), [13]);
+  assert.deepEqual(sequences(kept), [12, 14]);
+});
+
 test("only the last 20 outcomes count", () => {
   const recent = new RecentOutcomes();
   for (let count = 0; count < 10; count += 1) recent.add(true);

@@ -81,8 +81,10 @@ function overtakenBefore(end: number, batch: readonly SpooledMessage[], outcomes
   for (let index = end - 1; index >= 0; index -= 1) {
     const message = batch[index];
     if (message === undefined) continue;
-    if (outcomes[index] === null) deliveredKeys.add(message.key);
-    else if (deliveredKeys.has(message.key)) overtaken.add(message);
+    // One that came back from the dead letters is the older one.
+    if (outcomes[index] === null) {
+      if (!isRedriven(message.stream)) deliveredKeys.add(message.key);
+    } else if (deliveredKeys.has(message.key)) overtaken.add(message);
   }
   return overtaken;
 }
