@@ -109,7 +109,7 @@ test("after a purge no byte of a tenant's messages is left, and others' arrive",
   ok(holding(site, SECRET).length > 0);
   const counted = sidestream(site, "tenant", "purge", "gone");
   equal(counted.status, 1);
-  match(counted.stdout, /^out +40 +0 +0$/m);
+  match(counted.stdout, /^out +40 +0 +0 +0$/m);
   const purged = sidestream(site, "tenant", "purge", "gone", "--yes");
   equal(purged.status, 0, purged.stderr);
   match(purged.stdout, /^Removed for good: 40 messages that waited/m);
@@ -149,7 +149,7 @@ test("where no program runs a tenant is purged and messages are discarded under 
   equal(sidestream(site, "tenant", "purge", "gone", "--yes").status, 2);
   const purged = command(["tenant", "purge", "gone", "--yes", ...place]);
   equal(purged.status, 0, purged.stderr);
-  match(purged.stderr, /purged tenant gone from out: 2 messages and 0 dead letters/);
+  match(purged.stderr, /purged tenant gone from out: 2 messages, 0 dead letters, 0 archived messages/);
   const discarded = command(["discard", "out", "--tenant", "college", "--yes", "--json", ...place]);
   equal(discarded.status, 0, discarded.stderr);
   equal((JSON.parse(discarded.stdout) as { readonly discarded: number }).discarded, 1);
