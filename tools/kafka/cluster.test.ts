@@ -22,7 +22,7 @@ import { KafkaCluster } from "./cluster.ts";
 import { consumeTopic, parseRecord } from "./console-consumer.ts";
 import { kafkaForTests } from "./for-tests.ts";
 import { AUTHORIZER, CREDENTIALS, type Login } from "./properties.ts";
-import { addPartitions, allow, createTopic, deleteTopic, describeTopic, disallow, offsets } from "./topics.ts";
+import { addPartitions, allow, createTopic, deleteTopic, describeTopic, disallow, led, offsets } from "./topics.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const kafka = await kafkaForTests({ properties: AUTHORIZER });
@@ -121,6 +121,7 @@ test("what was acknowledged is there after SIGKILL and a new start, at the same 
   await rejects(connect(cluster.bootstrap[0]));
   await cluster.start();
   notEqual(cluster.nodes[0]?.pid, pid);
+  await led(cluster, "kept");
   await produce(cluster.bootstrap[0], [{ topic: "kept", partition: 0, value: bytes("two") }]);
   await cluster.restart(1);
   deepEqual(cluster.bootstrap, addresses);
@@ -272,6 +273,7 @@ test("with three nodes, what was acknowledged is there after its leader was kill
   await produce(cluster.bootstrap[first - 1], [{ topic: "three", partition: 0, value: bytes("one") }]);
   await cluster.kill(first);
   await waitUntil(async () => ![first, -1].includes(await leader()), ANSWER_MS_MAX, "another leader");
+  await led(cluster, "three");
   await produce(cluster.bootstrap[(await leader()) - 1], [{ topic: "three", partition: 0, value: bytes("two") }]);
   deepEqual(
     (await consumeTopic(cluster, "three")).map(({ value }) => String(value)),

@@ -142,8 +142,8 @@ async function knownEverywhere(
   }
 }
 
-/** Until the leaders answer as such: a broker tells that it leads a partition some moments before it does. */
-async function led(cluster: Reachable, topic: string): Promise<void> {
+/** Until the leaders answer as such: a broker tells that it leads a partition some moments before it does, after a start, too. */
+export async function led(cluster: Reachable, topic: string): Promise<void> {
   const answer = (): Promise<boolean> =>
     offsets(cluster, topic).then(
       () => true,

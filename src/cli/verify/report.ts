@@ -59,7 +59,7 @@ function seriesName({ instance, logId, stream }: SeriesVerdict["series"]): Recor
 }
 
 export function forPeople(found: Found): string {
-  const { topic, ledger, verdicts, notices, doubts } = found;
+  const { topic, stream, ledger, verdicts, notices, doubts } = found;
   const head = ["instance", "stream", "log", "messages", "doubles", "holes", "dead", "pending", "unexplained", "out of order", "replays"];
   const rows = verdicts.map(({ series, holes, dead, pending, unexplained }) => {
     const { instance, stream, logId, messages, doubles, outOfOrder, replays } = series;
@@ -68,7 +68,7 @@ export function forPeople(found: Found): string {
   });
   const notes = [...notices, ...doubts].map((notice) => `note: ${harmless(notice)}`);
   const parts = [
-    rows.length === 0 ? `${topic} has no messages that Sidestream numbered.\n` : table(head, rows),
+    rows.length > 0 ? table(head, rows) : `${topic} has no messages ${stream === null ? "that Sidestream numbered" : "of that stream"}.\n`,
     ...lines([...verdicts.flatMap(aboutSeries), ...ledger.doubles.map((double) => aboutDouble(double, found.firstPlaces.get(double)))]),
     ...lines(ledger.outOfOrder.map(aboutOrder)),
     ...lines([...aboutRest(ledger), ...notes]),
