@@ -8,6 +8,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MessageCounts } from "../observe/conservation.ts";
 import type { DestinationState, OrphanedMessages } from "../observe/snapshot.ts";
+import { ACT_PIECE_MS } from "./act-parts.ts";
 import { ACTS, type ActName } from "./acts.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
@@ -52,9 +53,6 @@ export interface FlowSnapshot {
   /** What waits in them, as far as it was counted. */
   readonly orphanedPending: readonly OrphanedMessages[];
 }
-
-/** Messages are moved for so long at a time; whoever wants all of them asks again. */
-const ADOPT_MS = 5_000;
 
 const NOTHING: Accepted = { refused: null, writes: [] };
 
@@ -217,7 +215,7 @@ export class Flow {
    * @throws SidestreamError `SST_COMMAND_INVALID` when the one is no orphan or the other no destination; what the logs say.
    */
   adopt(call: AdoptCall): Promise<Adopted> {
-    return this.#purgeGate.move(() => this.#orphans.adopt(call, { waitMsMax: ADOPT_MS, waitsForRoom: true }));
+    return this.#purgeGate.move(() => this.#orphans.adopt(call, { waitMsMax: ACT_PIECE_MS, waitsForRoom: true }));
   }
 
   /** Removes an orphaned log with its dead letters. @throws SidestreamError `SST_COMMAND_INVALID`; what the disk says. */

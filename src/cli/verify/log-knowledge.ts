@@ -86,11 +86,12 @@ class FolderLook implements Knowledge {
     const spool = join(data, SPOOL_FOLDER);
     for (const name of await foldersIn(spool)) {
       const { found, slots } = await lookAtLog({ disk, folder: join(spool, name), kind: "messages" });
-      const topics = streamsOf(found.state.sequences).flatMap(([stream, each]) => {
+      const streams = streamsOf(found.state.sequences);
+      const topics = streams.flatMap(([stream, each]) => {
         const next = each[this.#options.topic];
         return next === undefined ? [] : [[stream, next] as const];
       });
-      const elsewhere = streamsOf(found.state.sequences).flatMap(([stream, each]) =>
+      const elsewhere = streams.flatMap(([stream, each]) =>
         Object.keys(each).some((topic) => topic !== this.#options.topic) ? [stream] : [],
       );
       const { outcomes } = newestSlot(slots ?? []).record;
