@@ -14,6 +14,7 @@ const START_STATE = 1;
 const INDEX = /^[0-9]+$/;
 /** Symbol of every name that no pointer has. */
 const OTHER = 0;
+const NOTHING: readonly number[] = [];
 
 export class PointerAutomaton {
   readonly start = START_STATE;
@@ -26,7 +27,7 @@ export class PointerAutomaton {
   private readonly width: number;
   private states: (readonly number[])[] = [];
   private numbers = new Map<string, number>();
-  private accepting: boolean[] = [];
+  private accepting: (readonly number[])[] = [];
   /** Next state by state * symbols + symbol, for members and for elements. */
   private memberMoves = new Map<number, number>();
   private elementMoves = new Map<number, number>();
@@ -49,7 +50,12 @@ export class PointerAutomaton {
 
   /** True when a value in this state is meant by a pointer. */
   accepts(state: number): boolean {
-    return this.accepting[state] === true;
+    return this.acceptedBy(state).length > 0;
+  }
+
+  /** The pointers, by their place in what was given, that mean a value in this state. */
+  acceptedBy(state: number): readonly number[] {
+    return this.accepting[state] ?? NOTHING;
   }
 
   /** True when neither a value in this state nor anything inside it can be meant. */
@@ -92,7 +98,7 @@ export class PointerAutomaton {
     // Without pointers both are the same set; the start state must stay 1.
     if (this.states.length === 1) {
       this.states.push([]);
-      this.accepting.push(false);
+      this.accepting.push(NOTHING);
     }
   }
 
@@ -137,7 +143,7 @@ export class PointerAutomaton {
     const state = this.states.length;
     this.states.push(places);
     this.numbers.set(key, state);
-    this.accepting.push(places.some((place) => this.isEnd(place)));
+    this.accepting.push(places.flatMap((place) => (this.isEnd(place) ? [Math.floor(place / this.width)] : [])));
     return state;
   }
 

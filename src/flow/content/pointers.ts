@@ -6,6 +6,7 @@
 import type { Event } from "../event.ts";
 import { readContent, type Content, type ContentLimits } from "./content.ts";
 import { valuesAt } from "./json-pointer.ts";
+import type { JsonDocument } from "./json-scan.ts";
 
 export type ContentPart = "request.body" | "response.body" | "payload";
 
@@ -36,6 +37,12 @@ export class ContentValues {
    * be decoded or read, or is over 1 MiB.
    */
   values(part: ContentPart, pointer: readonly string[]): readonly string[] | undefined | null {
+    const document = this.document(part);
+    return document instanceof Object ? valuesAt(document, pointer) : document;
+  }
+
+  /** A part as JSON; undefined when there is none or it isn't JSON, null when that can't be known. */
+  document(part: ContentPart): JsonDocument | undefined | null {
     const { transaction, agent } = this.event;
     const body = part === "payload" ? agent?.payload : part === "request.body" ? transaction?.requestBody : transaction?.responseBody;
     if (body === undefined) return undefined;
@@ -44,7 +51,7 @@ export class ContentValues {
     const content = this.content(part);
     if (content.kind === "unreadable") return null;
     if (content.kind !== "json") return undefined;
-    return content.document.text.length > VALUES_BYTES_MAX ? null : valuesAt(content.document, pointer);
+    return content.document.text.length > VALUES_BYTES_MAX ? null : content.document;
   }
 
   /** The whole body of a part; empty where the event has no such part. */

@@ -21,13 +21,15 @@ const NOT_IN_HEADER_NAME = /[^A-Za-z0-9#$%&+.^_`|-]/u;
 /** What a step may have without quotes; `~0` and `~1` are the pointer's own escapes. */
 const STEP = /(?:[^\s,()"'\u201c\u201d\u201e=!<>~*/]|~[01]|\*)+/uy;
 
+const WORDS: ReadonlyMap<string, ReservedWord> = new Map(RESERVED_WORDS.map((word) => [word, word]));
+
 /** The reserved word that a name is, exactly as written. */
 export function reservedWordOf(name: string): ReservedWord | undefined {
-  return RESERVED_WORDS.find((word) => word === name);
+  return WORDS.get(name);
 }
 
 /** The tenant header means the tenant that was resolved, not what a caller claims. */
-const TENANT_HEADER = "x-okapi-tenant";
+export const TENANT_HEADER = "x-okapi-tenant";
 
 function headerName(reader: RuleReader, name: string, start: number): string {
   const bad = name.search(NOT_IN_HEADER_NAME);

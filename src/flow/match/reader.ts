@@ -10,16 +10,21 @@ import type { RuleWarning } from "./rule-error.ts";
 const BARE = /[^\s,()"'\u201c\u201d\u201e=!<>~*]+/uy;
 /** Characters that nobody sees: control characters, zero-width ones, marks that turn the direction of the text. */
 const INVISIBLE = /[\p{Cc}\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/u;
+/** What most words consist of. */
+const VISIBLE_ASCII = /^[!-~]*$/;
 /** Characters shown of what was found instead. */
 const FOUND_CHARACTERS = 30;
 
-const KEYWORDS = ["AND", "OR", "NOT"] as const;
-export type Keyword = (typeof KEYWORDS)[number];
+export type Keyword = "AND" | "OR" | "NOT";
+const KEYWORDS: ReadonlyMap<string, Keyword> = new Map([
+  ["AND", "AND"],
+  ["OR", "OR"],
+  ["NOT", "NOT"],
+]);
 
 /** The keyword that a bare word is, if it is one. */
 export function keywordOf(word: string): Keyword | undefined {
-  const upper = word.length <= 3 ? word.toUpperCase() : word;
-  return KEYWORDS.find((keyword) => keyword === upper);
+  return word.length < 2 || word.length > 3 ? undefined : KEYWORDS.get(word.toUpperCase());
 }
 
 export class RuleReader {
@@ -27,6 +32,9 @@ export class RuleReader {
   /** Where the next character is. */
   offset = 0;
   readonly warnings: RuleWarning[] = [];
+  /** The bare word that was looked at last, and where: each is looked at several times. */
+  #bare = "";
+  #bareAt = -1;
 
   constructor(text: string) {
     this.text = text;
@@ -45,6 +53,9 @@ export class RuleReader {
   }
 
   skipSpace(): void {
+    const code = this.text.charCodeAt(this.offset);
+    // Signs and letters of ASCII are no space: that is nearly always so.
+    if (code > 0x20 && code < 0x80) return;
     this.match(/\s+/y);
   }
 
@@ -65,14 +76,19 @@ export class RuleReader {
 
   /** The bare word that comes next, without passing over it; empty when none does. */
   peekBare(): string {
-    BARE.lastIndex = this.offset;
-    return BARE.exec(this.text)?.[0] ?? "";
+    if (this.#bareAt !== this.offset) {
+      BARE.lastIndex = this.offset;
+      this.#bare = BARE.exec(this.text)?.[0] ?? "";
+      this.#bareAt = this.offset;
+    }
+    return this.#bare;
   }
 
   /** Reads a bare word; empty when none comes next. */
   readBare(): string {
     const start = this.offset;
-    const word = this.match(BARE);
+    const word = this.peekBare();
+    this.offset += word.length;
     this.refuseInvisible(start, this.offset);
     return word;
   }
@@ -87,7 +103,9 @@ export class RuleReader {
 
   /** Nobody could see why a rule with such a character doesn't match, so it has to stand in quotes. */
   refuseInvisible(from: number, to: number): void {
-    const at = this.text.slice(from, to).search(INVISIBLE);
+    const text = this.text.slice(from, to);
+    if (VISIBLE_ASCII.test(text)) return;
+    const at = text.search(INVISIBLE);
     if (at === -1) return;
     const code = this.text
       .charCodeAt(from + at)
