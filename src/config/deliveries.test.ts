@@ -66,6 +66,21 @@ test("a destination that is switched off or not there is dormant, whatever is as
   assert.deepEqual(dormant.filter(({ kind }) => kind === "rule").length, 2);
 });
 
+test("a shadow rule whose destination is not there is named among what is dormant, and said to count all the same", async (context) => {
+  const folder = folderOf(context, 'rules:\n  - { select: METHOD=PUT, action: publish, target: "file:x", mode: shadow }\n');
+  const { dormant } = await loadFolder(folder);
+  assert.deepEqual(
+    dormant.filter(({ kind }) => kind === "rule"),
+    [
+      {
+        kind: "rule",
+        name: "a rule 1",
+        reason: 'no destination is named "file"; did you mean files?; in shadow it counts all the same',
+      },
+    ],
+  );
+});
+
 test("exactly-once fed by best-effort is a warning that names source and routes", async (context) => {
   const configuration = CONFIGURATION.replace(
     "capture: durable }",
@@ -123,4 +138,13 @@ test("the form without a file is held to the same, the flag being the place", ()
   ]);
   assert.deepEqual(quickConfiguration({ ...flags, capture: "durable", to: ["kafka://k:9092/t"] }).warnings, []);
   assert.equal(quickConfiguration({ ...flags, delivery: "at-most-once", to: ["file:out"] }).settings.streams[0]?.delivery, "at-most-once");
+});
+
+test("a shadow rule is promised nothing, so no promise is judged before it is live", async (context) => {
+  const rule = (mode: string) =>
+    `delivery: exactly-once\nrules:\n  - { select: METHOD=PUT, action: publish, target: "files:x", mode: ${mode} }\n`;
+  const shadow = folderOf(context, rule("shadow"));
+  assert.deepEqual(await warningsOf(shadow), []);
+  const live = folderOf(context, rule("live"));
+  assert.match(linesOf(await findingsOf(live), live).join(), /exactly-once can't be promised to files/);
 });

@@ -5,7 +5,14 @@
  * or until a log is full, is said; a destination that is dormant, or not there, is not judged.
  */
 import { destinationDriver, sourceDriver } from "../driver/registry.ts";
-import { deliveryOf, type DestinationSettings, type FlowSettings, type RuleSettings, type StreamSettings } from "../flow/settings.ts";
+import {
+  deliveryOf,
+  isShadow,
+  type DestinationSettings,
+  type FlowSettings,
+  type RuleSettings,
+  type StreamSettings,
+} from "../flow/settings.ts";
 import type { DescribedStream } from "./descriptor.ts";
 import { type Findings, formatPath } from "./finding.ts";
 import type { Path } from "./yaml-document.ts";
@@ -51,7 +58,8 @@ export function deliveryFaults(stream: StreamSettings, settings: FlowSettings): 
 }
 
 function faultsOf(stream: StreamSettings, settings: FlowSettings): readonly RuleFault[] {
-  const exact = stream.rules.filter((rule) => rule.action === "publish" && deliveryOf(stream, rule) === "exactly-once");
+  // A shadow rule sends nothing, so nothing is promised: what stands in its way is told once it is live.
+  const exact = stream.rules.filter((rule) => rule.action === "publish" && !isShadow(rule) && deliveryOf(stream, rule) === "exactly-once");
   const faults = new Map<string, RuleFault>();
   const add = (rule: RuleSettings | null, fault: DeliveryFault): void => {
     // What the stream asks for is said once for each destination, what a rule asks for once for each rule.

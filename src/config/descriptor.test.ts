@@ -204,3 +204,26 @@ test("tests are checked by their form alone", () => {
     'a.yaml:5:27 tests[0]: unknown key "expcet"; did you mean expect?',
   ]);
 });
+
+test("a rule in shadow is read as such, also one that would ignore, and any other mode is refused by name", () => {
+  const rules = (mode: string): string =>
+    stream(`rules:
+  - METHOD=GET , publish , k:t
+  - { select: METHOD=POST, action: publish, target: "k:t", mode: ${mode} }
+  - { select: METHOD=PUT, action: ignore, mode: ${mode} }
+`);
+  const { stream: described, errors } = read(rules("shadow"));
+  assert.deepEqual(errors, []);
+  assert.deepEqual(
+    described?.settings.rules.map(({ number, mode }) => [number, mode]),
+    [
+      [1, undefined],
+      [2, "shadow"],
+      [3, "shadow"],
+    ],
+  );
+  assert.deepEqual(firstLines(read(rules("shadows")).errors), [
+    'a.yaml:5:66 rules[1].mode: expected "live" or "shadow"; did you mean shadow?',
+    'a.yaml:6:49 rules[2].mode: expected "live" or "shadow"; did you mean shadow?',
+  ]);
+});

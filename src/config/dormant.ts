@@ -1,6 +1,6 @@
 /** What is configured and can't run now: no error, but said with its reason. */
 import { didYouMean } from "../flow/match/suggest.ts";
-import type { DestinationSettings, FlowSettings, StreamSettings } from "../flow/settings.ts";
+import { isShadow, type DestinationSettings, type FlowSettings, type StreamSettings } from "../flow/settings.ts";
 import type { DescribedStream } from "./descriptor.ts";
 
 export interface Dormant {
@@ -33,7 +33,9 @@ export function dormantParts(settings: FlowSettings, described: readonly Describ
     for (const rule of stream.rules) {
       for (const { destination } of rule.targets) {
         const reason = whyDormant(destination, destinations);
-        if (reason !== null) dormant.push({ kind: "rule", name: `${stream.id} rule ${rule.number}`, reason });
+        if (reason === null) continue;
+        const counts = isShadow(rule) ? "; in shadow it counts all the same" : "";
+        dormant.push({ kind: "rule", name: `${stream.id} rule ${rule.number}`, reason: `${reason}${counts}` });
       }
     }
   }

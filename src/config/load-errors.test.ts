@@ -146,7 +146,6 @@ rules:
   - METHOD=POST , broadcast , all
   - METHOD=POST , sync , files:x
   - METHOD=POST , publish , @oncall
-  - { select: METHOD=POST, action: publish, target: "files:x", mode: shadow, delivery: at-most-once }
 `,
     "policy.yaml": "policy: privacy\nrules: [ METHOD=GET ]\n",
   });
@@ -164,7 +163,6 @@ rules:
     'a.yaml:5:19 rules[0]: the action "broadcast" is not available yet',
     'a.yaml:6:19 rules[1]: the action "sync" is not available yet',
     "a.yaml:7:29 rules[2]: target sets (@name) are not available yet",
-    "a.yaml:8:70 rules[3].mode: mode shadow: not available yet",
     "policy.yaml:1:9 policy: policies: not available yet",
   ]);
 });

@@ -92,16 +92,9 @@ function laterCaptures(value: unknown, path: Path, context: CheckContext, told: 
 /** Looks through a descriptor. @returns The places told. */
 export function laterInDescriptor(value: unknown, context: CheckContext): ReadonlySet<string> {
   const told = new Set<string>();
-  const refuse = (path: Path, later: readonly string[], what: string, hint: string): void => {
-    const member = valueAt(value, path);
-    if (typeof member === "string" && later.includes(member)) told.add(tellNotAvailable(context, path, `${what} ${member}`, hint));
-  };
-  refuse(["format"], LATER_FORMATS, "format", "Use `cloudevents` or `cloudevents-binary`.");
-  const rules = valueAt(value, ["rules"]);
-  if (!Array.isArray(rules)) return told;
-  for (const index of rules.keys()) {
-    refuse(["rules", index, "mode"], ["shadow"], "mode", "Leave `mode` out.");
-  }
+  const format = valueAt(value, ["format"]);
+  if (typeof format === "string" && LATER_FORMATS.includes(format))
+    told.add(tellNotAvailable(context, ["format"], `format ${format}`, "Use `cloudevents` or `cloudevents-binary`."));
   return told;
 }
 

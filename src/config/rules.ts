@@ -1,7 +1,7 @@
 /** The rules of a descriptor, short and long form. */
 import { parseAction, parseCriteria, parseRule, parseTargets } from "../flow/match/parse.ts";
 import type { Action, Criteria, Target } from "../flow/match/rule.ts";
-import { DELIVERIES, type HeaderSettings, type RuleSettings } from "../flow/settings.ts";
+import { DELIVERIES, RULE_MODES, type HeaderSettings, type RuleSettings } from "../flow/settings.ts";
 import { valueAt } from "./check.ts";
 import { mergeHeaders, readHeaders } from "./descriptor-headers.ts";
 import { type Findings, formatPath } from "./finding.ts";
@@ -68,7 +68,14 @@ function readLongRule(document: YamlDocument, path: Path, findings: Findings): O
     tellTarget(document, [...path, "target"], "ignore takes no target", "Remove the line.", findings);
   if (criteria === undefined || action === undefined) return undefined;
   const delivery = DELIVERIES.find((each) => each === text("delivery"));
-  return { criteria, action, targets: targets ?? [], ...(delivery === undefined ? {} : { delivery }) };
+  const mode = RULE_MODES.find((each) => each === text("mode"));
+  return {
+    criteria,
+    action,
+    targets: targets ?? [],
+    ...(delivery === undefined ? {} : { delivery }),
+    ...(mode === undefined ? {} : { mode }),
+  };
 }
 
 function tellTarget(document: YamlDocument, path: Path, problem: string, hint: string, findings: Findings): void {

@@ -1,7 +1,7 @@
 /** The schema of a message stream descriptor. */
 import { z } from "zod";
 import { size } from "../driver/quantity.ts";
-import { DELIVERIES } from "../flow/settings.ts";
+import { DELIVERIES, RULE_MODES } from "../flow/settings.ts";
 
 const MIB = 2 ** 20;
 
@@ -40,7 +40,10 @@ const longRule = z.strictObject({
   select: ruleText.describe("Selection criteria."),
   action: ruleText.describe("`publish` (or its alias `capture`) or `ignore`."),
   target: ruleText.optional().describe("`destination:topic`, where the action is `publish`."),
-  mode: z.enum(["live"]).default("live").describe("`live`: the rule acts."),
+  mode: z
+    .enum(RULE_MODES)
+    .default("live")
+    .describe("`live`: the rule acts; `shadow`: it counts and samples what it would do, and does nothing."),
   delivery: z.enum(DELIVERIES).optional().describe("Promise of this rule's messages; else that of the stream."),
   headers: headers.optional().describe("Headers of this rule's messages, beside or in place of those of the stream."),
 });

@@ -1,12 +1,12 @@
 /** Which messages of a destination go through its log, and which from memory. */
-import { deliveryOf, type RuleSettings, type StreamSettings } from "./settings.ts";
+import { deliveryOf, isShadow, type RuleSettings, type StreamSettings } from "./settings.ts";
 
 /** Its messages are sent once, from memory; all others go through a log. */
 export function isOnce(stream: Pick<StreamSettings, "delivery">, rule: Pick<RuleSettings, "delivery">): boolean {
   return deliveryOf(stream, rule) === "at-most-once";
 }
 
-/** Destinations that a rule of the one or the other kind sends to. */
+/** Destinations that a rule of the one or the other kind sends to; a shadow rule sends to none. */
 export function destinationsOf(
   streams: readonly Pick<StreamSettings, "delivery" | "rules">[],
   kind: "once" | "spooled",
@@ -14,6 +14,6 @@ export function destinationsOf(
   const names = new Set<string>();
   for (const stream of streams)
     for (const rule of stream.rules)
-      if (isOnce(stream, rule) === (kind === "once")) for (const { destination } of rule.targets) names.add(destination);
+      if (!isShadow(rule) && isOnce(stream, rule) === (kind === "once")) for (const { destination } of rule.targets) names.add(destination);
   return names;
 }

@@ -30,6 +30,10 @@ export type MessageFormat = "cloudevents" | "cloudevents-binary";
 export const DELIVERIES = ["at-most-once", "at-least-once", "exactly-once"] as const;
 export type Delivery = (typeof DELIVERIES)[number];
 
+/** Whether a rule acts, or only counts and samples what it would do. */
+export const RULE_MODES = ["live", "shadow"] as const;
+export type RuleMode = (typeof RULE_MODES)[number];
+
 /** A protocol header that messages get beside those of their format. */
 export interface HeaderSettings {
   readonly name: string;
@@ -43,6 +47,8 @@ export interface RuleSettings extends Rule {
   readonly headers?: readonly HeaderSettings[];
   /** Absent: the stream's. */
   readonly delivery?: Delivery;
+  /** Absent: live. */
+  readonly mode?: RuleMode;
 }
 
 export interface StreamSettings {
@@ -67,6 +73,11 @@ export interface StreamSettings {
 /** What a rule's messages are promised. */
 export function deliveryOf(stream: Pick<StreamSettings, "delivery">, rule: Pick<RuleSettings, "delivery">): Delivery {
   return rule.delivery ?? stream.delivery;
+}
+
+/** It makes no message and silences none: whoever asks what rules do passes it over. */
+export function isShadow(rule: Pick<RuleSettings, "mode">): boolean {
+  return rule.mode === "shadow";
 }
 
 /** The budget of a destination's log, and what gives way when it is used up. */

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
+import { destinationsOf } from "./deliveries.ts";
 import { parseRule } from "./match/parse.ts";
 import type { FlowSettings, StreamSettings } from "./settings.ts";
 import { makeMessage, template, transactionEvent } from "./message/testing/messages.ts";
@@ -39,6 +40,14 @@ test("what is sent from memory takes nothing of a log", () => {
   equal(eventBytesMax({ limits, streams: [once] }), 0);
   const rules = once.rules.map((rule) => ({ ...rule, delivery: "exactly-once" as const }));
   equal(eventBytesMax({ limits, streams: [once, { ...once, rules }] }), messagesBytesMax({ limits }, 1));
+});
+
+test("a shadow rule takes nothing of a log, and no destination is in use for it", () => {
+  const live = stream("one", "METHOD=GET , publish , a:x", "METHOD=GET , publish , b:x");
+  const streams = [{ ...live, rules: live.rules.map((rule) => ({ ...rule, mode: "shadow" as const })) }];
+  equal(eventBytesMax({ limits, streams }), 0);
+  deepEqual([...destinationsOf(streams, "spooled"), ...destinationsOf(streams, "once")], []);
+  deepEqual([...destinationsOf([live], "spooled")], ["a", "b"]);
 });
 
 test("without rules an event takes nothing", () => {

@@ -8,7 +8,7 @@
 import { isOnce } from "./deliveries.ts";
 import { printTarget } from "./match/print.ts";
 import { HEADERS_BYTES_MAX } from "./message/attribute-text.ts";
-import type { BudgetSettings, FlowSettings } from "./settings.ts";
+import { isShadow, type BudgetSettings, type FlowSettings } from "./settings.ts";
 import type { SpoolDestination } from "./spool/spool.ts";
 
 /**
@@ -56,11 +56,11 @@ export function messagesBytesMax({ limits }: Pick<FlowSettings, "limits">, messa
   return messageCount * (limits.messageBytesMax + AROUND_MESSAGE_BYTES);
 }
 
-/** The most bytes that an event may take in any one log: a stream makes one message of it for each target of a spooled rule. */
+/** The most bytes that an event may take in any one log: a stream makes one message of it for each target of a spooled rule that is live. */
 export function eventBytesMax(settings: Pick<FlowSettings, "limits" | "streams">): number {
   const messages = new Map<string, number>();
   for (const stream of settings.streams) {
-    const spooled = stream.rules.filter((rule) => !isOnce(stream, rule));
+    const spooled = stream.rules.filter((rule) => !isShadow(rule) && !isOnce(stream, rule));
     const targets = new Map(spooled.flatMap(({ targets }) => targets).map((target) => [printTarget(target), target.destination]));
     for (const destination of targets.values()) messages.set(destination, (messages.get(destination) ?? 0) + 1);
   }

@@ -57,6 +57,22 @@ test("an ignore rule silences its stream, also rules before it, and no other", (
   deepEqual(chosen([stream("a", ["METHOD=POST , publish , k:t", "STATUS=500 , ignore"])]), ["a/1 k:t"]);
 });
 
+test("a shadow rule makes no message, takes no target from a live rule, and silences nothing", () => {
+  const { rules, ...rest } = stream("a", [
+    "METHOD=POST , publish , k:t",
+    "METHOD=POST , publish , k:u",
+    "STATUS=201 , publish , k:t",
+    "METHOD=POST , ignore",
+  ]);
+  const shadowed = (...numbers: readonly number[]): StreamSettings => ({
+    ...rest,
+    rules: rules.map((rule) => ({ ...rule, mode: numbers.includes(rule.number) ? "shadow" : "live" })),
+  });
+  deepEqual(chosen([shadowed(1, 2, 4)]), ["a/3 k:t"]);
+  deepEqual(chosen([shadowed(1, 2, 3, 4)]), []);
+  deepEqual(chosen([shadowed(1, 2)]), [], "the live ignore silences as ever");
+});
+
 test("a rule that is unknown does nothing, also one that would ignore", () => {
   deepEqual(
     chosen([

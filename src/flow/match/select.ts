@@ -1,5 +1,5 @@
 /** Chooses what becomes of an event: which streams make a message of it, by which rule, for which target. */
-import type { RuleSettings, StreamSettings } from "../settings.ts";
+import { isShadow, type RuleSettings, type StreamSettings } from "../settings.ts";
 import { evaluate } from "./evaluate.ts";
 import { printTarget } from "./print.ts";
 import type { Attributes, Target } from "./rule.ts";
@@ -14,7 +14,7 @@ export interface Selection {
 const tenantSets = new WeakMap<readonly string[], ReadonlySet<string>>();
 
 /** Streams may be open to thousands of tenants, so a list is searched once and looked up after that. */
-function isOpenTo(stream: StreamSettings, tenant: string): boolean {
+export function isOpenTo(stream: StreamSettings, tenant: string): boolean {
   const { tenants } = stream;
   if (tenants === "all") return true;
   let set = tenantSets.get(tenants);
@@ -41,7 +41,7 @@ function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Se
   const taken = new Set<string>();
   const selections: Selection[] = [];
   for (const rule of stream.rules) {
-    if (rule.action !== "publish") continue;
+    if (rule.action !== "publish" || isShadow(rule)) continue;
     // A rule whose targets all have their message already can't add one, so it isn't tried.
     const open = rule.targets.filter((target) => !taken.has(nameOf(target)));
     if (open.length === 0 || evaluate(rule.criteria, attributes) !== true) continue;
@@ -52,13 +52,14 @@ function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Se
     }
   }
   if (selections.length === 0) return selections;
-  const ignored = stream.rules.some((rule) => rule.action === "ignore" && evaluate(rule.criteria, attributes) === true);
+  const ignored = stream.rules.some((rule) => rule.action === "ignore" && !isShadow(rule) && evaluate(rule.criteria, attributes) === true);
   return ignored ? [] : selections;
 }
 
 /**
  * Selects messages for an event, in the order of streams and rules: at most one per stream and target (destination
  * and topic template). Templates that differ may still give the same topic; that shows only once they are filled in.
+ * Shadow rules are passed over: they neither add a message, nor take a target, nor silence anything.
  *
  * @param tenant - Whose the event is: streams that are not open to it are passed over.
  */
