@@ -60,6 +60,7 @@ const report = (over: Partial<StatusReport> = {}): StatusReport => ({
   totals: { accepted: 5, delivered: 3, dead: 0, dropped: 1, pending: 1 },
   breaches: [],
   unidentified: 0,
+  shadows: [],
   orphaned: [],
   dormant: [],
   ...over,
@@ -119,6 +120,55 @@ test("losses, dead letters and dormant parts are named with their reasons", () =
   match(text, /last dead letter: SST_TEMPLATE_VALUE: no value/);
   match(text, /2 events had no tenant/);
   match(text, /dormant stream b: no tenant is assigned to it/);
+});
+
+const SAMPLE: StatusReport["shadows"][number]["samples"][number] = {
+  timeMs: Date.UTC(2026, 10, 22, 10, 0, 0, 5),
+  eventId: "event-1",
+  tenant: "diku",
+  subject: "POST /users",
+  messages: [{ target: "kafka1:prod.users", key: "diku/1", deadReason: null }],
+};
+
+test("rules in shadow stand in a table of their own with the newest event of each, and need nobody", () => {
+  const counts = { stream: "audit", matched: 7, wouldAct: 3 };
+  const dead = [{ target: "kafka1:x.{module}", key: "diku", deadReason: "the event has no value for {module} of the topic" }];
+  const shadows: StatusReport["shadows"] = [
+    { ...counts, rule: 2, action: "publish", samples: [{ ...SAMPLE, eventId: "older" }, SAMPLE] },
+    { ...counts, rule: 3, action: "publish", samples: [{ ...SAMPLE, messages: dead }] },
+    { ...counts, rule: 4, action: "ignore", samples: [{ ...SAMPLE, subject: "GET /\u001b[2J", messages: [] }] },
+    { ...counts, rule: 5, action: "publish", wouldAct: 0, samples: [] },
+  ];
+  const text = printStatus(report({ shadows }));
+  match(text, /^stream +rule +action +matched +would act$/m);
+  match(text, /^audit +2 +publish +7 +3$/m);
+  match(text, /^audit +5 +publish +7 +0$/m);
+  const event = "2026-11-22T10:00:00.005Z POST /users of diku, event event-1";
+  deepEqual(
+    text.split("\n").filter((line) => line.includes("newest")),
+    [
+      `audit rule 2, newest: ${event}: would go to kafka1:prod.users, key "diku/1"`,
+      `audit rule 3, newest: ${event}: would be dead, for kafka1:x.{module}: the event has no value for {module} of the topic`,
+      `audit rule 4, newest: ${event.replace("POST /users", "GET /\\u{1b}[2J")}: would be ignored`,
+    ],
+  );
+  ok(!needsAttention(report({ shadows })));
+  ok(!printStatus(report()).includes("shadow"));
+});
+
+test("rules in shadow beyond fifty are counted", () => {
+  const shadows = Array.from({ length: 60 }, (_, index) => ({
+    stream: "audit",
+    rule: index + 1,
+    action: "publish" as const,
+    matched: 0,
+    wouldAct: 0,
+    samples: [],
+  }));
+  const text = printStatus(report({ shadows }));
+  match(text, /^audit +50 +publish/m);
+  match(text, /^and 10 more: see --json$/m);
+  ok(!/^audit +51 +publish/m.test(text));
 });
 
 test("a full log doesn't hide what its destination suffers from: both are said, each with what to do", () => {

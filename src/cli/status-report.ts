@@ -8,6 +8,7 @@ import { VERSION } from "../version.ts";
 import type { OrphanReport } from "./orphan-report.ts";
 import { table } from "./output.ts";
 import { printDestinations, type Destination } from "./status-destinations.ts";
+import { printShadows } from "./status-shadows.ts";
 
 export interface StatusReport {
   readonly version: string;
@@ -31,6 +32,8 @@ export interface StatusReport {
   /** Empty when every accepted message is accounted for. */
   readonly breaches: readonly ConservationBreach[];
   readonly unidentified: number;
+  /** What rules in shadow would have done, since the engine started. */
+  readonly shadows: FlowSnapshot["shadows"];
   readonly orphaned: readonly string[];
   readonly dormant: Loaded["dormant"];
 }
@@ -50,6 +53,7 @@ export function statusOf(loaded: Loaded, status: EdgeStatus): StatusReport {
     totals: totalsOf(status.messages),
     breaches: conservationBreaches(status.messages),
     unidentified: status.unidentified,
+    shadows: status.flow?.shadows ?? [],
     orphaned: status.flow?.orphaned ?? [],
     dormant: loaded.dormant,
   };
@@ -127,6 +131,7 @@ export function printStatus(report: StatusReport, orphans: readonly OrphanReport
     ),
   ];
   if (report.messages.length > ROWS_MAX) parts.push(`and ${report.messages.length - ROWS_MAX} more: see --json\n`);
+  parts.push(printShadows(report.shadows));
   for (const { source, route, reason, count } of report.edge.lost) {
     parts.push(`source ${source}, route ${route}: ${count} events went by uncaptured (${reason})\n`);
   }

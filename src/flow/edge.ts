@@ -130,6 +130,7 @@ export class Edge {
       engineUp: this.engineUp,
       edgeLoopDelay: this.#loopDelay.read(false),
       unidentified: flow?.unidentified ?? 0,
+      shadows: flow?.shadows ?? [],
       sources: this.sources.map(({ name, connection }) => ({ source: name, address: connection.address, samples: connection.counters() })),
     };
   }

@@ -28,6 +28,7 @@ import { RecoveryNotices } from "./recovery-notices.ts";
 import { PurgeGate } from "./purge-gate.ts";
 import { openRedactionKey } from "./redaction-key.ts";
 import type { FlowSettings } from "./settings.ts";
+import { ShadowBook, type ShadowState } from "./shadow-book.ts";
 import { spoolDestination } from "./spool-destination.ts";
 import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
 import type { Adopted } from "./spool/adopt.ts";
@@ -48,6 +49,8 @@ export interface FlowSnapshot {
   readonly destinations: readonly (DestinationState & DestinationDetail)[];
   /** Events whose owner could not be told. */
   readonly unidentified: number;
+  /** What rules in shadow would have done since the flow was opened. */
+  readonly shadows: readonly ShadowState[];
   /** Logs on disk whose destination the configuration doesn't name. */
   readonly orphaned: readonly string[];
   /** What waits in them, as far as it was counted. */
@@ -61,6 +64,8 @@ export class Flow {
   readonly #spool: Spool;
   readonly #identify: (event: Event) => IdentifiedEvent | null;
   readonly #maker: MessageMaker;
+  /** Null: no rule is in shadow. */
+  readonly #shadows: ShadowBook | null;
   readonly #outlets: ReadonlyMap<string, Outlet>;
   readonly #orphans: OrphanActs;
   readonly #purgeGate = new PurgeGate();
@@ -81,6 +86,7 @@ export class Flow {
     this.#settings = settings;
     this.#spool = spool;
     this.#maker = maker;
+    this.#shadows = ShadowBook.of(settings.streams, maker);
     this.#outlets = outlets;
     this.#orphans = orphans;
     this.#identify = createIdentify(settings.sources);
@@ -161,8 +167,10 @@ export class Flow {
     const content = new ContentValues(identified, this.#settings.limits);
     const attributes = attributesOf(identified, content);
     const selections = select(attributes, this.#settings.streams, identified.identity.tenant);
-    if (selections.length === 0) return NOTHING;
-    return this.#make(identified, content, attributes, selections, acknowledging);
+    const accepted = selections.length === 0 ? NOTHING : this.#make(identified, content, attributes, selections, acknowledging);
+    // An event that is refused may come again, and is counted then.
+    if (accepted.refused === null) this.#shadows?.look({ event: identified, content, attributes, selections });
+    return accepted;
   }
 
   /**
@@ -192,6 +200,7 @@ export class Flow {
       messages: outlets.flatMap(({ counts }) => counts),
       destinations: outlets.map((outlet) => outlet.state()),
       unidentified: this.#unidentified,
+      shadows: this.#shadows?.state() ?? [],
       orphaned: this.#orphans.names,
       orphanedPending: this.#orphans.pending,
     };

@@ -27,6 +27,7 @@ const snapshot: Snapshot = {
   },
   sources: [{ source: "front", samples: { sidestream_gateway_rejected_total: 5 } }],
   unidentified: 7,
+  shadows: [{ stream: "users-audit", rule: 3, action: "publish", matched: 9, wouldAct: 4 }],
   destinations: [
     {
       destination: "file1",
@@ -75,6 +76,8 @@ test("a snapshot's numbers are published under their names and labels", async ()
     'source="front",route="/users/*",reason="no-room"': 3,
     'source="front",route="/users/*",reason="stream"': 1,
   });
+  deepEqual(samples(text, "sidestream_shadow_matches_total"), { 'stream="users-audit",rule="3"': 9 });
+  deepEqual(samples(text, "sidestream_shadow_would_act_total"), { 'stream="users-audit",rule="3"': 4 });
   deepEqual(samples(text, "sidestream_spool_bytes"), { 'destination="file1"': 4096 });
   deepEqual(samples(text, "sidestream_spool_limit_bytes"), { 'destination="file1"': 1_048_576 });
   deepEqual(samples(text, "sidestream_spool_oldest_unsent_age_seconds"), { 'destination="file1"': 1.5 });
@@ -148,6 +151,23 @@ test("orphaned logs beyond a hundred are summed", async () => {
   const shown = samples(text, "sidestream_orphaned_messages_pending");
   equal(Object.keys(shown).length, 101);
   equal(shown['log="other"'], 20);
+});
+
+test("shadow rules beyond a thousand are summed, and a second scrape adds nothing up", async () => {
+  const shadows = Array.from({ length: 1_010 }, (_, index) => ({
+    stream: "tried",
+    rule: index + 1,
+    action: "ignore" as const,
+    matched: 2,
+    wouldAct: 1,
+  }));
+  const metrics = createMetrics({ collect: async () => ({ ...snapshot, shadows }), build });
+  await metrics.text();
+  const text = await metrics.text();
+  const matches = samples(text, "sidestream_shadow_matches_total");
+  equal(Object.keys(matches).length, 1_001);
+  equal(matches['stream="other",rule="other"'], 20);
+  equal(samples(text, "sidestream_shadow_would_act_total")['stream="tried",rule="1"'], 1);
 });
 
 test("a label with quotes and line breaks can't forge a line", async () => {

@@ -15,6 +15,8 @@ import { sampleLines } from "./source-samples.ts";
 const TENANT_LABELS_MAX = 5000;
 /** Orphaned logs with labels of their own; the rest are summed. More than a few are rare. */
 const ORPHAN_LABELS_MAX = 100;
+/** Shadow rules with labels of their own; the rest are summed. Who tries a rule tries a few. */
+const SHADOW_LABELS_MAX = 1000;
 /** The label that the rest get. */
 export const OTHERS = "other";
 /** Prometheus gives up after 10 s by default; a scrape with old numbers must come before. */
@@ -121,6 +123,12 @@ function defineMetrics(registry: Registry) {
     lost: counter("sidestream_edge_lost_total", "Events that went by uncaptured, by reason.", ["source", "route", "reason"]),
     unreadable: counter("sidestream_edge_unreadable_total", "Records that reached the engine damaged.", []),
     unidentified: counter("sidestream_events_unidentified_total", "Events whose owner could not be told; they made no message.", []),
+    shadowMatches: counter("sidestream_shadow_matches_total", "Events for which a rule in shadow held.", ["stream", "rule"]),
+    shadowWouldAct: counter(
+      "sidestream_shadow_would_act_total",
+      "Events for which a rule in shadow would have made a message, or ignored what its stream made.",
+      ["stream", "rule"],
+    ),
     spoolBytes: gauge("sidestream_spool_bytes", "Bytes of the destination's log on disk.", ["destination"]),
     spoolLimit: gauge("sidestream_spool_limit_bytes", "Bytes that the destination's log may take.", ["destination"]),
     oldestUnsent: gauge("sidestream_spool_oldest_unsent_age_seconds", "Age of the oldest message still to be delivered.", ["destination"]),
@@ -153,6 +161,7 @@ function publish(published: Published, snapshot: Snapshot, tenantLabel: (tenant:
   published.unreadable.inc(unreadable);
   published.unidentified.inc(snapshot.unidentified);
 
+  publishShadows(published, snapshot);
   publishDestinations(published, snapshot);
 
   published.engineRestarts.reset();
@@ -160,6 +169,15 @@ function publish(published: Published, snapshot: Snapshot, tenantLabel: (tenant:
   published.loopDelay.set({ quantile: "0.5" }, snapshot.edgeLoopDelay.medianMs / MILLISECONDS_PER_SECOND);
   published.loopDelay.set({ quantile: "0.99" }, snapshot.edgeLoopDelay.percentile99Ms / MILLISECONDS_PER_SECOND);
   published.loopDelay.set({ quantile: "1" }, snapshot.edgeLoopDelay.maxMs / MILLISECONDS_PER_SECOND);
+}
+
+function publishShadows({ shadowMatches, shadowWouldAct }: Published, { shadows }: Snapshot): void {
+  for (const metric of [shadowMatches, shadowWouldAct]) metric.reset();
+  for (const [index, { stream, rule, matched, wouldAct }] of shadows.entries()) {
+    const labels = index < SHADOW_LABELS_MAX ? { stream, rule: String(rule) } : { stream: OTHERS, rule: OTHERS };
+    shadowMatches.inc(labels, matched);
+    shadowWouldAct.inc(labels, wouldAct);
+  }
 }
 
 function publishDestinations(published: Published, snapshot: Snapshot): void {

@@ -57,6 +57,18 @@ export interface OrphanedMessages {
   readonly messages: number;
 }
 
+/** What a rule in shadow, which does nothing, would have done since the engine started. */
+export interface ShadowCounts {
+  readonly stream: string;
+  /** Place in its descriptor, from 1. */
+  readonly rule: number;
+  readonly action: "publish" | "ignore";
+  /** Events for which its criteria held. */
+  readonly matched: number;
+  /** Of these, those for which it would have made a message in addition, or silenced what its stream made. */
+  readonly wouldAct: number;
+}
+
 /** How late the edge's event loop ran, milliseconds. */
 export interface LoopDelay {
   readonly medianMs: number;
@@ -70,6 +82,7 @@ export interface Snapshot {
   readonly sources: readonly SourceSamples[];
   /** Events whose owner could not be told; they made no message. */
   readonly unidentified: number;
+  readonly shadows: readonly ShadowCounts[];
   readonly destinations: readonly DestinationState[];
   /** Names of logs that no destination has. */
   readonly orphaned: readonly string[];

@@ -2,9 +2,10 @@ import { equal, ok, throws } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import { RULE_MODES, type RuleMode } from "../settings.ts";
 import * as bounds from "./bounds.ts";
 import { evaluate } from "./evaluate.ts";
-import { parseCriteria, parseRule } from "./parse.ts";
+import { parseAction, parseCriteria, parseRule, parseTargets } from "./parse.ts";
 import { RESERVED_WORDS } from "./rule.ts";
 import { TEMPLATE_NAMES } from "./template.ts";
 import { readGrammar, sentence } from "./testing/grammar.ts";
@@ -38,12 +39,28 @@ test("every rule in docs/rules.md parses, without a warning", () => {
   for (const line of lines("criteria")) equal(parseCriteria(line).warnings.length, 0, line);
 });
 
+/** As descriptors have it; the example's three keys and its mode. */
+interface LongRule {
+  readonly select: string;
+  readonly action: string;
+  readonly target?: string;
+  readonly mode: RuleMode;
+}
+
 test("every rule in the YAML of docs/rules.md parses", async () => {
   const { parse } = await import("yaml");
   for (const block of blocks("yaml")) {
-    const { rules } = parse(block) as { rules: readonly string[] };
+    const { rules } = parse(block) as { rules: readonly (string | LongRule)[] };
     equal(rules.length, 3);
-    for (const rule of rules) equal(parseRule(rule).rule.action, "publish");
+    for (const rule of rules) {
+      if (typeof rule === "string") equal(parseRule(rule).rule.action, "publish");
+      else {
+        const { select, action, target, mode } = rule;
+        equal(parseCriteria(select).warnings.length, 0);
+        equal(target === undefined ? 0 : parseTargets(target).length, parseAction(action) === "publish" ? 1 : 0);
+        ok(RULE_MODES.includes(mode));
+      }
+    }
   }
 });
 
