@@ -20,7 +20,7 @@ import type { DestinationDetail } from "./outlet-detail.ts";
 import { OutletNotices } from "./outlet-notices.ts";
 import { OutletRoom } from "./outlet-room.ts";
 import { OutletSending } from "./outlet-sending.ts";
-import { messageOf, type Put } from "./put.ts";
+import { isFirst, messageOf, topicOf, type Put } from "./put.ts";
 import type { DestinationSettings } from "./settings.ts";
 import { stoppedText } from "./stopped-log.ts";
 import type { DeadLetterLog } from "./spool/dead-letter-log.ts";
@@ -164,14 +164,12 @@ export class Outlet {
    * @returns Where it went; null when it was dropped and counted, or made before; "refused" when the source must be told.
    */
   put(put: Put): Write | "refused" | null {
-    const { stream, rule, target } = put.selection;
-    const topic = put.maker.topic(put.prepared, stream, target.topic, put.attributes);
+    const { stream, rule } = put.selection;
+    const topic = topicOf(put);
     const memory = isOnce(stream, rule) ? this.memory : null;
     if (!topic.ok && memory !== null) return later(put, () => memory.take(put, null));
     if (!topic.ok) return this.#setAside(put, "SST_TEMPLATE_VALUE", topic.reason);
-    const name = `${stream.id} ${this.name}:${topic.topic}`;
-    if (put.made.has(name)) return null;
-    put.made.add(name);
+    if (!isFirst(put, topic.topic)) return null;
     if (memory !== null) return later(put, () => memory.take(put, topic.topic));
     const { tenant } = put.prepared.event.identity;
     try {

@@ -59,7 +59,7 @@ function join(operands: readonly Criteria[], attributes: Attributes, decisive: b
 }
 
 /** Values of an attribute: undefined when absent, null when unknown. */
-function valuesOf(attribute: Attribute, attributes: Attributes): readonly string[] | undefined | null {
+export function valuesOf(attribute: Attribute, attributes: Attributes): readonly string[] | undefined | null {
   switch (attribute.kind) {
     case "word": {
       const value = attributes.word(attribute.word);

@@ -75,13 +75,16 @@ export interface Rule {
   readonly targets: readonly Target[];
 }
 
-/** How the criteria see an event. Three answers on content: values, absent (undefined), unknown (null). */
+/**
+ * How the criteria see an event. Three answers: values, absent (undefined), unknown (null). Headers are unknown only of
+ * an event that was read back from a message, which they were removed from.
+ */
 export interface Attributes {
   /** Undefined when absent, null when it would have to be read from content that can't be. */
   word(word: ReservedWord): string | undefined | null;
-  /** Values of a request header, lower-case name; undefined when absent. */
-  header(name: string): readonly string[] | undefined;
-  responseHeader(name: string): readonly string[] | undefined;
+  /** Values of a request header, lower-case name. */
+  header(name: string): readonly string[] | undefined | null;
+  responseHeader(name: string): readonly string[] | undefined | null;
   /** Values at a pointer; undefined when absent, null when the content was cut, withheld or over the cap. */
   content(part: ContentPart, pointer: readonly string[]): readonly string[] | undefined | null;
 }
