@@ -31,6 +31,11 @@ const LEVELS: readonly LevelLimits[] = [
   { textCharsMax: 32, targetCharsMax: 128, headersShare: 0, removalsMax: 0 },
 ];
 
+/** Lengths to which texts of a message's head are cut; the first also of a message that isn't short of room. */
+export const HEAD_CHARACTERS_MAX: readonly number[] = [
+  ...new Set(LEVELS.flatMap(({ textCharsMax, targetCharsMax }) => [textCharsMax, targetCharsMax])),
+].filter((charsMax) => charsMax !== Number.MAX_SAFE_INTEGER);
+
 export interface DataParts {
   /** The event's subject: the path without query, or the agent's topic. */
   readonly subject: string;
