@@ -16,6 +16,7 @@ import { run } from "./run.ts";
 import { runSchema, type SchemaKind } from "./schema.ts";
 import { addSpool } from "./spool-commands.ts";
 import { runStatus } from "./status.ts";
+import { addTest } from "./test/command.ts";
 import { runValidate } from "./validate.ts";
 import { addVerify } from "./verify/command.ts";
 
@@ -53,10 +54,11 @@ function program(end: (status: number) => void): Command {
       end(await runValidate(files, { json: flags.json === true, environment: process.env }, out)),
     );
   addCheck(command, end);
+  addTest(command, end, process.env);
   command
     .command("schema")
     .description("print a JSON Schema; without a kind, the list of kinds")
-    .argument("[kind]", "configuration, stream or data")
+    .argument("[kind]", "configuration, stream, tests or data")
     .action(async (kind: SchemaKind | undefined) => end(await runSchema(kind, out)));
   withPlaceAndJson(command.command("status").description("ask the running program how it does")).action(async (flags: PlaceFlags) =>
     end(await runStatus(await dataFolder(flags, process.env), { json: flags.json === true }, out)),

@@ -74,7 +74,7 @@ test("the schema of a message's data is the published one", async () => {
 test("without a kind the kinds are listed", async () => {
   const { status, stdout } = await schema(undefined);
   assert.equal(status, 0);
-  assert.match(stdout, /^configuration .*\nstream .*\ndata /);
+  assert.match(stdout, /^configuration .*\nstream .*\ntests .*\ndata /);
 });
 
 test("a kind that there isn't is wrong use", async () => {

@@ -1,13 +1,14 @@
 /** `sidestream schema KIND`: prints a JSON Schema, for editors and for whoever reads the messages. */
-import { configurationEditorSchema, streamJsonSchema } from "../config/json-schema.ts";
+import { configurationEditorSchema, streamJsonSchema, testsJsonSchema } from "../config/json-schema.ts";
 import { dataJsonSchema } from "../flow/message/data-schema.ts";
 import type { TextOutput } from "./output.ts";
 
-export type SchemaKind = "configuration" | "stream" | "data";
+export type SchemaKind = "configuration" | "stream" | "tests" | "data";
 
 const KINDS: Readonly<Record<SchemaKind, { readonly about: string; readonly make: () => unknown }>> = {
   configuration: { about: "the configuration file", make: configurationEditorSchema },
   stream: { about: "a message stream descriptor", make: streamJsonSchema },
+  tests: { about: "tests of a descriptor in a file of their own", make: testsJsonSchema },
   data: { about: "the data of a message, for who reads it", make: dataJsonSchema },
 };
 

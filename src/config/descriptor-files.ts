@@ -10,6 +10,13 @@ import type { YamlDocument } from "./yaml-document.ts";
 /** Descriptors in one configuration: a bound on start-up, far above what was seen. */
 export const DESCRIPTORS_MAX = 10_000;
 
+/** Tests of a descriptor in a file of their own. */
+const TESTS_FILE = /\.test\.ya?ml$/;
+
+export function isTestsFile(file: string): boolean {
+  return TESTS_FILE.test(file);
+}
+
 const MAGIC = /[*?[\]{}]/;
 
 /** A descriptor's file, and what it is called in findings: without secrets. */
@@ -75,13 +82,14 @@ export async function findDescriptors(
 
 /**
  * Names that begin with a dot are passed over where the pattern doesn't give them: editors' and Kubernetes' own files,
- * which repeat the real ones.
+ * which repeat the real ones. So are tests that stand beside their descriptor.
  */
 async function expand(pattern: string, folder: string): Promise<readonly string[]> {
   const files: string[] = [];
   const given = new Set([".", "..", ...pattern.split("/")]);
   for await (const match of glob(pattern, { cwd: folder })) {
     if (match.split("/").some((step) => step.startsWith(".") && !given.has(step))) continue;
+    if (isTestsFile(match)) continue;
     files.push(isAbsolute(match) ? match : join(folder, match));
     if (files.length > DESCRIPTORS_MAX) break;
   }

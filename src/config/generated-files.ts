@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { configurationEditorSchema, configurationJsonSchema, type JsonSchema, streamJsonSchema } from "./json-schema.ts";
+import { configurationEditorSchema, configurationJsonSchema, type JsonSchema, streamJsonSchema, testsJsonSchema } from "./json-schema.ts";
 import { driverTables, referenceTable } from "./reference.ts";
 import { destinationCommonSchema, sourceCommonSchema } from "./schema.ts";
 
@@ -22,6 +22,7 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   const files = new Map<string, string>([
     ["schemas/configuration.schema.json", `${JSON.stringify(configurationEditorSchema(), null, 2)}\n`],
     ["schemas/stream.schema.json", `${JSON.stringify(stream, null, 2)}\n`],
+    ["schemas/tests.schema.json", `${JSON.stringify(testsJsonSchema(), null, 2)}\n`],
   ]);
   const tables = {
     configuration: referenceTable(configuration),

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { destinationDriver, destinationTypes, sourceDriver, sourceTypes } from "../driver/registry.ts";
 import { LATER_CAPTURES } from "./not-available.ts";
 import { configurationSchema, destinationCommonSchema, sourceCommonSchema } from "./schema.ts";
-import { streamSchema } from "./stream-schema.ts";
+import { streamSchema, testsFileSchema } from "./stream-schema.ts";
 
 /** What we read of a JSON Schema. */
 export interface JsonSchema {
@@ -79,6 +79,14 @@ function withPlaceholders(schema: JsonSchema): JsonSchema {
 
 export function streamJsonSchema(): JsonSchema {
   return { ...jsonSchemaOf(streamSchema), $id: "urn:sidestream:schema:stream:1", title: "Sidestream message stream descriptor" };
+}
+
+export function testsJsonSchema(): JsonSchema {
+  return {
+    ...jsonSchemaOf(testsFileSchema),
+    $id: "urn:sidestream:schema:tests:1",
+    title: "Tests of a Sidestream message stream descriptor",
+  };
 }
 
 /** What a person writes: before defaults and conversions. */

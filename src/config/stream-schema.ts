@@ -48,11 +48,24 @@ const longRule = z.strictObject({
   headers: headers.optional().describe("Headers of this rule's messages, beside or in place of those of the stream."),
 });
 
-const test = z.strictObject({
+export const testSchema = z.strictObject({
   name: z.string().min(1).max(200).describe("What the test shows."),
   event: z.record(z.string(), z.unknown()).describe("Attributes of the event."),
   expect: z.array(z.string()).max(100).describe("Targets that it must lead to; an empty list for none."),
+  key: z.string().max(1_000).optional().describe("Key that each of the messages must have."),
+  rule: z.int().min(1).optional().describe("Place of the rule that each of the messages must come from, from 1."),
 });
+
+/** Tests of one descriptor, or of one file. */
+export const TESTS_MAX = 1_000;
+
+/** Tests that stand apart from their descriptor, in a file `*.test.yaml`. */
+export const testsFileSchema = z
+  .strictObject({
+    stream: z.string().min(1).max(1_000).describe("Id of the stream, or path of its descriptor, relative to this file."),
+    tests: z.array(testSchema).min(1).max(TESTS_MAX).describe("Examples with the targets that they must lead to."),
+  })
+  .describe("Tests of a message stream descriptor.");
 
 const fieldList = z.array(z.string({ error: "expected the path of a field, such as request.body/password" }).min(1).max(1_000)).max(1_000);
 
@@ -106,7 +119,7 @@ export const streamSchema = z
       .min(1)
       .max(RULES_MAX)
       .describe("Which events lead to which targets."),
-    tests: z.array(test).max(1_000).default([]).describe("Examples with the targets that they must lead to."),
+    tests: z.array(testSchema).max(TESTS_MAX).default([]).describe("Examples with the targets that they must lead to."),
   })
   .describe("Message stream descriptor.");
 
