@@ -17,7 +17,8 @@ import { createIdentify } from "./identify/identify.ts";
 import type { IdentityAction, IdentityRows } from "./identity-act.ts";
 import { attributesOf } from "./match/attributes.ts";
 import type { Attributes } from "./match/rule.ts";
-import { select } from "./match/select.ts";
+import type { Selection } from "./match/select.ts";
+import { StreamRules } from "./match/stream-rules.ts";
 import { unknownDestination } from "./unknown-destination.ts";
 import { MessageMaker } from "./message/maker.ts";
 import { Outlet, type Write } from "./outlet.ts";
@@ -63,6 +64,7 @@ export class Flow {
   readonly #settings: FlowSettings;
   readonly #spool: Spool;
   readonly #identify: (event: Event) => IdentifiedEvent | null;
+  readonly #rules: StreamRules;
   readonly #maker: MessageMaker;
   /** Null: no rule is in shadow. */
   readonly #shadows: ShadowBook | null;
@@ -90,6 +92,7 @@ export class Flow {
     this.#outlets = outlets;
     this.#orphans = orphans;
     this.#identify = createIdentify(settings.sources);
+    this.#rules = new StreamRules(settings.streams);
     this.#eventBytesMax = eventBytesMax(settings);
     this.#targeted = destinationsOf(settings.streams, "spooled");
   }
@@ -166,7 +169,7 @@ export class Flow {
     }
     const content = new ContentValues(identified, this.#settings.limits);
     const attributes = attributesOf(identified, content);
-    const selections = select(attributes, this.#settings.streams, identified.identity.tenant);
+    const selections = this.#rules.select(identified, attributes, content);
     const accepted = selections.length === 0 ? NOTHING : this.#make(identified, content, attributes, selections, acknowledging);
     // An event that is refused may come again, and is counted then.
     if (accepted.refused === null) this.#shadows?.look({ event: identified, content, attributes, selections });
@@ -251,7 +254,7 @@ export class Flow {
     event: IdentifiedEvent,
     content: ContentValues,
     attributes: Attributes,
-    selections: ReturnType<typeof select>,
+    selections: readonly Selection[],
     acknowledging: boolean,
   ): Accepted {
     const targeted = selections.flatMap((selection) => {

@@ -20,7 +20,7 @@ export interface ContentReader {
 }
 
 /** Bytes above ASCII come as latin1. Where they are UTF-8, as nearly everywhere, rules see the text that was meant. */
-function asText(value: string): string {
+export function asText(value: string): string {
   if (!/[\u0080-\u00ff]/.test(value) || /[\u0100-\uffff]/.test(value)) return value;
   const bytes = Buffer.from(value, "latin1");
   return isUtf8(bytes) ? bytes.toString("utf8") : value;
@@ -86,6 +86,16 @@ class EventAttributes implements Attributes {
     return this.#response.values(name);
   }
 
+  /** The first value of a request header, without an index of all. */
+  #first(name: string): string | undefined {
+    const list = this.#event.transaction?.requestHeaders ?? [];
+    for (let at = 0; at + 1 < list.length; at += 2) {
+      const other = list[at] as string;
+      if (other.length === name.length && other.toLowerCase() === name) return asText(list[at + 1] as string);
+    }
+    return undefined;
+  }
+
   content(part: ContentPart, pointer: readonly string[]): readonly string[] | undefined | null {
     return this.#content.values(part, pointer);
   }
@@ -119,9 +129,9 @@ class EventAttributes implements Attributes {
       case "RESPONSESIZE":
         return sizeText(transaction?.responseBody.sizeBytes);
       case "USERID":
-        return identity.userId ?? this.header("x-okapi-user-id")?.[0];
+        return identity.userId ?? this.#first("x-okapi-user-id");
       case "REQUESTID":
-        return this.header("x-okapi-request-id")?.[0] ?? this.header("x-request-id")?.[0];
+        return this.#first("x-okapi-request-id") ?? this.#first("x-request-id");
       case "MODULENAME":
         return identity.moduleName;
       case "MODULEID":

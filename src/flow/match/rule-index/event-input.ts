@@ -33,15 +33,16 @@ export class EventInput {
   }
 
   object(attributes: EventAttributes): void {
-    const { names, values } = this.#rules;
-    names.begin();
+    const { values } = this.#rules;
+    const { spellings } = this.#rules.names;
+    spellings.begin();
     if (!isPlain(attributes)) {
-      for (const [key, value] of Object.entries(attributes)) this.#values(names.next(key), value);
+      for (const [key, value] of Object.entries(attributes)) this.#values(spellings.next(key), value);
       return;
     }
     // This loop is several times faster than one over Object.keys.
     for (const key in attributes) {
-      const name = names.next(key);
+      const name = spellings.next(key);
       if (name === UNUSED) continue;
       const value = attributes[key];
       if (name >= 0 && typeof value === "string") values.add(name, value);
@@ -50,10 +51,11 @@ export class EventInput {
   }
 
   pairs(pairs: readonly string[]): void {
-    const { names, values } = this.#rules;
-    names.begin();
+    const { values } = this.#rules;
+    const { spellings } = this.#rules.names;
+    spellings.begin();
     for (let index = 0; index + 1 < pairs.length; index += 2) {
-      const name = names.next(pairs[index] as string);
+      const name = spellings.next(pairs[index] as string);
       if (name >= 0) values.add(name, pairs[index + 1] as string);
       else if (name !== UNUSED) this.text(name, pairs[index + 1] as string);
     }
@@ -78,7 +80,7 @@ export class EventInput {
   }
 
   nameOf(name: string): number {
-    return this.#rules.names.next(name);
+    return this.#rules.names.spellings.next(name);
   }
 
   bytes(name: number, from: number, to: number, bytes: Buffer): void {
