@@ -41,7 +41,7 @@ export class ContentValues {
     return document instanceof Object ? valuesAt(document, pointer) : document;
   }
 
-  /** A part as JSON; undefined when there is none or it isn't JSON, null when that can't be known. */
+  /** A part as JSON; undefined when there is none or it isn't JSON, null when that can't be known: cut, over a bound, undecodable. */
   document(part: ContentPart): JsonDocument | undefined | null {
     const { transaction, agent } = this.event;
     const body = part === "payload" ? agent?.payload : part === "request.body" ? transaction?.requestBody : transaction?.responseBody;
@@ -49,7 +49,8 @@ export class ContentValues {
     // Over the cap it is not read for a rule, unless a message needs it anyway.
     if (body.bytes.length > VALUES_BYTES_MAX) return null;
     const content = this.content(part);
-    if (content.kind === "unreadable") return null;
+    // What isn't JSON has no pointers, whatever it calls itself; what was not seen in full may have any.
+    if (content.kind === "unreadable") return content.reason === "malformed" ? undefined : null;
     if (content.kind !== "json") return undefined;
     return content.document.text.length > VALUES_BYTES_MAX ? null : content.document;
   }

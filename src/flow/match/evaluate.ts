@@ -62,6 +62,7 @@ function join(operands: readonly Criteria[], attributes: Attributes, decisive: b
 export function valuesOf(attribute: Attribute, attributes: Attributes): readonly string[] | undefined | null {
   switch (attribute.kind) {
     case "word": {
+      if (attributes.words !== undefined) return attributes.words(attribute.word);
       const value = attributes.word(attribute.word);
       return typeof value === "string" ? [value] : value;
     }

@@ -82,6 +82,8 @@ export interface Rule {
 export interface Attributes {
   /** Undefined when absent, null when it would have to be read from content that can't be. */
   word(word: ReservedWord): string | undefined | null;
+  /** All values of a word, where the event was given several; absent: there is at most one. */
+  words?(word: ReservedWord): readonly string[] | undefined | null;
   /** Values of a request header, lower-case name. */
   header(name: string): readonly string[] | undefined | null;
   responseHeader(name: string): readonly string[] | undefined | null;

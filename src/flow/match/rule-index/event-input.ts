@@ -22,8 +22,8 @@ function isPlain(attributes: object): boolean {
 export class EventInput {
   readonly #rules: IndexedRules;
   readonly #content: ContentTexts;
-  /** The tenant as its header first claims it, as text or as bytes: it counts where TENANT isn't given. */
-  #claim: string | null = null;
+  /** The tenant as its header claims it, a first one as text or as bytes: it counts where TENANT isn't given. */
+  #claims: string[] = [];
   #claimFrom = -1;
   #claimTo = 0;
 
@@ -65,10 +65,10 @@ export class EventInput {
   end(): void {
     const { names, values } = this.#rules;
     const { tenant } = names;
-    if (this.#claimFrom < 0 && this.#claim === null) return;
+    if (this.#claimFrom < 0 && this.#claims.length === 0) return;
     if (values.isAbsent(tenant)) {
-      if (this.#claim !== null) values.add(tenant, this.#claim);
-      else values.addBytes(tenant, this.#claimFrom, this.#claimTo);
+      if (this.#claimFrom >= 0) values.addBytes(tenant, this.#claimFrom, this.#claimTo);
+      for (const claim of this.#claims) values.add(tenant, claim);
     }
     this.#forgetClaim();
   }
@@ -86,7 +86,7 @@ export class EventInput {
   bytes(name: number, from: number, to: number, bytes: Buffer): void {
     const { names, values } = this.#rules;
     if (name >= 0) values.addBytes(name, from, to);
-    else if (name === TENANT_CLAIM && this.#claimFrom < 0 && this.#claim === null) {
+    else if (name === TENANT_CLAIM && this.#claimFrom < 0) {
       this.#claimFrom = from;
       this.#claimTo = to;
       if (names.tenantHeader !== UNUSED) values.addBytes(names.tenantHeader, from, to);
@@ -97,7 +97,7 @@ export class EventInput {
     const { names, values } = this.#rules;
     if (name >= 0) values.add(name, text);
     else if (name === TENANT_CLAIM) {
-      if (this.#claimFrom < 0) this.#claim ??= text;
+      this.#claims.push(text);
       if (names.tenantHeader !== UNUSED) values.add(names.tenantHeader, text);
     } else this.#content.set(CONTENT - name, text);
   }
@@ -119,7 +119,7 @@ export class EventInput {
   }
 
   #forgetClaim(): void {
-    this.#claim = null;
+    if (this.#claims.length > 0) this.#claims = [];
     this.#claimFrom = -1;
   }
 }

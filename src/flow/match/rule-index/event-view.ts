@@ -4,9 +4,11 @@
  */
 import { valuesAt } from "../../content/json-pointer.ts";
 import { CONTENT_PARTS, reservedWordOf, TENANT_HEADER } from "../names.ts";
-import type { Attributes, ContentPart } from "../rule.ts";
+import type { Attributes, ContentPart, ReservedWord } from "../rule.ts";
 import { documentOf } from "./content-texts.ts";
 import type { EventAttributes } from "./event-input.ts";
+
+const CLAIM = `header.${TENANT_HEADER}`;
 
 /** A value of any kind as text: what isn't a string counts with its JSON. */
 export function textOf(value: unknown): string {
@@ -23,11 +25,13 @@ function textsOf(value: unknown): readonly string[] {
 export function viewOf(attributes: EventAttributes): Attributes {
   const values = new Map<string, string[]>();
   const contents = new Map<ContentPart, unknown>();
+  const claims: string[] = [];
   for (const [name, value] of Object.entries(attributes)) {
     const part = CONTENT_PARTS.find((each) => each === name);
     if (part !== undefined) contents.set(part, Array.isArray(value) ? value.at(-1) : value);
     else {
       const key = keyOfName(name);
+      if (key === CLAIM && !name.toLowerCase().startsWith("header.")) claims.push(...textsOf(value));
       values.set(key, [...(values.get(key) ?? []), ...textsOf(value)]);
     }
   }
@@ -35,8 +39,11 @@ export function viewOf(attributes: EventAttributes): Attributes {
     const found = values.get(key);
     return found === undefined || found.length === 0 ? undefined : found;
   };
+  const claimed = (): readonly string[] | undefined => (claims.length === 0 ? undefined : claims);
+  const words = (word: ReservedWord): readonly string[] | undefined => get(word) ?? (word === "TENANT" ? claimed() : undefined);
   return {
-    word: (word) => get(word)?.[0] ?? (word === "TENANT" ? get(`header.${TENANT_HEADER}`)?.[0] : undefined),
+    words,
+    word: (word) => words(word)?.[0],
     header: (name) => get(`header.${name}`),
     responseHeader: (name) => get(`response.${name}`),
     content: (part, pointer) => {

@@ -3,8 +3,10 @@
  *
  * Promise: it says what looking at each rule by itself would say, three-valued logic included.
  */
-import { viewOf } from "./byte-words.ts";
+import { explainCriteria, type Explanation } from "../explain.ts";
+import { viewOf as bytesView } from "./byte-words.ts";
 import { ContentTexts } from "./content-texts.ts";
+import { viewOf } from "./event-view.ts";
 import { EventInput, type EventAttributes } from "./event-input.ts";
 import { IndexedRules } from "./indexed-rules.ts";
 import { readJsonAttributes } from "./json-attributes.ts";
@@ -13,6 +15,14 @@ import type { Criteria } from "../rule.ts";
 /** Anything with selection criteria: a rule, or criteria by themselves. */
 export interface Selecting {
   readonly criteria: Criteria;
+}
+
+/** One rule held against an event. */
+export interface ExplainedRule<Id> {
+  readonly id: Id;
+  /** Null: it depends on what can't be known. A rule acts on true alone. */
+  readonly truth: boolean | null;
+  readonly explanation: Explanation;
 }
 
 export class RuleIndex<Id extends string | number = string | number> {
@@ -59,6 +69,25 @@ export class RuleIndex<Id extends string | number = string | number> {
     return this.#end();
   }
 
+  /**
+   * Says of each rule whether it holds and why: each term with its truth and the values seen, unbounded in secrets: what
+   * the event has is shown.
+   *
+   * @param ids - Rules to explain; absent: all. Unknown ones are left out. Costs a walk through each of them.
+   */
+  explain(attributes: EventAttributes, ids: Iterable<Id> = this.#numbers.keys()): readonly ExplainedRule<Id>[] {
+    const view = viewOf(attributes);
+    const explained: ExplainedRule<Id>[] = [];
+    for (const id of ids) {
+      const number = this.#numbers.get(id);
+      const criteria = number === undefined ? undefined : this.#rules.criteria(number);
+      if (criteria === undefined) continue;
+      const explanation = explainCriteria(criteria, { attributes: view, shown: view });
+      explained.push({ id, truth: explanation.truth, explanation });
+    }
+    return explained;
+  }
+
   matchPairs(pairs: readonly string[]): Id[] {
     this.#begin(null, null);
     this.#input.pairs(pairs);
@@ -69,7 +98,7 @@ export class RuleIndex<Id extends string | number = string | number> {
     const bytes =
       typeof json === "string" ? Buffer.from(json) : Buffer.isBuffer(json) ? json : Buffer.from(json.buffer, json.byteOffset, json.length);
     this.#rules.vocabulary.useBytes();
-    const view = viewOf(bytes);
+    const view = bytesView(bytes);
     this.#begin(bytes, view);
     try {
       readJsonAttributes(bytes, view, this.#rules.names.trail(), this.#input);

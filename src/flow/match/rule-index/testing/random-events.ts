@@ -75,9 +75,10 @@ const json = fc.oneof(
 export const events: fc.Arbitrary<EventAttributes> = fc.record(
   {
     TENANT: value,
-    "X-Okapi-Tenant": value,
+    "X-Okapi-Tenant": values,
+    "x-okapi-tenant": value,
     METHOD: value,
-    STATUS: value,
+    STATUS: values,
     STATE: value,
     "x-a": values,
     "X-A": values,
