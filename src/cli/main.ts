@@ -8,6 +8,7 @@ import { VERSION } from "../version.ts";
 import { runCheck } from "./check.ts";
 import { addDead } from "./dead-commands.ts";
 import { runDemo } from "./demo/demo.ts";
+import { addExplain } from "./explain/command.ts";
 import { addOperate } from "./operate-commands.ts";
 import { processOutput as out, watchOutput } from "./output.ts";
 import { dataFolder, withPlaceAndJson, type PlaceFlags } from "./place-flags.ts";
@@ -55,6 +56,7 @@ function program(end: (status: number) => void): Command {
     );
   addCheck(command, end);
   addTest(command, end, process.env);
+  addExplain(command, end, process.env);
   command
     .command("schema")
     .description("print a JSON Schema; without a kind, the list of kinds")
