@@ -10,6 +10,7 @@ import { type Findings, formatPath } from "./finding.ts";
 import { laterInDescriptor, tellNotAvailable } from "./not-available.ts";
 import { readRules, rulesReadAsKeys } from "./rules.ts";
 import { streamSchema } from "./stream-schema.ts";
+import { warnOfIdleRules } from "./idle-rules.ts";
 import { tellRuleError } from "./rule-finding.ts";
 import type { Path, YamlDocument } from "./yaml-document.ts";
 
@@ -55,6 +56,7 @@ export function readDescriptor(document: YamlDocument, findings: Findings): Desc
     redact,
     rules,
   };
+  warnOfIdleRules(rules, checked.tenants, document, findings);
   return { settings, assigned: checked.tenants === "assigned", document };
 }
 

@@ -131,7 +131,7 @@ export function evaluate(criteria: Criteria, attributes: Attributes): Truth {
   }
 }
 
-function evaluateTerm(term: Extract<Criteria, { readonly attribute: Attribute }>, values: readonly string[]): Truth {
+export function evaluateTerm(term: Extract<Criteria, { readonly attribute: Attribute }>, values: readonly string[]): Truth {
   switch (term.kind) {
     case "present":
       return true;
