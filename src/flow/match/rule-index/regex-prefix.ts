@@ -4,6 +4,7 @@
 const PLAIN = /^[A-Za-z0-9 /_:;,@#%&=~"'<>!-]$/;
 /** What makes the character before it optional or repeated. */
 const QUANTIFIER = /^[*+?{]$/;
+const FLAGS = /\(\?[^:P<]/;
 
 /**
  * The literal beginning of an expression in RE2 syntax that is bound to the value's beginning.
@@ -11,8 +12,8 @@ const QUANTIFIER = /^[*+?{]$/;
  * @returns Empty where none can be told: an expression that isn't bound, ignores case, or has alternatives.
  */
 export function literalPrefix(pattern: string, ignoreCase: boolean): string {
-  // An alternative, or a quotation, anywhere could stand beside the beginning: such expressions are left alone.
-  if (ignoreCase || !pattern.startsWith("^") || hasOuterAlternative(pattern)) return "";
+  // An alternative could stand beside the beginning, and a quantifier behind flags means what stands before them.
+  if (ignoreCase || !pattern.startsWith("^") || hasOuterAlternative(pattern) || FLAGS.test(pattern)) return "";
   let prefix = "";
   for (let at = 1; at < pattern.length;) {
     const escaped = pattern[at] === "\\";
