@@ -26,7 +26,7 @@ export const ERRORS = {
   },
   SST_CONFIG_UNREADABLE: { retry: "never", exit: 78, hint: "Check that the file exists and that this user may read it." },
   SST_RULE_INVALID: { retry: "never", exit: 78, hint: "The rule language is described in docs/rules.md." },
-  SST_EVENT_INVALID: { retry: "never", exit: 65, hint: "An event is an object of attributes; docs/rules.md shows how they are named." },
+  SST_EVENT_INVALID: { retry: "never", exit: 65, hint: "An event is an object of attributes; docs/rules.md lists the names." },
   SST_NOT_AVAILABLE: { retry: "never", exit: 78, hint: "This release does not have it yet; docs/configuration.md lists what it has." },
   SST_LISTEN_FAILED: {
     retry: "later",

@@ -25,6 +25,13 @@ export interface ExplainedRule<Id> {
   readonly explanation: Explanation;
 }
 
+/**
+ * An index of rules under ids.
+ *
+ * Costs, on one core of a usual machine: an event is matched in 1 to 5 µs, with ten rules or a hundred thousand; a rule
+ * is added in about 10 µs and takes 300 bytes. Rules that only deny (`NOT x=y`) are looked at for each event, and so
+ * are rules that share all they ask for. docs/performance.md has the figures.
+ */
 export class RuleIndex<Id extends string | number = string | number> {
   readonly #rules = new IndexedRules([]);
   readonly #content = new ContentTexts(this.#rules.vocabulary, this.#rules.values);
@@ -63,6 +70,17 @@ export class RuleIndex<Id extends string | number = string | number> {
     return true;
   }
 
+  /**
+   * Ids of the rules that are true for an event, each once, in no particular order.
+   *
+   * Terms are true, false or unknown. A header that is absent makes its terms false, so that their negation is true; a
+   * repeated one holds if any of its values holds. Content that isn't JSON has no pointers. Content is unknown where it
+   * is null, larger than 1 MiB or nested deeper than 256 levels; a rule that depends on it isn't true.
+   *
+   * @param attributes - A plain object will do. Where TENANT isn't given, `x-okapi-tenant`, in any case, is the tenant.
+   * A value that is no string counts with its JSON; undefined and null are absent. Names that no rule uses cost nothing
+   * but a look-up.
+   */
   match(attributes: EventAttributes): Id[] {
     this.#begin(null, null);
     this.#input.object(attributes);
@@ -88,12 +106,20 @@ export class RuleIndex<Id extends string | number = string | number> {
     return explained;
   }
 
+  /** The same for names and values in turn, as `rawHeaders` of Node has them. */
   matchPairs(pairs: readonly string[]): Id[] {
     this.#begin(null, null);
     this.#input.pairs(pairs);
     return this.#end();
   }
 
+  /**
+   * The same for an object of attributes in JSON, without making objects of it: the fastest way for events that come as
+   * bytes. A name that stands twice counts with both values.
+   *
+   * @param json - UTF-8. It isn't kept.
+   * @throws SidestreamError `SST_EVENT_INVALID` when it is no object in JSON.
+   */
   matchJson(json: Uint8Array | string): Id[] {
     const bytes =
       typeof json === "string" ? Buffer.from(json) : Buffer.isBuffer(json) ? json : Buffer.from(json.buffer, json.byteOffset, json.length);
