@@ -44,6 +44,8 @@ test("the page names every command with its flags", () => {
     ["status"],
     ["check"],
     ["validate"],
+    ["test"],
+    ["explain"],
     ["schema"],
     ["verify"],
     ["demo"],

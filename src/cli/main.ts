@@ -49,7 +49,7 @@ function program(end: (status: number) => void): Command {
   command
     .command("validate")
     .description("check configurations and message stream descriptors; nothing is started")
-    .argument("<file...>", "configurations, descriptors and assignments files")
+    .argument("<file...>", "configurations, descriptors, files of tests, assignments files")
     .option("--json", "print findings as JSON")
     .action(async (files: string[], flags: { json?: boolean }) =>
       end(await runValidate(files, { json: flags.json === true, environment: process.env }, out)),
@@ -84,7 +84,7 @@ function addCheck(command: Command, end: (status: number) => void): void {
   command
     .command("check")
     .description("as validate; with --connect each destination is opened and looked at, and nothing is sent")
-    .argument("<file...>", "configurations, descriptors and assignments files")
+    .argument("<file...>", "configurations, descriptors, files of tests, assignments files")
     .option("--connect", "open the destinations and say what is wrong with them")
     .option("--json", "print as JSON")
     .action(async (files: string[], flags: { connect?: boolean; json?: boolean }) => {

@@ -39,6 +39,15 @@ test("configurations, descriptors and assignments are told apart by content", as
   });
 });
 
+test("a file of tests is told apart, and its events are looked at", async (context) => {
+  const tests = (event: string): string => `stream: a\ntests:\n  - { name: x, event: { ${event} }, expect: [] }\n`;
+  const folder = configFolder(context, { "a.test.yaml": tests("tenant: t"), "b.test.yaml": tests("tenant: t, METHD: GET") });
+  const { status, stdout } = await validate(folder, ["a.test.yaml", "b.test.yaml"]);
+  assert.equal(status, 78);
+  assert.match(stdout, /^b.test.yaml:3:\d+ tests\[0\].event: METHD is not a reserved word; did you mean METHOD\?$/m);
+  assert.match(stdout, /^a.test.yaml: valid tests$/m);
+});
+
 test("errors of all files are printed, and the status is 1", async (context) => {
   const folder = configFolder(context, {
     ...GOOD,

@@ -11,11 +11,12 @@ import type { Dormant } from "../config/dormant.ts";
 import { Findings, formatFinding } from "../config/finding.ts";
 import { inspectDocument, type Loaded } from "../config/load.ts";
 import type { Environment } from "../config/secrets.ts";
+import { readTestsFile } from "../config/stream-tests.ts";
 import { readYaml } from "../config/yaml.ts";
 import type { YamlDocument } from "../config/yaml-document.ts";
 import type { TextOutput } from "./output.ts";
 
-type Kind = "configuration" | "descriptor" | "assignments";
+type Kind = "configuration" | "descriptor" | "tests" | "assignments";
 
 export class Validation {
   readonly findings = new Findings();
@@ -49,7 +50,8 @@ export class Validation {
       const earlier = this.#streams.get(stream.settings.id);
       if (earlier === undefined) this.#streams.set(stream.settings.id, document);
       else tellDuplicateStream(stream.settings.id, document, earlier, this.findings);
-    } else if (kind === "assignments") checkAssignments(document, this.findings);
+    } else if (kind === "tests") readTestsFile(document, this.findings);
+    else if (kind === "assignments") checkAssignments(document, this.findings);
     else {
       this.findings.add({
         severity: "error",
@@ -95,6 +97,7 @@ function plural(count: number, noun: string): string {
 /** Null: nothing of ours. */
 function kindOf(value: unknown): Kind | null {
   const has = (key: string): boolean => valueAt(value, [key]) !== undefined;
+  if (has("stream") && has("tests") && !has("rules")) return "tests";
   if (has("stream") || has("rules") || has("policy")) return "descriptor";
   if (["sources", "destinations", "streams", "enabled", "instance", "env", "data"].some(has)) return "configuration";
   if (has("assignments")) return "assignments";
