@@ -1,9 +1,11 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { ContentValues } from "../flow/content/pointers.ts";
 import type { IdentifiedEvent } from "../flow/event.ts";
 import { attributesOf } from "../flow/match/attributes.ts";
 import { evaluate } from "../flow/match/evaluate.ts";
+import { RESERVED_WORDS } from "../flow/match/rule.ts";
 import { parseCriteria } from "../flow/match/parse.ts";
 import { readEventRecord } from "./event-record.ts";
 import { Findings } from "./finding.ts";
@@ -112,4 +114,22 @@ test("what no event could show is told at its place", () => {
   equal(problems("unknown: [payload]\npayload: 1"), "2:11 payload can't be unknown and have a value");
   equal(read("- 1").problems.join(), "1:1 expected the attributes of an event, names with values");
   equal(read("tenant: a b").problems.join(), "1:9 expected the name of a tenant: 1 to 128 characters, no spaces");
+});
+
+test("whatever is written down becomes an event or an error", () => {
+  const names = fc.oneof(
+    fc.constantFrom(...RESERVED_WORDS, "tenant", "unknown", "request.body", "payload", "x-a", "constructor"),
+    fc.string(),
+  );
+  const values = fc.oneof(
+    fc.constantFrom("a", "0", "/a", "agent", "payload", "request.body", "acapy::record::x::y"),
+    fc.jsonValue({ maxDepth: 2 }),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(names, values), (record) => {
+      const { event, problems } = read(JSON.stringify({ ...record, tenant: "diku" }));
+      equal(event === null, problems.length > 0);
+    }),
+    { numRuns: 500 },
+  );
 });

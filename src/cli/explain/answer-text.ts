@@ -1,10 +1,9 @@
 /** An explanation for people: rule by rule, term by term, and then what results. */
-import type { DryMessage } from "../../flow/dry-run.ts";
 import type { RuleExplanation } from "../../flow/explain.ts";
 import { HIDDEN_VALUE, type Explanation } from "../../flow/match/explain.ts";
 import type { Truth } from "../../flow/match/evaluate.ts";
 import { harmless } from "../output.ts";
-import type { Answer, StreamAnswer } from "./explain.ts";
+import type { Answer, ExplainedMessage, StreamAnswer } from "./explain.ts";
 
 /** Characters of a message that are printed; `--json` has all. */
 const VALUE_CHARACTERS_MAX = 20_000;
@@ -40,14 +39,16 @@ function truthText(truth: Truth): string {
 function noteOf(truth: Truth, seen: readonly string[] | null, more: number, reason: string | null): string {
   if (truth === null) return reason === null ? "" : `   (${reason})`;
   if (seen === null) return "   (it is absent)";
+  if (seen.every((value) => value === HIDDEN_VALUE)) return `   ${HIDDEN_VALUE}`;
   return `   (it is ${seen.map((value) => (value === HIDDEN_VALUE ? value.slice(1, -1) : JSON.stringify(value))).join(", ")}${more > 0 ? ` and ${more} more` : ""})`;
 }
 
-function messageLines(message: DryMessage): readonly string[] {
-  const { rule, target, destination, topic, outcome, reason, delivery, key, headers, value } = message;
+function messageLines(message: ExplainedMessage): readonly string[] {
+  const { rule, target, destination, topic, outcome, reason, delivery, key, headers, value, dormant } = message;
   const where = topic === null ? `${target}: ${outcome}, since ${reason}` : `${destination}:${topic}`;
   return [
     `  message of rule ${rule} to ${where}`,
+    ...(dormant === null ? [] : [`    dormant   ${dormant}: it would not be sent now`]),
     `    delivery  ${delivery}`,
     `    key       ${key}`,
     ...headers.map(([name, of]) => `    header    ${name}: ${of}`),

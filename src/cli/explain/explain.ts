@@ -12,7 +12,11 @@ import type { Attribute, Attributes } from "../../flow/match/rule.ts";
 import { didYouMean } from "../../flow/match/suggest.ts";
 import { eventOfMessage } from "../../flow/message/read-back.ts";
 import { shownAttributes } from "../../flow/message/shown.ts";
+import type { StreamSettings } from "../../flow/settings.ts";
 import type { GivenEvent } from "./event-file.ts";
+
+/** Why rules don't act though they hold, by `STREAM rule NUMBER`: a destination that isn't there, say. */
+export type DormantRules = ReadonlyMap<string, string>;
 
 export interface ExplainScope {
   /** Null: each. */
@@ -21,7 +25,12 @@ export interface ExplainScope {
 }
 
 export interface StreamAnswer extends StreamExplanation {
-  readonly messages: readonly DryMessage[];
+  readonly messages: readonly ExplainedMessage[];
+}
+
+export interface ExplainedMessage extends DryMessage {
+  /** Why its rule doesn't act now; null: it does. */
+  readonly dormant: string | null;
 }
 
 export interface Answer {
@@ -37,30 +46,32 @@ export interface Answer {
 }
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` for a message that is none of ours, a stream or a rule that there isn't. */
-export function explain(given: GivenEvent, settings: DrySettings, scope: ExplainScope): Answer {
+export function explain(given: GivenEvent, settings: DrySettings, scope: ExplainScope, dormant: DormantRules = new Map()): Answer {
   const scoped = { ...settings, streams: streamsIn(settings, scope) };
   const { event, view, readFrom, whyUnknown } = eventOf(given, settings);
   const result = new DryRun(scoped).run(event, view);
-  const shown = shownAttributes(event, result.content, settings.limits);
-  const explained: ExplainedEvent = {
-    attributes: result.attributes,
-    shown,
-    whyUnknown: (attribute) => whyUnknown(attribute) ?? whyContent(attribute, result),
-  };
+  const shownUnder = (redact: StreamSettings["redact"]): Attributes => shownAttributes(event, result.content, settings.limits, redact);
   return {
     id: event.id,
     kind: event.kind,
     tenant: event.identity.tenant,
     source: event.source,
-    subject: subjectOf(shown),
+    subject: subjectOf(shownUnder(result.streams.flatMap(({ stream }) => stream.redact))),
     readFrom,
     streams: result.streams.map((each) => {
+      const explained: ExplainedEvent = {
+        attributes: result.attributes,
+        shown: shownUnder(each.stream.redact),
+        whyUnknown: (attribute) => whyUnknown(attribute) ?? whyContent(attribute, result),
+      };
       const { rules, ...rest } = explainStream(each, event.identity.tenant, explained);
       const isMeant = (rule: number): boolean => scope.rule === null || scope.rule === rule;
       return {
         ...rest,
         rules: rules.filter(({ rule }) => isMeant(rule)),
-        messages: each.messages.filter(({ rule, outcome }) => isMeant(rule) && outcome !== "repeated"),
+        messages: each.messages
+          .filter(({ rule, outcome }) => isMeant(rule) && outcome !== "repeated")
+          .map((message) => ({ ...message, dormant: dormant.get(`${message.stream} rule ${message.rule}`) ?? null })),
       };
     }),
   };

@@ -10,7 +10,7 @@ import type { DrySettings } from "../../flow/dry-run.ts";
 import type { Output } from "../output.ts";
 import { answerJson, answerText } from "./answer-text.ts";
 import { readEventFile, type GivenEvent } from "./event-file.ts";
-import { explain, type ExplainScope } from "./explain.ts";
+import { explain, type DormantRules, type ExplainScope } from "./explain.ts";
 import { findMessage } from "./held-message.ts";
 
 /** `{env}` where neither a configuration nor a flag says it. */
@@ -42,9 +42,9 @@ export async function runExplain(options: ExplainOptions, input: AsyncIterable<U
   if ((event === null) === (id === null))
     throw invalid("say what is to be explained: either --event FILE (- for standard input) or --id EVENT");
   if ((files.length === 0) === (config === null)) throw invalid("say whose rules are to explain it: either --config FILE or descriptors");
-  const { settings, dataFolder } = await settingsOf(options);
+  const { settings, dataFolder, dormant } = await settingsOf(options);
   const given = event === null ? await held(options, dataFolder, out) : await readEventFile(event, input);
-  const answer = explain(given, settings, options);
+  const answer = explain(given, settings, options, dormant);
   out.stdout(json ? answerJson(answer) : answerText(answer));
   return 0;
 }
@@ -56,11 +56,19 @@ async function held({ id, destination, stream }: ExplainOptions, data: string | 
   return { event: null, message };
 }
 
-async function settingsOf(options: ExplainOptions): Promise<{ readonly settings: DrySettings; readonly dataFolder: string | null }> {
+interface Place {
+  readonly settings: DrySettings;
+  /** Null: nobody said. */
+  readonly dataFolder: string | null;
+  readonly dormant: DormantRules;
+}
+
+async function settingsOf(options: ExplainOptions): Promise<Place> {
   const { config, env, data, environment, files } = options;
   if (config !== null) {
-    const { settings } = await loadConfiguration(config, { environment });
-    return { settings: { ...settings, env: env ?? settings.env }, dataFolder: data ?? settings.dataFolder };
+    const { settings, dormant } = await loadConfiguration(config, { environment });
+    const rules = dormant.filter(({ kind }) => kind === "rule").map(({ name, reason }) => [name, reason] as const);
+    return { settings: { ...settings, env: env ?? settings.env }, dataFolder: data ?? settings.dataFolder, dormant: new Map(rules) };
   }
   const findings = new Findings();
   const described = await readDescriptors(
@@ -70,7 +78,7 @@ async function settingsOf(options: ExplainOptions): Promise<{ readonly settings:
   findings.throwErrors();
   const { limits } = configurationSchema.parse({ version: 1 });
   const streams = described.map(openToAll);
-  return { settings: { instance: "explain", env: env ?? ENV_DEFAULT, limits, sources: [], streams }, dataFolder: data };
+  return { settings: { instance: "explain", env: env ?? ENV_DEFAULT, limits, sources: [], streams }, dataFolder: data, dormant: new Map() };
 }
 
 /** Who it will be assigned to shows only where it runs. */

@@ -130,13 +130,15 @@ test("what is no message of ours is told", () => {
   ok(String(read("{}", [["ce_type", "dev.sidestream.agent"]])).startsWith("its data is not as schemas/data.schema.json says: data/topic"));
 });
 
-test("what is shown of an event is what a message with the default redaction would show", () => {
-  const shown = shownAttributes(user, new ContentValues(user, LIMITS), LIMITS);
+test("what is shown of an event is what a message would show, by the default redaction and a stream's own", () => {
+  const shown = shownAttributes(user, new ContentValues(user, LIMITS), LIMITS, []);
   equal(shown.header("x-okapi-token"), null);
   deepEqual(shown.header("x-a"), ["1", "2"]);
   equal(shown.word("SOURCE"), "front");
   deepEqual(shown.content("request.body", ["s"]), ["x"]);
   equal(shown.content("request.body", ["password"]), null);
+  const less = shownAttributes(user, new ContentValues(user, LIMITS), LIMITS, [{ kind: "requestHeader", name: "x-a" }]);
+  equal(less.header("x-a"), null);
 });
 
 const NAMES = ["a", "b", "password", "note", "id"];
