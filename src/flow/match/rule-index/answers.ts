@@ -4,7 +4,6 @@ import { grown } from "./arena.ts";
 import { ABSENT, MANY, PENDING, UNKNOWN, type EventValues } from "./event-values.ts";
 import { numberOf } from "./numbers.ts";
 import { ANY_OF, BEGINS, COMPARES, EQUAL, MATCHES, PRESENT, WHOLE, type Formula, type Predicates } from "./predicates.ts";
-import { matches } from "./regex-tests.ts";
 import { compares } from "./thresholds.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -12,6 +11,8 @@ export const NO = 0;
 export const YES = 1;
 export const UNSURE = 2;
 export type Answer = typeof NO | typeof YES | typeof UNSURE;
+
+const tellNobody = (): void => undefined;
 
 /** Generations before the memory is cleared; with the answer's two bits they fit a small integer. */
 const GENERATIONS = 2 ** 28;
@@ -23,6 +24,9 @@ export class Answers {
   /** By predicate: generation and answer; of another generation it means nothing. */
   private memory = new Int32Array(64);
   private generation = 0;
+  private readonly tell = (predicate: number, matches: boolean): void => {
+    this.memory[predicate] = (this.generation << 2) | (matches ? YES : NO);
+  };
 
   constructor(predicates: Predicates, values: EventValues, vocabulary: Vocabulary) {
     this.predicates = predicates;
@@ -63,18 +67,19 @@ export class Answers {
     if (predicates.kinds[predicate] === PRESENT) return YES;
     if (id !== MANY) {
       if (predicates.kinds[predicate] === BEGINS) return values.begins(attribute, predicates.prefix(predicate)) ? YES : NO;
-      return this.ofValue(predicate, id, predicates.needsText(predicate) ? values.text(attribute) : "");
+      return this.ofValue(predicate, id, predicates.needsText(predicate) ? values.text(attribute) : "", true);
     }
     let answer: number = NO;
     for (const text of values.list(attribute)) {
-      const one = this.ofValue(predicate, this.vocabulary.entry(attribute).values.get(text) ?? ABSENT, text);
+      const one = this.ofValue(predicate, this.vocabulary.entry(attribute).values.get(text) ?? ABSENT, text, false);
       if (one === YES) return YES;
       if (one === UNSURE) answer = UNSURE;
     }
     return answer;
   }
 
-  private ofValue(predicate: number, id: number, text: string): number {
+  /** @param alone - It is the attribute's only value, so that what it answers to other predicates is their answer. */
+  private ofValue(predicate: number, id: number, text: string, alone: boolean): number {
     const { predicates } = this;
     switch (predicates.kinds[predicate]) {
       case EQUAL:
@@ -92,10 +97,15 @@ export class Answers {
       }
       case MATCHES:
         if (text.length > REGEX_INPUT_CHARACTERS_MAX) return UNSURE;
-        return matches(predicates.matching(predicate), text) ? YES : NO;
+        return this.matches(predicate, text, alone) ? YES : NO;
       default:
         return UNSURE;
     }
+  }
+
+  private matches(predicate: number, text: string, alone: boolean): boolean {
+    const { regexes } = this.predicates.entry(predicate);
+    return regexes.test(predicate, this.predicates.matching(predicate), text, this.generation, alone ? this.tell : tellNobody);
   }
 
   /** By three-valued logic: AND is the least of its operands, OR the greatest. */

@@ -4,6 +4,7 @@
  */
 import type { Comparison, Criteria, Operand } from "../rule.ts";
 import { detached } from "./prefix-tree.ts";
+import { Regexes, type Matching } from "./regexes.ts";
 import type { AttributeEntry, Vocabulary } from "./vocabulary.ts";
 
 /** The kinds of predicates; EQUAL and PRESENT are answered by comparing numbers, the others once per event. */
@@ -34,12 +35,6 @@ export interface AnyOf {
 export interface Comparing {
   readonly comparison: Comparison;
   readonly number: number;
-}
-
-export interface Matching {
-  readonly kind: "regex";
-  readonly pattern: string;
-  readonly ignoreCase: boolean;
 }
 
 /** By kind: nothing, the operands, a beginning, a comparison, a regular expression, a formula. */
@@ -130,7 +125,8 @@ export class Predicates {
         return this.#make(COMPARES, entry, { comparison: term.comparison, number: term.number }, keyOfTerm(entry, term));
       case "regex": {
         const pattern = detached(term.pattern);
-        return this.#make(MATCHES, entry, { kind: "regex", pattern, ignoreCase: term.ignoreCase }, keyOfTerm(entry, term));
+        entry.regexes = new Regexes();
+        return this.#make(MATCHES, entry, { pattern, ignoreCase: term.ignoreCase }, keyOfTerm(entry, term));
       }
       case "in":
         return this.#makeIn(entry, term.operands, keyOfTerm(entry, term));
@@ -168,7 +164,7 @@ export class Predicates {
       case COMPARES:
         return { kind: "compare", attribute, ...this.comparing(predicate) };
       case MATCHES:
-        return { attribute, ...this.matching(predicate) };
+        return { kind: "regex", attribute, ...this.matching(predicate) };
       case EQUAL:
         return { kind: "in", attribute, operands: [{ text: this.#vocabulary.valueTexts[this.values[predicate] ?? 0] ?? "", stem: false }] };
       case BEGINS:
@@ -232,7 +228,8 @@ export class Predicates {
       const value = this.values[predicate] ?? 0;
       this.#ofValue[value] = 0;
       this.#vocabulary.releaseValue(entry, value);
-    } else if (kind === BEGINS) entry.prefixCount -= 1;
+    } else if (kind === MATCHES) entry.regexes = new Regexes();
+    else if (kind === BEGINS) entry.prefixCount -= 1;
     else if (kind === ANY_OF) {
       const { values, prefixes } = this.anyOf(predicate);
       for (const value of values) this.#vocabulary.releaseValue(entry, value);

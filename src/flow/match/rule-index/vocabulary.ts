@@ -8,6 +8,7 @@ import type { Attribute, ContentPart, ReservedWord } from "../rule.ts";
 import { grown } from "./arena.ts";
 import { ByteTable } from "./byte-table.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import { Regexes } from "./regexes.ts";
 import { detached } from "./prefix-tree.ts";
 
 /** How an attribute's values are known: read with the event, or looked for in content once a rule asks. */
@@ -24,6 +25,8 @@ export interface AttributeEntry {
   byteValues: ByteTable | null;
   /** Distinct beginnings that rules look for. */
   prefixCount: number;
+  /** Its regular expressions; made anew when one comes or goes. */
+  regexes: Regexes;
   references: number;
 }
 
@@ -114,6 +117,7 @@ export class Vocabulary {
         values: new Map(),
         byteValues: this.#byBytes ? new ByteTable() : null,
         prefixCount: 0,
+        regexes: new Regexes(),
         references: 0,
       };
       this.attributes[entry.number] = entry;
