@@ -7,8 +7,9 @@ SHELL := /bin/bash
 .PHONY: help demo test install lint format types build clean
 
 # Debian packages that the tests call: a compiler for a library that refuses writes, Python for a second reader of the
-# spool; for Kafka brokers (tools/kafka) Java, Maven, which gets them, and openssl for their certificates.
-APT_FOR_TESTS := gcc python3 java:default-jre-headless mvn:maven openssl
+# spool; for Kafka brokers (tools/kafka) Java, Maven, which gets them, and openssl for their certificates; for a second
+# judge of rules (tools/event-ruler) Java's compiler.
+APT_FOR_TESTS := gcc python3 java:default-jre-headless javac:default-jdk-headless mvn:maven openssl
 
 # Node 24 before the machine's own.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)

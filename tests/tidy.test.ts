@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, "..");
 const LINES_MAX = 300;
 const VAGUE_NAMES = ["utils", "util", "helpers", "helper", "common", "misc"];
 /** Those of an editor, a build or a run; git doesn't know them either. */
-const NOT_OURS = new Set([".git", "node_modules", "dist", "coverage", ".tools", ".brokers", "sidestream-data"]);
+const NOT_OURS = new Set([".git", "node_modules", "dist", "coverage", ".tools", ".brokers", ".peers", "sidestream-data"]);
 
 /** Files of the repository: those that git knows or would know; without git, those in the folder. */
 function repositoryFiles(): readonly string[] {
