@@ -2,6 +2,7 @@
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => Promise<void> }>>> = {
   flow: () => import("./flow.ts"),
   kafka: () => import("./kafka.ts"),
+  match: () => import("./match.ts"),
   spool: () => import("./spool.ts"),
 };
 
