@@ -10,6 +10,8 @@ import { FILES } from "./workload.ts";
 import type { WrongGiven, WrongTold } from "./wrong-rules.ts";
 
 const MIB = 1024 * 1024;
+/** Who takes longer than this isn't asked to load again. */
+const AGAIN_MS_MAX = 10_000;
 
 export async function load(site: Site): Promise<string> {
   const { built, extent } = site;
@@ -27,6 +29,7 @@ export async function load(site: Site): Promise<string> {
   const passes = Math.min(extent.passes, extent.loadsMax);
   for (let pass = 1; pass <= passes; pass++) {
     for (const [at, [entry, ruleClass]] of contestants.entries()) {
+      if (results[at]?.some(({ loadMs }) => loadMs > AGAIN_MS_MAX) === true) continue;
       await using stack = new AsyncDisposableStack();
       const { contestant, loaded } = await Contestant.start(entry.launch(extent.large, ruleClass), site.core);
       stack.use(contestant);

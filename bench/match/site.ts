@@ -17,7 +17,7 @@ export interface Extent {
   readonly rewarmSeconds: number;
   readonly rateSeconds: number;
   readonly timesSeconds: number;
-  /** Loading is repeated so often: of the largest set it takes some contestants long. */
+  /** Loading is repeated so often at most. */
   readonly loadsMax: number;
   /** Rules that are taken out and put back. */
   readonly changes: number;
