@@ -3,7 +3,7 @@ import { explainCriteria, type Explanation, type ExplainedEvent } from "./match/
 import type { Truth } from "./match/evaluate.ts";
 import { printTarget } from "./match/print.ts";
 import type { DryStream } from "./dry-run.ts";
-import type { RuleSettings } from "./settings.ts";
+import { isShadow, type RuleSettings } from "./settings.ts";
 
 export interface RuleExplanation {
   /** Place in its descriptor, from 1. */
@@ -28,7 +28,7 @@ export interface StreamExplanation {
 export function explainStream(result: DryStream, tenant: string, event: ExplainedEvent): StreamExplanation {
   const { stream, isOpen } = result;
   const explained = stream.rules.map((rule) => ({ rule, criteria: explainCriteria(rule.criteria, event) }));
-  const ignoring = explained.find(({ rule, criteria }) => rule.action === "ignore" && criteria.truth === true)?.rule;
+  const ignoring = explained.find(({ rule, criteria }) => rule.action === "ignore" && !isShadow(rule) && criteria.truth === true)?.rule;
   return {
     stream: stream.id,
     passedOver: isOpen ? null : `it isn't open to the tenant ${tenant}`,
@@ -46,6 +46,10 @@ export function explainStream(result: DryStream, tenant: string, event: Explaine
 function verdictOf(rule: RuleSettings, truth: Truth, { messages }: DryStream, ignoring: RuleSettings | undefined): string {
   if (truth === false) return "doesn't hold";
   if (truth === null) return "is unknown, and a rule acts only when it surely holds";
+  if (isShadow(rule))
+    return rule.action === "ignore"
+      ? "holds in shadow: it is counted, and silences nothing"
+      : "holds in shadow: it is counted, and nothing is sent";
   if (rule.action === "ignore") return "holds: the stream makes nothing of the event";
   if (ignoring !== undefined) return `holds, but rule ${ignoring.number} ignores the event`;
   const own = messages.filter((message) => message.rule === rule.number);

@@ -86,7 +86,7 @@ function placesWanted(
   const always = { kind: "present", attribute: { kind: "word", word: "EVENTTYPE" } } as const;
   return stream.rules.flatMap((rule) => {
     if (rule.action !== "publish") return [];
-    const alone = { ...stream, tenants: "all" as const, rules: [{ ...rule, criteria: always }] };
+    const alone = { ...stream, tenants: "all" as const, rules: [{ ...rule, criteria: always, mode: "live" as const }] };
     const { streams } = new DryRun({ ...settings, streams: [alone] }).run(event);
     return streams.flatMap(({ messages }) => messages.map((message) => ({ rule: rule.number, place: placeOf(message) })));
   });

@@ -99,6 +99,20 @@ test("a failure tells what was expected, what came, and which term decided", asy
   ]);
 });
 
+test("a rule in shadow sends nothing and silences nothing, and a test that waits for it is told so", async (context) => {
+  const { stdout } = await run(context, {
+    "users.yaml": `stream: users
+rules:
+  - { select: METHOD=POST, action: publish, target: "k:new", mode: shadow }
+  - { select: METHOD=POST, action: ignore, mode: shadow }
+  - METHOD=POST , publish , k:old
+tests:
+  - { name: one, event: { tenant: diku, METHOD: POST }, expect: [k:old, k:new] }
+`,
+  });
+  match(stdout, /\n *k:old\n *- k:new\n *rule 1 holds in shadow: it is counted, and nothing is sent/);
+});
+
 test("a stream with a list of tenants makes nothing for others; one that is to be assigned is open to all", async (context) => {
   const [, text = ""] = Object.entries(one("{ tenant: other, METHOD: POST, x-a: 1 }", "[k:dev.other.x]"))[0] ?? [];
   const { stdout } = await run(context, { "users.yaml": text.replace("rules:", "tenants: [diku]\nrules:") });

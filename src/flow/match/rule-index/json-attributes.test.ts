@@ -31,7 +31,8 @@ function index(): RuleIndex {
 }
 
 const rules = index();
-const sorted = (ids: readonly (string | number)[]): readonly (string | number)[] => ids.toSorted();
+const sorted = (ids: readonly (string | number)[]): readonly (string | number)[] =>
+  ids.toSorted((left, right) => String(left).localeCompare(String(right)));
 const isObject = (value: unknown): value is Record<string, string> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 test("JSON as bytes gives what the same object gives", () => {
