@@ -9,6 +9,7 @@ import { parseRule } from "./parse.ts";
 import { printTarget } from "./print.ts";
 import { select, type Selection } from "./select.ts";
 import { StreamRules } from "./stream-rules.ts";
+import { holds } from "./testing/seeded.ts";
 import { eventCriteria } from "./rule-index/testing/random-events.ts";
 
 const LIMITS = { decodedBytesMax: 1024 * 1024 };
@@ -127,8 +128,9 @@ const rules = fc
 const many = Array.from({ length: 80 }, (_, index) => (index === 40 ? "ab" : `t${index}`));
 const streamTenants = fc.constantFrom<StreamSettings["tenants"]>("all", "all", [], ["a"], ["ab", "b"], many);
 
-test("the index over all streams chooses what looking at each rule chooses", () => {
-  fc.assert(
+test("the index over all streams chooses what looking at each rule chooses", (context) => {
+  holds(
+    context,
     fc.property(
       fc.array(fc.tuple(rules, streamTenants), { maxLength: 5 }),
       fc.array(events, { minLength: 1, maxLength: 4 }),
@@ -142,7 +144,7 @@ test("the index over all streams chooses what looking at each rule chooses", () 
         }
       },
     ),
-    { numRuns: 1_500 },
+    1_500,
   );
 });
 

@@ -1,15 +1,20 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { REGEX_INPUT_CHARACTERS_MAX } from "../bounds.ts";
 import { evaluate } from "../evaluate.ts";
+import { parseCriteria, parseRule as parse } from "../parse.ts";
 import type { Criteria } from "../rule.ts";
 import type { EventAttributes } from "./event-input.ts";
 import { viewOf } from "./event-view.ts";
 import { RuleIndex } from "./rule-index.ts";
+import { holds } from "../testing/seeded.ts";
 import { eventCriteria, events } from "./testing/random-events.ts";
 
+const parseRule = (text: string): { readonly criteria: Criteria } => parse(text).rule;
+
 /** Rules come and go, and after each change the index says what looking at each rule by itself says. */
-test("the index says what looking at each rule by itself says, while rules come and go", () => {
+test("the index says what looking at each rule by itself says, while rules come and go", (context) => {
   const steps = fc.array(
     fc.record({
       add: fc.array(eventCriteria, { maxLength: 30 }),
@@ -18,7 +23,8 @@ test("the index says what looking at each rule by itself says, while rules come 
     }),
     { minLength: 1, maxLength: 5 },
   );
-  fc.assert(
+  holds(
+    context,
     fc.property(steps, (all) => {
       const index = new RuleIndex<number>();
       const live = new Map<number, Criteria>();
@@ -37,7 +43,71 @@ test("the index says what looking at each rule by itself says, while rules come 
         for (const event of events) agree(index, live, event);
       }
     }),
-    { numRuns: 400 },
+    400,
+  );
+});
+
+test("criteria that would multiply are right all the same", (context) => {
+  const alternatives = fc.array(eventCriteria, { minLength: 3, maxLength: 3 }).map((of): Criteria => ({ kind: "or", of }));
+  const factors = fc.array(alternatives, { minLength: 4, maxLength: 6 }).map((of): Criteria => ({ kind: "and", of }));
+  const negated = factors.map((of): Criteria => ({ kind: "not", of }));
+  holds(
+    context,
+    fc.property(
+      fc.array(fc.oneof(factors, negated), { minLength: 1, maxLength: 4 }),
+      fc.array(events, { minLength: 1, maxLength: 5 }),
+      (all, some) => {
+        const index = new RuleIndex<number>();
+        const live = new Map(all.entries());
+        for (const [id, criteria] of live) index.add(id, { criteria });
+        for (const event of some) agree(index, live, event);
+        for (const id of live.keys()) index.remove(id);
+        for (const event of some) deepEqual(index.match(event), []);
+      },
+    ),
+    400,
+  );
+});
+
+test("a value beyond what expressions are tried on makes a term unknown, unless another value matches", () => {
+  const index = new RuleIndex();
+  for (const text of ["x-a~/a/", "NOT x-a~/a/", "x-a~/a/ OR METHOD"]) index.add(text, parseCriteria(text));
+  const long = "b".repeat(REGEX_INPUT_CHARACTERS_MAX + 1);
+  deepEqual(index.match({ "x-a": long }), []);
+  deepEqual(index.match({ "x-a": [long, "b"] }), []);
+  deepEqual(index.match({ "x-a": [long, "a"] }).toSorted(), ["x-a~/a/", "x-a~/a/ OR METHOD"]);
+  deepEqual(index.match({ "x-a": long, METHOD: "GET" }), ["x-a~/a/ OR METHOD"]);
+});
+
+test("a rule that is added under an id again gives way, and one that isn't there can't be removed", () => {
+  const index = new RuleIndex();
+  index.add("a", parseCriteria("METHOD=GET"));
+  index.add("a", parseCriteria("METHOD=PUT"));
+  deepEqual([index.size, index.match({ METHOD: "GET" }), index.match({ METHOD: "PUT" })], [1, [], ["a"]]);
+  equal(index.remove("a"), true);
+  equal(index.remove("a"), false);
+  deepEqual([index.size, index.match({ METHOD: "PUT" })], [0, []]);
+});
+
+test("each rule is explained term by term, with what was seen", () => {
+  const index = new RuleIndex();
+  index.add(1, parseRule("METHOD=POST AND (STATUS>=500 OR x-a) AND payload/state=done , publish , k:t"));
+  index.add(2, parseRule("NOT METHOD=POST , ignore"));
+  const event = { METHOD: "POST", STATUS: "200", "X-A": ["1", "2"], payload: null };
+  const [first, second] = index.explain(event);
+  equal(first?.truth, null);
+  deepEqual(
+    first?.explanation.of.map(({ text, truth, seen }) => ({ text, truth, seen })),
+    [
+      { text: "METHOD=POST", truth: true, seen: ["POST"] },
+      { text: "OR", truth: true, seen: null },
+      { text: "payload/state=done", truth: null, seen: null },
+    ],
+  );
+  deepEqual([second?.id, second?.truth], [2, false]);
+  deepEqual(
+    index.explain(event, [2, 3]).map(({ id }) => id),
+    [2],
   );
 });
 
