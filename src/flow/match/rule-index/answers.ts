@@ -7,10 +7,9 @@ import { ANY_OF, BEGINS, COMPARES, EQUAL, MATCHES, PRESENT, WHOLE, type Formula,
 import { compares } from "./thresholds.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-export const NO = 0;
+const NO = 0;
 export const YES = 1;
-export const UNSURE = 2;
-export type Answer = typeof NO | typeof YES | typeof UNSURE;
+const UNSURE = 2;
 
 const tellNobody = (): void => undefined;
 

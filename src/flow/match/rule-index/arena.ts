@@ -17,7 +17,7 @@ export function grown(ints: Int32Array<ArrayBuffer>, length: number): Int32Array
   return larger;
 }
 
-export function classOf(length: number): number {
+function classOf(length: number): number {
   return Math.max(CLASS_MIN, 32 - Math.clz32(length - 1));
 }
 

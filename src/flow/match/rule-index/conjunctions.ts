@@ -18,7 +18,7 @@ export type Literal = number;
 /** Conjunctions that any criteria may make; a plain OR may have one for each of its terms. */
 const CONJUNCTIONS_MIN = 32;
 
-export interface Taken {
+interface Taken {
   readonly formula: Formula;
   readonly conjunctions: readonly (readonly Literal[])[];
   /** Predicates acquired beside those of the formula. */
@@ -26,7 +26,7 @@ export interface Taken {
 }
 
 /** Reads criteria as a formula over predicates, each of them acquired. */
-export function formulaOf(criteria: Criteria, predicates: Predicates): Formula {
+function formulaOf(criteria: Criteria, predicates: Predicates): Formula {
   switch (criteria.kind) {
     case "and":
     case "or":

@@ -23,13 +23,13 @@ export const PENDING = -4;
 /** The same, of a value that stands as bytes. */
 const PENDING_BYTES = -5;
 /** It may be in content, which was not looked into yet. */
-export const UNREAD = -6;
+const UNREAD = -6;
 
 /** What content has at a pointer: undefined nothing, null can't be known. */
 export type Found = readonly string[] | undefined | null;
 
 /** Reads the content that an attribute needs, and gives what was found to {@link EventValues.setContent}. */
-export type ReadContent = (attribute: number) => void;
+type ReadContent = (attribute: number) => void;
 
 export class EventValues {
   /** By attribute: number of the value, or one of the marks above. */
@@ -104,10 +104,6 @@ export class EventValues {
       this.#fingerprints[attribute] = 0;
       this.#texts[attribute] = text;
     } else this.#addAgain(attribute, text);
-  }
-
-  addAll(attribute: number, texts: readonly string[]): void {
-    for (let index = 0; index < texts.length; index += 1) this.add(attribute, texts[index] as string);
   }
 
   /** Adds a value that stands in the event's bytes, in UTF-8 as it is. */

@@ -11,7 +11,7 @@ import type { EventAttributes } from "./event-input.ts";
 const CLAIM = `header.${TENANT_HEADER}`;
 
 /** A value of any kind as text: what isn't a string counts with its JSON. */
-export function textOf(value: unknown): string {
+function textOf(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }
 

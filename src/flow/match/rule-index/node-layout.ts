@@ -14,10 +14,10 @@ export const NODE_HEAD = 2;
 export const CONJUNCTION_HEAD = 2;
 
 /** Kinds of questions; the lowest bit says that the answer must be no. */
-export const IS_EQUAL = 0;
+const IS_EQUAL = 0;
 export const IS_PRESENT = 2;
 /** Any other predicate: its answer is kept for the event. */
-export const IS_TRUE = 4;
+const IS_TRUE = 4;
 export const NEGATED = 1;
 export const KIND_MASK = 7;
 /** It takes content: to be asked once nothing else is left to ask. */

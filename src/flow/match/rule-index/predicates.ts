@@ -25,14 +25,14 @@ export type Formula =
   | { readonly kind: "and" | "or"; readonly of: readonly Formula[] }
   | { readonly kind: "not"; readonly of: Formula };
 
-export interface AnyOf {
+interface AnyOf {
   readonly operands: readonly Operand[];
   /** Numbers of the values among them. */
   readonly values: ReadonlySet<number>;
   readonly prefixes: readonly string[];
 }
 
-export interface Comparing {
+interface Comparing {
   readonly comparison: Comparison;
   readonly number: number;
 }

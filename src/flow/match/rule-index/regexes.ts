@@ -34,7 +34,7 @@ function compiledOf(matching: Matching): RE2JS {
 }
 
 /** Tells an answer besides the one that was asked for. */
-export type TellAnswer = (predicate: number, matches: boolean) => void;
+type TellAnswer = (predicate: number, matches: boolean) => void;
 
 export class Regexes {
   /** Expressions asked for since the counting began, by their predicates. */

@@ -75,7 +75,10 @@ test("a value beyond what expressions are tried on makes a term unknown, unless 
   const long = "b".repeat(REGEX_INPUT_CHARACTERS_MAX + 1);
   deepEqual(index.match({ "x-a": long }), []);
   deepEqual(index.match({ "x-a": [long, "b"] }), []);
-  deepEqual(index.match({ "x-a": [long, "a"] }).toSorted(), ["x-a~/a/", "x-a~/a/ OR METHOD"]);
+  deepEqual(
+    index.match({ "x-a": [long, "a"] }).toSorted((left, right) => String(left).localeCompare(String(right))),
+    ["x-a~/a/", "x-a~/a/ OR METHOD"],
+  );
   deepEqual(index.match({ "x-a": long, METHOD: "GET" }), ["x-a~/a/ OR METHOD"]);
 });
 
