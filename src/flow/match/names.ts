@@ -28,6 +28,9 @@ export function reservedWordOf(name: string): ReservedWord | undefined {
   return WORDS.get(name);
 }
 
+/** One for all rules: a hundred thousand of them name few words. */
+const WORD_ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map(RESERVED_WORDS.map((word) => [word, { kind: "word", word }]));
+
 /** The tenant header means the tenant that was resolved, not what a caller claims. */
 export const TENANT_HEADER = "x-okapi-tenant";
 
@@ -140,9 +143,8 @@ export function readAttribute(reader: RuleReader): Attribute {
     return { kind: "content", part, pointer: readPointer(reader) };
   }
   reader.readBare();
-  const word = reservedWordOf(name);
-  if (word !== undefined) return { kind: "word", word };
-  if (name.toLowerCase() === TENANT_HEADER) return { kind: "word", word: "TENANT" };
+  const word = WORD_ATTRIBUTES.get(name.toLowerCase() === TENANT_HEADER ? "TENANT" : name);
+  if (word !== undefined) return word;
   refuseLookalike(reader, name, start);
   if (name.startsWith("response.")) {
     const header = name.slice("response.".length);
