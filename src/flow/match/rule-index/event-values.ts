@@ -36,8 +36,8 @@ export class EventValues {
   ids = new Int32Array(16);
   readonly #texts: (string | undefined)[] = [];
   readonly #lists: (readonly string[] | undefined)[] = [];
-  /** Fingerprints of single values, 0 where none was made. */
-  #fingerprints = new Int32Array(16);
+  /** By attribute: fingerprint of its single value; 0 where none was made. */
+  fingerprints = new Int32Array(16);
   #starts = new Int32Array(16);
   #ends = new Int32Array(16);
   /** Attributes that have to be made absent again. */
@@ -59,7 +59,7 @@ export class EventValues {
     const count = this.#vocabulary.attributeCount;
     this.ids = grown(this.ids, count);
     this.#starts = grown(this.#starts, count);
-    this.#fingerprints = grown(this.#fingerprints, count);
+    this.fingerprints = grown(this.fingerprints, count);
     this.#ends = grown(this.#ends, count);
     this.#touched = grown(this.#touched, count);
     for (const { number } of this.#vocabulary.removed) this.ids[number] = ABSENT;
@@ -101,7 +101,7 @@ export class EventValues {
     if (this.ids[attribute] === ABSENT) {
       this.#touch(attribute);
       this.ids[attribute] = PENDING;
-      this.#fingerprints[attribute] = 0;
+      this.fingerprints[attribute] = 0;
       this.#texts[attribute] = text;
     } else this.#addAgain(attribute, text);
   }
@@ -114,7 +114,7 @@ export class EventValues {
     }
     this.#touch(attribute);
     this.ids[attribute] = PENDING_BYTES;
-    this.#fingerprints[attribute] = 0;
+    this.fingerprints[attribute] = 0;
     this.#texts[attribute] = undefined;
     this.#starts[attribute] = from;
     this.#ends[attribute] = to;
@@ -127,7 +127,7 @@ export class EventValues {
     else if (found === null) this.ids[attribute] = UNKNOWN;
     else if (found.length === 1) {
       this.ids[attribute] = PENDING;
-      this.#fingerprints[attribute] = 0;
+      this.fingerprints[attribute] = 0;
       this.#texts[attribute] = found[0];
     } else {
       this.ids[attribute] = found.length === 0 ? ABSENT : MANY;
@@ -156,20 +156,17 @@ export class EventValues {
     return id;
   }
 
-  /** False when the value of an attribute that wasn't looked up yet surely isn't the one with a fingerprint. */
-  mayBe(attribute: number, fingerprint: number): boolean {
+  /** Makes the fingerprint of an attribute's value. @returns 0 when there is none yet: content that was not read. */
+  fingerprint(attribute: number): number {
     const mark = this.ids[attribute] as number;
-    if (fingerprint === 0 || mark === UNREAD) return true;
-    let own = this.#fingerprints[attribute] as number;
-    if (own === 0) {
-      const from = this.#starts[attribute] as number;
-      own =
-        mark === PENDING
-          ? fingerprintOfText(this.#texts[attribute] as string)
-          : fingerprintOfBytes(this.#view as DataView, from, (this.#ends[attribute] as number) - from);
-      this.#fingerprints[attribute] = own;
-    }
-    return own === fingerprint;
+    if (mark === UNREAD) return 0;
+    const from = this.#starts[attribute] as number;
+    const print =
+      mark === PENDING
+        ? fingerprintOfText(this.#texts[attribute] as string)
+        : fingerprintOfBytes(this.#view as DataView, from, (this.#ends[attribute] as number) - from);
+    this.fingerprints[attribute] = print;
+    return print;
   }
 
   /** The single value of an attribute that has one. */

@@ -9,7 +9,7 @@ import { ROOT, type AccessTree } from "./access-tree.ts";
 import { Answers, YES } from "./answers.ts";
 import type { Division } from "./division.ts";
 import { ABSENT, MANY, OTHER, PENDING, UNKNOWN, type EventValues } from "./event-values.ts";
-import { ATTRIBUTE_SHIFT, CONJUNCTION_HEAD, IS_PRESENT, KIND_MASK, NEEDS_CONTENT, NEGATED, NODE_HEAD } from "./node-layout.ts";
+import { ATTRIBUTE_SHIFT, CONJUNCTION_HEAD, IS_PRESENT, KIND_MASK, LITERAL, NEEDS_CONTENT, NEGATED, NODE_HEAD } from "./node-layout.ts";
 import type { Thresholds } from "./thresholds.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import { numberOf } from "./numbers.ts";
@@ -71,8 +71,8 @@ export class Matcher {
 
   /** Asks a conjunction's literals from `from` on. */
   private ask(ints: Int32Array, conjunction: number, from: number, end: number): void {
-    const { ids } = this.values;
-    for (let at = from; at < end; at += 2) {
+    const { ids, fingerprints } = this.values;
+    for (let at = from; at < end; at += LITERAL) {
       const head = ints[at] as number;
       const operand = ints[at + 1] as number;
       if ((head & NEEDS_CONTENT) !== 0 && this.postponing) {
@@ -87,8 +87,9 @@ export class Matcher {
       const attribute = head >>> ATTRIBUTE_SHIFT;
       let id = ids[attribute] as number;
       if (id <= PENDING) {
-        const surelyOther = kind < IS_PRESENT && !this.values.mayBe(attribute, this.vocabulary.fingerprints[operand] as number);
-        id = surelyOther ? OTHER : this.values.resolve(attribute);
+        const print = ints[at + 2] as number;
+        const own = print === 0 ? 0 : fingerprints[attribute] || this.values.fingerprint(attribute);
+        id = own === print || own === 0 ? this.values.resolve(attribute) : OTHER;
       }
       if (id === UNKNOWN) return;
       const holds =

@@ -1,7 +1,7 @@
 /** The nodes of the access tree, and the conjunctions that lie in them. */
 import { Arena, grown } from "./arena.ts";
 import type { Literal } from "./conjunctions.ts";
-import { CONJUNCTION_HEAD, costOf, literalCode, literalOf, NODE_HEAD } from "./node-layout.ts";
+import { CONJUNCTION_HEAD, costOf, LITERAL, literalOf, NODE_HEAD, writeLiteral } from "./node-layout.ts";
 import type { Predicates } from "./predicates.ts";
 
 /** What a node holds, as it was put in. */
@@ -50,7 +50,7 @@ export class Nodes {
   append(node: number, { rule, literals }: Entry): void {
     const predicates = this.#predicates;
     const sorted = literals.toSorted((left, right) => costOf(left, predicates) - costOf(right, predicates));
-    const length = CONJUNCTION_HEAD + sorted.length * 2;
+    const length = CONJUNCTION_HEAD + sorted.length * LITERAL;
     const before = this.arena.ints[this.offsets[node] as number] as number;
     const offset = this.arena.resize(this.offsets[node] as number, NODE_HEAD + before, NODE_HEAD + before + length);
     this.offsets[node] = offset;
@@ -62,10 +62,8 @@ export class Nodes {
     ints[at + 1] = length;
     at += CONJUNCTION_HEAD;
     for (const literal of sorted) {
-      const [head, operand] = literalCode(literal, predicates);
-      ints[at] = head;
-      ints[at + 1] = operand;
-      at += 2;
+      writeLiteral(ints, at, literal, predicates);
+      at += LITERAL;
     }
   }
 
@@ -78,7 +76,7 @@ export class Nodes {
     for (let at = offset + NODE_HEAD; at < end;) {
       const next = at + (ints[at + 1] as number);
       const literals: Literal[] = [];
-      for (let place = at + CONJUNCTION_HEAD; place < next; place += 2)
+      for (let place = at + CONJUNCTION_HEAD; place < next; place += LITERAL)
         literals.push(literalOf(ints[place] as number, ints[place + 1] as number, this.#predicates));
       entries.push({ rule: ints[at] as number, literals });
       at = next;

@@ -3,6 +3,7 @@
  * event answers it once.
  */
 import type { Comparison, Criteria, Operand } from "../rule.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { detached } from "./prefix-tree.ts";
 import { Regexes, type Matching } from "./regexes.ts";
 import type { AttributeEntry, Vocabulary } from "./vocabulary.ts";
@@ -87,6 +88,11 @@ export class Predicates {
   /** The predicate of an equality with a value, by the value's number. */
   ofValue(value: number): number {
     return (this.#ofValue[value] ?? 0) - 1;
+  }
+
+  /** Fingerprint of a value, by its number. */
+  fingerprint(value: number): number {
+    return fingerprintOf(this.#vocabulary.valueTexts[value] ?? "");
   }
 
   attributeIsContent(attribute: number): boolean {

@@ -5,9 +5,7 @@
  */
 import { PointerSet } from "../../content/pointer-set.ts";
 import type { Attribute, ContentPart, ReservedWord } from "../rule.ts";
-import { grown } from "./arena.ts";
 import { ByteTable } from "./byte-table.ts";
-import { fingerprintOf } from "./fingerprint.ts";
 import { Regexes } from "./regexes.ts";
 import { detached } from "./prefix-tree.ts";
 
@@ -62,8 +60,6 @@ export class Vocabulary {
   readonly attributes: (AttributeEntry | undefined)[] = [];
   /** Texts of the values, by number from 1; empty where one was given up. */
   readonly valueTexts: string[] = [""];
-  /** Fingerprints of the values, by number. */
-  fingerprints = new Int32Array(64);
   /** Attributes that came and went since {@link settle}. */
   readonly added = new Set<AttributeEntry>();
   readonly removed = new Set<AttributeEntry>();
@@ -147,8 +143,6 @@ export class Vocabulary {
       const own = detached(text);
       value = this.#freeValues.pop() ?? this.valueTexts.length;
       this.valueTexts[value] = own;
-      this.fingerprints = grown(this.fingerprints, this.valueTexts.length);
-      this.fingerprints[value] = fingerprintOf(own);
       this.#valueReferences[value] = 0;
       entry.values.set(own, value);
       if (entry.byteValues !== null) addBytes(entry.byteValues, own, value);
