@@ -81,9 +81,13 @@ function readStep(reader: RuleReader): string {
   return raw.replaceAll(/~[01]/g, (escape) => (escape === "~0" ? "~" : "/"));
 }
 
+/** What all of them begin with. */
+const LOOKALIKE = /^(?:request\.|response\.|header\.|query\.|payload)/;
+
 /** Prefixes that look like content or headers but are not. */
 function refuseLookalike(reader: RuleReader, name: string, start: number): void {
   const lower = name.toLowerCase();
+  if (!LOOKALIKE.test(lower)) return;
   for (const part of CONTENT_PARTS) {
     if (lower.startsWith(`${part}.`)) throw reader.invalid(`pointers begin with "/": ${part}/…`, undefined, start + part.length);
     if ((lower === part || lower.startsWith(`${part}/`)) && !name.startsWith(part))
@@ -137,7 +141,7 @@ export function readAttribute(reader: RuleReader): Attribute {
   const start = reader.offset;
   const name = reader.peekBare();
   if (name === "" || keywordOf(name) !== undefined) throw missingName(reader, name);
-  const part = CONTENT_PARTS.find((known) => name === known || name.startsWith(`${known}/`));
+  const part = CONTENT_PARTS.find((known) => name.startsWith(known) && (name.length === known.length || name[known.length] === "/"));
   if (part !== undefined) {
     reader.offset += part.length;
     return { kind: "content", part, pointer: readPointer(reader) };

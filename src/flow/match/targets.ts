@@ -39,8 +39,26 @@ export function readAction(reader: RuleReader): Action {
   );
 }
 
+/** Targets read before, by their text: thousands of rules may have the same, which are read and kept once. */
+const known = new Map<string, readonly Target[]>();
+const KNOWN_MAX = 1_000;
+const KNOWN_CHARACTERS_MAX = 300;
+
 /** Reads the targets, up to the end of the text: one, in this release. */
 export function readTargets(reader: RuleReader, options: TargetOptions): readonly Target[] {
+  const text = reader.text.slice(reader.offset);
+  const before = known.get(text);
+  if (before !== undefined) {
+    reader.offset = reader.text.length;
+    return before;
+  }
+  const targets = readNewTargets(reader, options);
+  // One without a topic means what the options say.
+  if (known.size < KNOWN_MAX && text.length <= KNOWN_CHARACTERS_MAX && text.includes(":")) known.set(text, targets);
+  return targets;
+}
+
+function readNewTargets(reader: RuleReader, options: TargetOptions): readonly Target[] {
   const target = readTarget(reader, options);
   reader.skipSpace();
   if (reader.ended) return [target];

@@ -48,21 +48,27 @@ export function criteriaOf(formula: Formula, predicates: Predicates): Criteria {
 /** Takes criteria apart. What it acquires is the caller's to release: the formula's predicates and the extra ones. */
 export function takeApart(criteria: Criteria, predicates: Predicates): Taken {
   const formula = formulaOf(criteria, predicates);
-  const most = Math.max(CONJUNCTIONS_MIN, predicatesIn(formula).length);
   const extra: number[] = [];
-  const conjunctions = new Taking(predicates, most, extra).conjunctions(formula, false);
+  const conjunctions = new Taking(predicates, formula, extra).conjunctions(formula, false);
   return { formula, conjunctions, extra };
 }
 
 class Taking {
   readonly #predicates: Predicates;
-  readonly #most: number;
+  readonly #all: Formula;
   readonly #extra: number[];
+  #mostCounted = 0;
 
-  constructor(predicates: Predicates, most: number, extra: number[]) {
+  constructor(predicates: Predicates, all: Formula, extra: number[]) {
     this.#predicates = predicates;
-    this.#most = most;
+    this.#all = all;
     this.#extra = extra;
+  }
+
+  /** Conjunctions that the whole may make; counted when it matters first, since nearly always it doesn't. */
+  get #most(): number {
+    if (this.#mostCounted === 0) this.#mostCounted = Math.max(CONJUNCTIONS_MIN, predicatesIn(this.#all).length);
+    return this.#mostCounted;
   }
 
   conjunctions(formula: Formula, negated: boolean): readonly (readonly Literal[])[] {
@@ -74,7 +80,7 @@ class Taking {
   #sum(formula: Exclude<Formula, number | { readonly kind: "not" }>, negated: boolean): readonly (readonly Literal[])[] {
     const operands = negated ? formula.of : this.#folded(formula.of);
     const all = operands.flatMap((operand) => this.conjunctions(operand, negated));
-    return all.length > this.#most ? this.#whole(formula, negated) : all;
+    return all.length > CONJUNCTIONS_MIN && all.length > this.#most ? this.#whole(formula, negated) : all;
   }
 
   #product(operands: readonly Formula[], negated: boolean): readonly (readonly Literal[])[] {
@@ -83,7 +89,8 @@ class Taking {
     let all: readonly (readonly Literal[])[] = [[]];
     for (const operand of operands) {
       let more = this.conjunctions(operand, negated);
-      if (all.length * more.length > this.#most) more = this.#whole(operand, negated);
+      const product = all.length * more.length;
+      if (product > CONJUNCTIONS_MIN && product > this.#most) more = this.#whole(operand, negated);
       all = all.flatMap((left) => more.flatMap((right) => joined(left, right)));
     }
     return all;

@@ -88,7 +88,11 @@ export class EventValues {
     for (let index = 0; index < this.#touchedCount; index += 1) ids[touched[index] as number] = ABSENT;
     this.#touchedCount = 0;
     if (this.#read.length === 0) return;
-    for (const attribute of this.#read) ids[attribute] = UNREAD;
+    for (const attribute of this.#read) {
+      ids[attribute] = UNREAD;
+      // A fingerprint of the event before would pass for that of content that wasn't read.
+      this.fingerprints[attribute] = 0;
+    }
     this.#read.length = 0;
   }
 

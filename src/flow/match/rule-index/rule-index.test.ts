@@ -47,6 +47,21 @@ test("the index says what looking at each rule by itself says, while rules come 
   );
 });
 
+test("nothing of one event's content is left when the next begins", () => {
+  const index = new RuleIndex();
+  // For GET one pointer is asked for before the other, so that the other is found and not looked up; for PUT it comes first.
+  index.add("get", parseCriteria("METHOD=GET AND payload/b=1 AND payload/a=ab"));
+  index.add("put", parseCriteria("METHOD=PUT AND payload/a=ab"));
+  index.add("put, not", parseCriteria("METHOD=PUT AND payload/a!=ab"));
+  const held = (METHOD: string, payload: string | null | undefined): readonly (string | number)[] => index.match({ METHOD, payload });
+  deepEqual(held("GET", '{"b":1,"a":"abc"}'), []);
+  deepEqual(held("PUT", '{"a":"ab"}'), ["put"]);
+  deepEqual(held("GET", '{"b":1,"a":"ab"}'), ["get"]);
+  deepEqual(held("PUT", '{"a":"abc"}'), ["put, not"]);
+  deepEqual(held("PUT", null), []);
+  deepEqual(held("PUT", undefined), ["put, not"]);
+});
+
 test("criteria that would multiply are right all the same", (context) => {
   const alternatives = fc.array(eventCriteria, { minLength: 3, maxLength: 3 }).map((of): Criteria => ({ kind: "or", of }));
   const factors = fc.array(alternatives, { minLength: 4, maxLength: 6 }).map((of): Criteria => ({ kind: "and", of }));

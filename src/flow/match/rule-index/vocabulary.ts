@@ -64,6 +64,8 @@ export class Vocabulary {
   readonly added = new Set<AttributeEntry>();
   readonly removed = new Set<AttributeEntry>();
   readonly #byKey = new Map<string, AttributeEntry>();
+  /** The same for request headers, by their names. */
+  readonly #byHeader = new Map<string, AttributeEntry>();
   readonly #freeAttributes: number[] = [];
   readonly #valueReferences: number[] = [0];
   readonly #freeValues: number[] = [];
@@ -101,9 +103,9 @@ export class Vocabulary {
 
   /** The entry of an attribute, made where there is none, and held until it is released as often as it was asked for. */
   acquireAttribute(attribute: Attribute): AttributeEntry {
-    const key = keyOf(attribute);
-    let entry = this.#byKey.get(key);
+    let entry = attribute.kind === "header" ? this.#byHeader.get(attribute.name) : this.#byKey.get(keyOf(attribute));
     if (entry === undefined) {
+      const key = keyOf(attribute);
       entry = {
         number: this.#freeAttributes.pop() ?? this.attributes.length,
         key: detached(key),
@@ -118,6 +120,7 @@ export class Vocabulary {
       };
       this.attributes[entry.number] = entry;
       this.#byKey.set(entry.key, entry);
+      if (entry.attribute.kind === "header") this.#byHeader.set(entry.attribute.name, entry);
       if (entry.attribute.kind === "content") this.pointers[entry.attribute.part].add(entry.number, entry.attribute.pointer);
       this.added.add(entry);
     }
@@ -130,6 +133,7 @@ export class Vocabulary {
     entry.references -= 1;
     if (entry.references > 0) return;
     this.#byKey.delete(entry.key);
+    if (entry.attribute.kind === "header") this.#byHeader.delete(entry.attribute.name);
     if (entry.attribute.kind === "content") this.pointers[entry.attribute.part].remove(number, entry.attribute.pointer);
     this.attributes[number] = undefined;
     this.#freeAttributes.push(number);
