@@ -188,9 +188,7 @@ test("text that names no secret stays, and says nothing was removed", () => {
   assert.deepEqual([data.request.body, data.request.bodyWithheld, data.redacted], ["at 10:00: a = b, https://h/x", undefined, []]);
 });
 
-test("a form of a million names is read in one pass", () => {
-  const started = performance.now();
-  for (const piece of ["&", "a&"]) makeMessage(transactionEvent(sent(FORM, piece.repeat(1_000_000 / piece.length))));
-  // When the rest was searched for an equals sign at each name, this took 9 s.
-  assert.ok(performance.now() - started < 5_000);
+test("a form of seven million names is read in one pass", () => {
+  // When the rest was searched for an equals sign at each name, a seventh of it took 9 s: this would meet the time limit.
+  for (const piece of ["&", "a&"]) makeMessage(transactionEvent(sent(FORM, piece.repeat(7_000_000 / piece.length))));
 });

@@ -193,8 +193,10 @@ test("where nothing makes room, waiting for it ends with that answer once the ti
   const { data } = await orphan(t, made(40, 60_000));
   const spool = await spoolOf(data, { bytesMax: 2 * MIB });
   const log = logOf(spool);
-  const first = await adopt(data, log, { waitsForRoom: true, waitMsMax: 50 });
-  deepEqual([first.state, first.moved > 0], ["full", true]);
+  // On a slow machine the time may be over before the log is full.
+  let first = await adopt(data, log, { waitsForRoom: true, waitMsMax: 50 });
+  while (first.state === "more") first = await adopt(data, log, { waitsForRoom: true, waitMsMax: 50 });
+  deepEqual([first.state, first.left > 0], ["full", true]);
   const { moved, state } = await adopt(data, log, { waitsForRoom: true, waitMsMax: 50 });
   deepEqual([state, moved], ["full", 0]);
   await spool.close();
