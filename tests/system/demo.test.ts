@@ -34,7 +34,7 @@ test("the demo shows messages, the request it prints makes one, and Ctrl-C leave
 });
 
 test("the demo ends by itself after DEMO_SECONDS", () => {
-  const { status, stdout, stderr } = command(["demo"], { env: { DEMO_SECONDS: "3" } });
+  const { status, stdout, stderr } = command(["demo"], { env: { DEMO_SECONDS: "8" } });
   equal(status, 0, stderr);
   match(stdout, /users-audit/);
   equal(command(["demo"], { env: { DEMO_SECONDS: "soon" } }).status, 2);
