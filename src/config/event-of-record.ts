@@ -2,8 +2,7 @@
 import { OUTCOMES } from "../driver/source.ts";
 import type { AgentEvent, CapturedBody, IdentifiedEvent, Identity, Transaction } from "../flow/event.ts";
 import { splitModuleId } from "../flow/identify/module-id.ts";
-import { compilePattern } from "../flow/identify/pattern.ts";
-import { percentDecoded } from "../flow/identify/tenant-value.ts";
+import { knownIdentity } from "../flow/identify/known-identity.ts";
 import type { ContentPart, ReservedWord } from "../flow/match/rule.ts";
 
 export interface EventParts {
@@ -94,21 +93,16 @@ function bodyOf(part: ContentPart, size: string | undefined, { bodies }: EventPa
 function identityOf(words: EventParts["words"]): Identity {
   const moduleId = words.get("MODULEID");
   const split = moduleId === undefined ? undefined : splitModuleId(moduleId);
-  const route = words.get("ROUTE");
-  const entity = route === undefined ? undefined : compilePattern(route, "/")(words.get("PATH") ?? DEFAULTS.PATH)?.at(-1)?.[1];
-  const known = {
+  return knownIdentity(words.get("TENANT") ?? "", words.get("PATH") ?? DEFAULTS.PATH, {
     moduleName: words.get("MODULENAME") ?? split?.name,
     moduleId,
     moduleVersion: words.get("MODULEVERSION") ?? split?.version ?? undefined,
     interface: words.get("INTERFACE"),
     interfaceVersion: words.get("INTERFACEVERSION"),
-    route,
+    route: words.get("ROUTE"),
     permission: words.get("PERMISSION"),
     userId: words.get("USERID"),
-    entityId: entity === undefined ? undefined : percentDecoded(entity),
-  };
-  const given = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
-  return { tenant: words.get("TENANT") ?? "", ...given };
+  });
 }
 
 /** What isn't a number shows as another one than was written, and is told so. */

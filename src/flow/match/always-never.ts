@@ -8,6 +8,7 @@
  * of the question when no value of one of its attributes could make all its terms so.
  */
 import { OUTCOMES } from "../../driver/source.ts";
+import { isFromContent } from "./evaluate.ts";
 import { couldBe, type Demand, type Work } from "./possible-values.ts";
 import { printAttribute } from "./print.ts";
 import type { Attribute, Criteria, ReservedWord } from "./rule.ts";
@@ -115,5 +116,5 @@ class Search {
 
 /** Content may be cut, and expressions are not tried on every value. */
 function canBeUnknown({ kind, attribute }: Term): boolean {
-  return kind === "regex" || attribute.kind === "content" || (attribute.kind === "word" && attribute.word === "STATE");
+  return kind === "regex" || isFromContent(attribute);
 }

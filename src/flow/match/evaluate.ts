@@ -4,15 +4,20 @@
  * It looks at one rule at a time, in the plainest way, and so is also what a faster way has to agree with. Operands
  * that cost little come first; content is asked for only when they leave the answer open.
  */
-import type { Attribute, Attributes, Comparison, Criteria, Operand } from "./rule.ts";
+import type { Attribute, Attributes, Criteria, Operand, ReservedWord } from "./rule.ts";
 import { testRegex } from "./regex.ts";
-import { JSON_NUMBER } from "./values.ts";
+import { compares, numberOf } from "./numbers.ts";
 
 /** Null is unknown: the answer depends on what can't be seen. A rule acts on `true` alone. */
 export type Truth = boolean | null;
 
 /** Words whose value comes out of content. */
-const WORDS_FROM_CONTENT: readonly string[] = ["STATE"];
+export const WORDS_FROM_CONTENT: readonly ReservedWord[] = ["STATE"];
+
+/** True when content has to be read to know its value. */
+export function isFromContent(attribute: Attribute): boolean {
+  return attribute.kind === "content" || (attribute.kind === "word" && WORDS_FROM_CONTENT.includes(attribute.word));
+}
 
 /** Relative costs; only their order matters. */
 const COST = { plain: 1, regex: 10, content: 100 } as const;
@@ -26,8 +31,7 @@ function costOf(criteria: Criteria): number {
       return costOf(criteria.of);
     default: {
       const { attribute } = criteria;
-      const content = attribute.kind === "content" || (attribute.kind === "word" && WORDS_FROM_CONTENT.includes(attribute.word));
-      return (content ? COST.content : 0) + (criteria.kind === "regex" ? COST.regex : COST.plain);
+      return (isFromContent(attribute) ? COST.content : 0) + (criteria.kind === "regex" ? COST.regex : COST.plain);
     }
   }
 }
@@ -79,19 +83,9 @@ function equalsAny(value: string, operands: readonly Operand[]): boolean {
   return operands.some(({ text, stem }) => (stem ? value.startsWith(text) : value === text));
 }
 
-function compares(value: string, comparison: Comparison, number: number): boolean {
-  if (!JSON_NUMBER.test(value)) return false;
-  const left = Number(value);
-  switch (comparison) {
-    case "<":
-      return left < number;
-    case "<=":
-      return left <= number;
-    case ">":
-      return left > number;
-    case ">=":
-      return left >= number;
-  }
+function comparesText(value: string, { comparison, number }: Extract<Criteria, { readonly kind: "compare" }>): boolean {
+  const left = numberOf(value);
+  return left !== null && compares(left, comparison, number);
 }
 
 /** True if it holds for any value; unknown if for none, but some value could not be tried. */
@@ -138,7 +132,7 @@ export function evaluateTerm(term: Extract<Criteria, { readonly attribute: Attri
     case "in":
       return anyOf(values, (value) => equalsAny(value, term.operands));
     case "compare":
-      return anyOf(values, (value) => compares(value, term.comparison, term.number));
+      return anyOf(values, (value) => comparesText(value, term));
     case "regex":
       return anyOf(values, (value) => testRegex(term, value));
   }

@@ -135,8 +135,20 @@ function validate(reader: RuleReader, pattern: string, ignoreCase: boolean, offs
   }
 }
 
-/** Compiled once per term, forgotten with the rule. */
-const compiled = new WeakMap<RegexCriteria, RE2JS>();
+/** An expression as a rule has it. */
+export type Expression = Pick<RegexCriteria, "pattern" | "ignoreCase">;
+
+/** Compiled once, forgotten with whoever asks. */
+const compiled = new WeakMap<Expression, RE2JS>();
+
+export function compiledOf(expression: Expression): RE2JS {
+  let regex = compiled.get(expression);
+  if (regex === undefined) {
+    regex = compile(expression.pattern, expression.ignoreCase);
+    compiled.set(expression, regex);
+  }
+  return regex;
+}
 
 /**
  * Looks for the term's pattern anywhere in a value.
@@ -145,10 +157,5 @@ const compiled = new WeakMap<RegexCriteria, RE2JS>();
  */
 export function testRegex(criteria: RegexCriteria, value: string): boolean | null {
   if (value.length > REGEX_INPUT_CHARACTERS_MAX) return null;
-  let regex = compiled.get(criteria);
-  if (regex === undefined) {
-    regex = compile(criteria.pattern, criteria.ignoreCase);
-    compiled.set(criteria, regex);
-  }
-  return regex.test(value);
+  return compiledOf(criteria).test(value);
 }

@@ -1,27 +1,14 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import type { StreamSettings } from "../settings.ts";
-import { parseRule } from "./parse.ts";
 import { printTarget } from "./print.ts";
 import type { Attributes } from "./rule.ts";
 import { select } from "./select.ts";
 import { attributesFromRecord } from "./testing/record-attributes.ts";
+import { parsedRules, streamOf } from "./testing/streams.ts";
 
-function stream(id: string, rules: readonly string[], tenants: StreamSettings["tenants"] = "all"): StreamSettings {
-  return {
-    id,
-    title: id,
-    revision: "0",
-    tenants,
-    key: null,
-    format: "cloudevents",
-    delivery: "at-least-once",
-    headers: [],
-    body: { bytesMax: 0, types: [] },
-    keep: null,
-    redact: [],
-    rules: rules.map((text, index) => ({ ...parseRule(text).rule, number: index + 1 })),
-  };
+function stream(id: string, rules: readonly string[], tenants?: StreamSettings["tenants"]): StreamSettings {
+  return streamOf(id, parsedRules(rules), tenants);
 }
 
 const post = attributesFromRecord({ METHOD: "POST", STATUS: "201", "payload/x": null });

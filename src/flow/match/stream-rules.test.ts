@@ -10,29 +10,13 @@ import { printTarget } from "./print.ts";
 import { select, type Selection } from "./select.ts";
 import { StreamRules } from "./stream-rules.ts";
 import { holds } from "./testing/seeded.ts";
+import { parsedRules, streamOf } from "./testing/streams.ts";
 import { eventCriteria } from "./rule-index/testing/random-events.ts";
 
 const LIMITS = { decodedBytesMax: 1024 * 1024 };
 
-function stream(id: string, rules: readonly RuleSettings[], tenants: StreamSettings["tenants"] = "all"): StreamSettings {
-  return {
-    id,
-    title: id,
-    revision: "0",
-    tenants,
-    key: null,
-    format: "cloudevents",
-    delivery: "at-least-once",
-    headers: [],
-    body: { bytesMax: 0, types: [] },
-    keep: null,
-    redact: [],
-    rules,
-  };
-}
-
-const parsed = (...texts: readonly string[]): readonly RuleSettings[] =>
-  texts.map((text, index) => ({ ...parseRule(text).rule, number: index + 1 }));
+const stream = streamOf;
+const parsed = (...texts: readonly string[]): readonly RuleSettings[] => parsedRules(texts);
 
 function body(text: string, truncated = false): CapturedBody {
   const bytes = Buffer.from(text);

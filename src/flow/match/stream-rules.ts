@@ -8,6 +8,7 @@ import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import { isShadow, type RuleSettings, type StreamSettings } from "../settings.ts";
 import { asText } from "./attributes.ts";
+import { isFromContent, WORDS_FROM_CONTENT } from "./evaluate.ts";
 import { printTarget } from "./print.ts";
 import type { Attributes, Criteria, ReservedWord } from "./rule.ts";
 import { isOpenTo, type Selection } from "./select.ts";
@@ -17,9 +18,6 @@ import type { Spellings } from "./rule-index/spellings.ts";
 
 /** A stream that is open to so few tenants has them among its rules' terms; of any other it is looked up afterwards. */
 const TENANTS_IN_RULES_MAX = 64;
-/** Reserved words whose value stands in content. */
-const WORDS_FROM_CONTENT: readonly ReservedWord[] = ["STATE"];
-
 interface StreamPart {
   readonly stream: StreamSettings;
   readonly looksUpTenant: boolean;
@@ -162,9 +160,6 @@ function looksIntoContent(criteria: Criteria): boolean {
     case "not":
       return looksIntoContent(criteria.of);
     default:
-      return (
-        criteria.attribute.kind === "content" ||
-        (criteria.attribute.kind === "word" && WORDS_FROM_CONTENT.includes(criteria.attribute.word))
-      );
+      return isFromContent(criteria.attribute);
   }
 }

@@ -11,7 +11,7 @@ import { valuesAt } from "../content/json-pointer.ts";
 import { scanJson, type JsonDocument } from "../content/json-scan.ts";
 import { ContentValues } from "../content/pointers.ts";
 import type { CapturedBody, IdentifiedEvent, Identity } from "../event.ts";
-import { compilePattern } from "../identify/pattern.ts";
+import { knownIdentity } from "../identify/known-identity.ts";
 import { percentDecoded } from "../identify/tenant-value.ts";
 import type { Attribute, Attributes } from "../match/rule.ts";
 import { agentData, transactionData } from "./data-schema.ts";
@@ -177,20 +177,9 @@ function ofAgent(data: AgentData, envelope: Envelope, isWhole: boolean): Made {
 }
 
 function identityOf({ module = {}, route, userId, request }: TransactionData, tenant: string): Identity {
-  const { name, id, version, interface: interfaceId, interfaceVersion, permission } = module;
-  const entity = route === undefined ? undefined : compilePattern(route, "/")(request.path)?.at(-1)?.[1];
-  const known = {
-    moduleName: name,
-    moduleId: id,
-    moduleVersion: version,
-    interface: interfaceId,
-    interfaceVersion,
-    permission,
-    route,
-    userId,
-    entityId: entity === undefined ? undefined : percentDecoded(entity),
-  };
-  return { tenant, ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)) };
+  const { name: moduleName, id: moduleId, version: moduleVersion, interface: interfaceId, interfaceVersion, permission } = module;
+  const known = { moduleName, moduleId, moduleVersion, interface: interfaceId, interfaceVersion, permission, route, userId };
+  return knownIdentity(tenant, request.path, known);
 }
 
 interface BodyParts {

@@ -2,9 +2,8 @@
 import { REGEX_INPUT_CHARACTERS_MAX } from "../bounds.ts";
 import { grown } from "./arena.ts";
 import { ABSENT, MANY, PENDING, UNKNOWN, type EventValues } from "./event-values.ts";
-import { numberOf } from "./numbers.ts";
+import { compares, numberOf } from "../numbers.ts";
 import { ANY_OF, BEGINS, COMPARES, EQUAL, MATCHES, PRESENT, WHOLE, type Formula, type Predicates } from "./predicates.ts";
-import { compares } from "./thresholds.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 const NO = 0;

@@ -12,7 +12,7 @@ import { ABSENT, MANY, OTHER, PENDING, UNKNOWN, type EventValues } from "./event
 import { ATTRIBUTE_SHIFT, CONJUNCTION_HEAD, IS_PRESENT, KIND_MASK, LITERAL, NEEDS_CONTENT, NEGATED, NODE_HEAD } from "./node-layout.ts";
 import type { Thresholds } from "./thresholds.ts";
 import type { Vocabulary } from "./vocabulary.ts";
-import { numberOf } from "./numbers.ts";
+import { numberOf } from "../numbers.ts";
 
 /** Rules that hold; sorted by insertion up to this many, which is nearly always, and by the library beyond. */
 const FEW = 24;
@@ -51,6 +51,9 @@ export class Matcher {
     this.found = found;
     this.answers.begin();
     this.postponing = true;
+    // Here, not behind: an event that ended in an error must leave nothing to the next.
+    this.postponed.length = 0;
+    this.postponedDivisions.length = 0;
     this.visit(this.tree.nodes.offsets[ROOT] as number);
     if (this.postponed.length > 0 || this.postponedDivisions.length > 0) this.runPostponed(unwanted);
     if (found.length > 1) sortWithoutRepeats(found);
@@ -153,8 +156,6 @@ export class Matcher {
     for (const division of postponedDivisions) {
       if (unwanted === undefined || this.isWanted(division, unwanted)) this.enter(division, false);
     }
-    postponed.length = 0;
-    postponedDivisions.length = 0;
   }
 
   /** False when surely no rule below is wanted. */

@@ -7,7 +7,8 @@ import { ByteTable } from "./byte-table.ts";
 import { hashOf, isSame, specialAt, viewOf } from "./byte-words.ts";
 import { detached, PrefixTree } from "./prefix-tree.ts";
 import { literalPrefix } from "./regex-prefix.ts";
-import { compares, Thresholds } from "./thresholds.ts";
+import { compares } from "../numbers.ts";
+import { Thresholds } from "./thresholds.ts";
 
 const rising = (left: number, right: number): number => left - right;
 

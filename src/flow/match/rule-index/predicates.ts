@@ -3,9 +3,10 @@
  * event answers it once.
  */
 import type { Comparison, Criteria, Operand } from "../rule.ts";
+import type { Expression } from "../regex.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { detached } from "./prefix-tree.ts";
-import { Regexes, type Matching } from "./regexes.ts";
+import { Regexes } from "./regexes.ts";
 import type { AttributeEntry, Vocabulary } from "./vocabulary.ts";
 
 /** The kinds of predicates; EQUAL and PRESENT are answered by comparing numbers, the others once per event. */
@@ -39,7 +40,7 @@ interface Comparing {
 }
 
 /** By kind: nothing, the operands, a beginning, a comparison, a regular expression, a formula. */
-type Detail = null | AnyOf | string | Comparing | Matching | Formula;
+type Detail = null | AnyOf | string | Comparing | Expression | Formula;
 
 export class Predicates {
   readonly kinds: number[] = [];
@@ -77,8 +78,8 @@ export class Predicates {
     return this.#details[predicate] as Comparing;
   }
 
-  matching(predicate: number): Matching {
-    return this.#details[predicate] as Matching;
+  matching(predicate: number): Expression {
+    return this.#details[predicate] as Expression;
   }
 
   whole(predicate: number): Formula {

@@ -7,7 +7,8 @@
  *
  * Promise: together they answer as each would by itself.
  */
-import { RE2JS, RE2Set } from "re2js";
+import { RE2Set } from "re2js";
+import { compiledOf, type Expression } from "../regex.ts";
 
 /** Tests after which it is looked at how many an event asks for. */
 const TESTS_COUNTED = 1_024;
@@ -16,29 +17,12 @@ const TOGETHER_MIN = 6;
 /** Expressions in one automaton: bounds the time to make it, and its memory. */
 const TOGETHER_MAX = 128;
 
-export interface Matching {
-  readonly pattern: string;
-  readonly ignoreCase: boolean;
-}
-
-/** Compiled expressions live as long as the predicate that they belong to. */
-const compiled = new WeakMap<Matching, RE2JS>();
-
-function compiledOf(matching: Matching): RE2JS {
-  let regex = compiled.get(matching);
-  if (regex === undefined) {
-    regex = RE2JS.compile(matching.pattern, matching.ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
-    compiled.set(matching, regex);
-  }
-  return regex;
-}
-
 /** Tells an answer besides the one that was asked for. */
 type TellAnswer = (predicate: number, matches: boolean) => void;
 
 export class Regexes {
   /** Expressions asked for since the counting began, by their predicates. */
-  #asked = new Map<number, Matching>();
+  #asked = new Map<number, Expression>();
   #tests = 0;
   #events = 0;
   #generation = -1;
@@ -56,10 +40,10 @@ export class Regexes {
    * @param generation - Tells events apart.
    * @param tell - Told the answers of all that were tested together.
    */
-  test(predicate: number, matching: Matching, text: string, generation: number, tell: TellAnswer): boolean {
+  test(predicate: number, expression: Expression, text: string, generation: number, tell: TellAnswer): boolean {
     if (this.#set !== null && this.#isMember.has(predicate)) return this.#testTogether(this.#set, predicate, text, tell);
-    this.#count(predicate, matching, generation);
-    return compiledOf(matching).test(text);
+    this.#count(predicate, expression, generation);
+    return compiledOf(expression).test(text);
   }
 
   #testTogether(set: RE2Set, asked: number, text: string, tell: TellAnswer): boolean {
@@ -74,11 +58,11 @@ export class Regexes {
     return answer;
   }
 
-  #count(predicate: number, matching: Matching, generation: number): void {
+  #count(predicate: number, expression: Expression, generation: number): void {
     this.#tests += 1;
     if (generation !== this.#generation) this.#events += 1;
     this.#generation = generation;
-    if (this.#asked.size < TOGETHER_MAX) this.#asked.set(predicate, matching);
+    if (this.#asked.size < TOGETHER_MAX) this.#asked.set(predicate, expression);
     if (this.#tests < TESTS_COUNTED) return;
     if (this.#tests >= this.#events * TOGETHER_MIN) this.#join();
     this.#asked = new Map();

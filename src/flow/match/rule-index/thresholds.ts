@@ -1,4 +1,5 @@
 /** Finds, of many numeric comparisons, those that a number meets, without looking at the others. */
+import { compares } from "../numbers.ts";
 import type { Comparison } from "../rule.ts";
 
 interface Threshold {
@@ -62,18 +63,5 @@ export class Thresholds {
 
   #of(comparison: Comparison): Threshold[] {
     return this.#sorted.get(comparison) as Threshold[];
-  }
-}
-
-export function compares(left: number, comparison: Comparison, right: number): boolean {
-  switch (comparison) {
-    case "<":
-      return left < right;
-    case "<=":
-      return left <= right;
-    case ">":
-      return left > right;
-    case ">=":
-      return left >= right;
   }
 }
