@@ -7,6 +7,7 @@ import { CONTENT_PARTS, reservedWordOf, TENANT_HEADER } from "../names.ts";
 import type { Attributes, ContentPart, ReservedWord } from "../rule.ts";
 import { documentOf } from "./content-texts.ts";
 import type { EventAttributes } from "./event-input.ts";
+import { lowerCase } from "./spellings.ts";
 
 const CLAIM = `header.${TENANT_HEADER}`;
 
@@ -31,7 +32,7 @@ export function viewOf(attributes: EventAttributes): Attributes {
     if (part !== undefined) contents.set(part, Array.isArray(value) ? value.at(-1) : value);
     else {
       const key = keyOfName(name);
-      if (key === CLAIM && !name.toLowerCase().startsWith("header.")) claims.push(...textsOf(value));
+      if (key === CLAIM && !lowerCase(name).startsWith("header.")) claims.push(...textsOf(value));
       values.set(key, [...(values.get(key) ?? []), ...textsOf(value)]);
     }
   }
@@ -57,6 +58,6 @@ export function viewOf(attributes: EventAttributes): Attributes {
 
 function keyOfName(name: string): string {
   if (reservedWordOf(name) !== undefined) return name;
-  const lower = name.toLowerCase();
+  const lower = lowerCase(name);
   return lower.startsWith("header.") || lower.startsWith("response.") ? lower : `header.${lower}`;
 }
