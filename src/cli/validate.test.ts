@@ -97,6 +97,7 @@ test("with json the answer is one object, and nothing else is said", async (cont
       },
     ],
     errorCount: 1,
+    warningCount: 0,
     dormant: [{ kind: "rule", name: "a rule 1", reason: 'no destination is named "nowhere"' }],
   });
 });

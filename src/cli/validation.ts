@@ -73,6 +73,7 @@ export class Validation {
       files: this.#checked,
       findings: [...this.findings.errors(), ...this.findings.warnings()],
       errorCount: this.findings.errorCount,
+      warningCount: this.findings.warningCount,
       dormant: this.#dormant,
     };
   }
@@ -82,10 +83,16 @@ export class Validation {
     const errors = this.findings.errors();
     const warnings = this.findings.warnings();
     for (const finding of [...errors, ...warnings]) out.stdout(`${formatFinding(finding)}\n`);
-    if (this.findings.errorCount > errors.length) out.stdout(`and ${this.findings.errorCount - errors.length} more errors\n`);
+    const [moreErrors, moreWarnings] = [this.findings.errorCount - errors.length, this.findings.warningCount - warnings.length];
+    if (moreErrors > 0) out.stdout(`and ${plural(moreErrors, "more error")}\n`);
+    if (moreWarnings > 0) out.stdout(`and ${plural(moreWarnings, "more warning")}\n`);
     for (const { kind, name, reason } of this.#dormant) out.stdout(`dormant ${kind} ${name}: ${reason}\n`);
     for (const { file, kind, valid } of this.#checked) if (valid && kind !== null) out.stdout(`${file}: valid ${kind}\n`);
-    const counts = [plural(this.findings.errorCount, "error"), plural(warnings.length, "warning"), `${this.#dormant.length} dormant`];
+    const counts = [
+      plural(this.findings.errorCount, "error"),
+      plural(this.findings.warningCount, "warning"),
+      `${this.#dormant.length} dormant`,
+    ];
     out.stderr(`${plural(this.#checked.length, "file")} checked: ${oneOf(counts).replace(" or ", " and ")}\n`);
   }
 }

@@ -32,16 +32,23 @@ export class Findings {
   readonly #errors: Finding[] = [];
   readonly #warnings: Finding[] = [];
   #errorCount = 0;
+  #warningCount = 0;
 
   add(finding: Finding): void {
     const list = finding.severity === "error" ? this.#errors : this.#warnings;
     if (finding.severity === "error") this.#errorCount += 1;
+    else this.#warningCount += 1;
     if (list.length < FINDINGS_MAX) list.push(finding);
   }
 
   /** Errors so far, also those beyond the bound. */
   get errorCount(): number {
     return this.#errorCount;
+  }
+
+  /** The same of warnings. */
+  get warningCount(): number {
+    return this.#warningCount;
   }
 
   errors(): readonly Finding[] {

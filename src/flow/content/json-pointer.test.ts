@@ -5,6 +5,7 @@ import { pointerTo, POINTER_VALUES_MAX, valuesAt } from "./json-pointer.ts";
 import { NODE, scanJson, type JsonDocument } from "./json-scan.ts";
 import { isContainer, valueOf } from "./json-values.ts";
 import { PointerAutomaton } from "./pointer-automaton.ts";
+import { PointerSet } from "./pointer-set.ts";
 
 function scan(text: string): JsonDocument {
   const document = scanJson(text);
@@ -110,4 +111,29 @@ test("states that a hostile document adds are forgotten again", () => {
     automaton.trim();
   }
   assert.ok(automaton.member(automaton.start, "a") > 0);
+});
+
+test("states that a hostile document adds are forgotten in its midst, and every value is found all the same", () => {
+  const pointers = Array.from({ length: 20 }, (_, at) => ["**", `a${at}`, "**", `b${at}`]);
+  const chains = Array.from({ length: 6_000 }, (_, chain) => {
+    const names = Array.from({ length: 8 }, (__, at) => `a${(Math.imul(chain, 2_654_435_761) >>> (at * 3)) % 20}`);
+    return `${names.map((name) => `{"${name}":`).join("")}{"b${chain % 20}":${chain}}${"}".repeat(8)}`;
+  });
+  const document = scan(`[${chains.join()}]`);
+  const automaton = new PointerAutomaton(pointers, { throughArrays: false });
+  const walk = automaton.walk(document);
+  let renewals = 0;
+  for (let node = 0; node < document.index.length; node += NODE) {
+    if (automaton.isFull) renewals += 1;
+    walk.trim();
+    assert.equal(automaton.isFull, false);
+    walk.enter(node);
+  }
+  assert.ok(renewals > 1, String(renewals));
+  const set = new PointerSet();
+  for (const [owner, pointer] of pointers.entries()) set.add(owner, pointer);
+  const found = new Map<number, readonly string[] | undefined | null>();
+  set.find(document, (owner, values) => found.set(owner, values));
+  for (const [owner, pointer] of pointers.entries()) assert.deepEqual(found.get(owner), valuesAt(document, pointer));
+  assert.ok([...found.values()].some((values) => (values?.length ?? 0) > 10));
 });

@@ -32,10 +32,10 @@ function collect(document: JsonDocument, pointer: readonly string[], found: stri
     const next: number[] = [];
     for (const node of level) {
       if (isContainer(document, node)) enter(document, node, step, next);
-      if (next.length > POINTER_VALUES_MAX) return false;
     }
     level = next;
   }
+  if (level.length > POINTER_VALUES_MAX) return false;
   for (const node of level) found.push(valueOf(document, node));
   return true;
 }
@@ -76,6 +76,7 @@ function automatonOf(pointer: readonly string[]): PointerAutomaton {
 function collectAnyDepth(document: JsonDocument, automaton: PointerAutomaton, found: string[]): boolean {
   const walk = automaton.walk(document);
   for (let node = 0; node < document.index.length;) {
+    walk.trim();
     const state = walk.enter(node);
     if (automaton.accepts(state)) {
       found.push(valueOf(document, node));

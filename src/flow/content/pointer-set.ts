@@ -82,6 +82,7 @@ export class PointerSet {
     automaton.trim();
     const places = automaton.walk(document);
     for (let node = 0; node < document.index.length;) {
+      places.trim();
       const state = places.enter(node);
       for (const place of automaton.acceptedBy(state)) note(owners[place] as number, node);
       node = automaton.isDead(state) ? at(document, node + NEXT) : node + NODE;

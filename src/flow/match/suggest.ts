@@ -3,18 +3,24 @@
 /** Names longer than this are not compared: no known name is near them, and the comparison costs length times length. */
 const NAME_CHARACTERS_MAX = 32;
 
+/** Two rows of the comparison, used in turn, since a generated file may have 100,000 names to compare. Long enough for what lower case can make of two names that are near. */
+const ROW = NAME_CHARACTERS_MAX * 8;
+let previous = new Uint16Array(ROW);
+let current = new Uint16Array(ROW);
+
 /** Single-character edits between two names. */
 function editsBetween(left: string, right: string): number {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let column = 0; column <= right.length; column += 1) previous[column] = column;
   for (let row = 1; row <= left.length; row += 1) {
-    const current = [row];
+    const code = left.charCodeAt(row - 1);
+    current[0] = row;
     for (let column = 1; column <= right.length; column += 1) {
-      const replaced = (previous[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const replaced = (previous[column - 1] as number) + (code === right.charCodeAt(column - 1) ? 0 : 1);
+      current[column] = Math.min(replaced, (previous[column] as number) + 1, (current[column - 1] as number) + 1);
     }
-    previous = current;
+    [previous, current] = [current, previous];
   }
-  return previous[right.length] ?? 0;
+  return previous[right.length] as number;
 }
 
 /**
@@ -24,16 +30,21 @@ function editsBetween(left: string, right: string): number {
  */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length === 0 || name.length > NAME_CHARACTERS_MAX) return undefined;
+  const lower = name.toLowerCase();
   let best: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const edits = editsBetween(name.toLowerCase(), candidate.toLowerCase());
-    if (edits <= Math.floor(Math.max(name.length, candidate.length) / 3) && edits < fewest) {
+    const allowed = Math.min(Math.floor(Math.max(name.length, candidate.length) / 3), fewest - 1);
+    // Names are at least as many edits apart as their lengths are: most need no further look.
+    const other = candidate.toLowerCase();
+    if (Math.abs(lower.length - other.length) > allowed) continue;
+    const edits = editsBetween(lower, other);
+    if (edits <= allowed) {
       fewest = edits;
       best = candidate;
     }
   }
-  return best ?? (name.length >= 3 ? known.find((candidate) => candidate.toLowerCase().startsWith(name.toLowerCase())) : undefined);
+  return best ?? (name.length >= 3 ? known.find((candidate) => candidate.toLowerCase().startsWith(lower)) : undefined);
 }
 
 /** `; did you mean X?`, or nothing. */
