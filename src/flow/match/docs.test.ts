@@ -1,4 +1,4 @@
-import { equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -7,16 +7,17 @@ import * as bounds from "./bounds.ts";
 import { evaluate } from "./evaluate.ts";
 import { parseAction, parseCriteria, parseRule, parseTargets } from "./parse.ts";
 import { RESERVED_WORDS } from "./rule.ts";
+import type { EventAttributes } from "./rule-index/event-input.ts";
+import { viewOf } from "./rule-index/event-view.ts";
+import { RuleIndex } from "./rule-index/rule-index.ts";
 import { TEMPLATE_NAMES } from "./template.ts";
 import { readGrammar, sentence } from "./testing/grammar.ts";
-import { attributesFromRecord } from "./testing/record-attributes.ts";
-import type { AttributeRecord } from "./testing/record-attributes.ts";
 
 const page = readFileSync(new URL("../../../docs/rules.md", import.meta.url), "utf8");
 
 /** Fenced blocks of docs/rules.md with this tag; at least one, so that a renamed tag is noticed. */
 function blocks(tag: string): readonly string[] {
-  const found = [...page.matchAll(/^```(\S*)\n([^]*?)^```$/gm)].filter((block) => block[1] === tag).map((block) => block[2] ?? "");
+  const found = [...page.matchAll(/^```([^\n]*)\n([^]*?)^```$/gm)].filter((block) => block[1] === tag).map((block) => block[2] ?? "");
   ok(found.length > 0, `docs/rules.md has a block tagged ${tag}`);
   return found;
 }
@@ -64,11 +65,43 @@ test("every rule in the YAML of docs/rules.md parses", async () => {
   }
 });
 
+/** By the plain way, and by the index, which acts on true alone. */
+function answerOf(criteria: string, event: string): string {
+  const attributes = JSON.parse(event) as EventAttributes;
+  const parsed = parseCriteria(criteria);
+  const truth = evaluate(parsed.criteria, viewOf(attributes));
+  const index = new RuleIndex<string>();
+  index.add(criteria, parsed);
+  deepEqual(index.match(attributes), truth === true ? [criteria] : [], `${criteria} ${event}`);
+  return truth === null ? "unknown" : String(truth);
+}
+
 test("every case in docs/rules.md has the answer it says", () => {
   for (const line of lines("rule-cases")) {
-    const [criteria = "", record = "", answer = ""] = line.split(" | ");
-    const truth = evaluate(parseCriteria(criteria).criteria, attributesFromRecord(JSON.parse(record) as AttributeRecord));
-    equal(truth === null ? "unknown" : String(truth), answer, line);
+    const [criteria = "", event = "", answer = ""] = line.split(" | ");
+    equal(answerOf(criteria, event), answer, line);
+  }
+});
+
+test("the cookbook of docs/rules.md has at least twenty rules, each with an event that it takes and one that it doesn't", () => {
+  const recipes = blocks("cookbook");
+  ok(recipes.length >= 20);
+  for (const recipe of recipes) {
+    const [text = "", yes = "", no = "", ...rest] = recipe.trimEnd().split("\n");
+    equal(rest.length, 0, recipe);
+    const { rule, warnings } = parseRule(text);
+    equal(warnings.length, 0, text);
+    const index = new RuleIndex<string>();
+    index.add("rule", rule);
+    for (const [line, word, answer] of [
+      [yes, "yes ", true],
+      [no, "no  ", false],
+    ] as const) {
+      ok(line.startsWith(word), line);
+      const event = JSON.parse(line.slice(word.length)) as EventAttributes;
+      equal(evaluate(rule.criteria, viewOf(event)), answer, `${text}: ${line}`);
+      equal(index.match(event).length, answer ? 1 : 0, `${text}: ${line}`);
+    }
   }
 });
 
