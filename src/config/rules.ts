@@ -91,10 +91,15 @@ function tellTarget(document: YamlDocument, path: Path, problem: string, hint: s
 }
 
 function attempt<Result>(parse: () => Result, document: YamlDocument, path: Path, findings: Findings): Result | undefined {
+  // A rule's error is told with its place in the rule: the way to it takes a quarter of the time where 100,000 are wrong.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 1;
   try {
     return parse();
   } catch (error) {
     tellRuleError(error, document, path, findings);
     return undefined;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
