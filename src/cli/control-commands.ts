@@ -10,7 +10,7 @@ import type { Adopted } from "../flow/spool/adopt.ts";
 import type { Log } from "../observe/log.ts";
 import { nameText, parsed, userText, type ControlParts } from "./control/control-parts.ts";
 import { answerDead } from "./control/dead-command.ts";
-import { answerDiscard, answerDrain, answerHold, answerPurgeTenant } from "./control/operate-answers.ts";
+import { answerDiscard, answerDrain, answerHold, answerPurgeEvents, answerPurgeTenant } from "./control/operate-answers.ts";
 import { answerReplay } from "./control/replay-command.ts";
 import { answerResolve } from "./control/resolve-command.ts";
 import { counted } from "./output.ts";
@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, (parts: ControlParts, payload: unknown) 
   discard: answerDiscard,
   drain: answerDrain,
   purgeTenant: answerPurgeTenant,
+  purgeEvents: answerPurgeEvents,
   dead: answerDead,
   replay: answerReplay,
 };

@@ -1,6 +1,6 @@
 /** `pause`, `resume`, `discard` and `tenant purge` as commands, beside a program and without one. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { before, test, type TestContext } from "node:test";
 import { join } from "node:path";
 import { openControlSocket } from "../admin/control-socket.ts";
@@ -67,9 +67,9 @@ async function purge(site: OrphanSite, over: Partial<TenantPurgeOptions> = {}) {
 }
 
 /** A program that answers commands so. */
-async function running(t: TestContext, { data }: OrphanSite, answer: (command: string, payload: unknown) => unknown) {
+async function running(t: TestContext, { data }: OrphanSite, answer: (command: string, payload: unknown) => unknown, more: object = {}) {
   const lock = await lockDataFolder(data);
-  const status = { destinations: [{ destination: "files" }], orphaned: ["old"] };
+  const status = { destinations: [{ destination: "files" }], orphaned: ["old"], ...more };
   const listener = await openControlSocket(data, (command, payload) =>
     Promise.resolve(command === "status" ? status : answer(command, payload)),
   );
@@ -238,6 +238,32 @@ test("the running program is asked for each log until it is through, and files t
     ],
   );
   match(out, /These can't be read whole, .*\n {2}\/data\/x\.segment\.damaged\n$/);
+});
+
+test("the event log is counted and purged, too, under the lock, and by the running program piece by piece", async (t) => {
+  const site = await orphanSite(t, 0);
+  mkdirSync(join(site.data, "events"));
+  const path = join(site.data, "events", "0000001790000000.jsonl");
+  writeFileSync(path, '{"sidestreamtenant":"visitor"}\n{"sidestreamtenant":"college"}\n{"sidestreamtenant":"visitor"}\n');
+  const counted = await purge(site, { yes: false, tenant: "visitor" });
+  match(counted.out, /^In the event log: 2 events of tenant visitor\.$/m);
+  equal(counted.status, 1);
+  const purged = await purge(site, { tenant: "visitor" });
+  match(purged.out, /0 archived messages, 2 events of the event log, and every byte/);
+  deepEqual([purged.status, readFileSync(path, "utf8")], [0, '{"sidestreamtenant":"college"}\n']);
+  match(purged.told.join("\n"), /purged tenant visitor from the event log: 2 events/);
+
+  const asked: unknown[] = [];
+  const answer = (command: string, payload: unknown): unknown => {
+    if (command === "purgeTenant") return { place: PLACE, messages: 0, archived: 0, letters: 0, isThrough: true, left: [] };
+    asked.push((payload as { readonly after: string }).after);
+    return { events: 3, after: "file", isThrough: asked.length > 1, left: asked.length > 1 ? ["/data/events/x"] : [] };
+  };
+  await running(t, site, answer, { keptEvents: null });
+  const { status, out } = await purge(site, { config: null, tenant: "college" });
+  equal(status, 1);
+  deepEqual(asked, ["", "file"]);
+  match(out, /6 events of the event log[^]*\n {2}\/data\/events\/x\n$/);
 });
 
 test("what can't be right is refused, and nothing is changed", async (t) => {

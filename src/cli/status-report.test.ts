@@ -74,6 +74,17 @@ test("a program in health is shown in a table and needs nobody", () => {
   ok(!needsAttention(report()));
 });
 
+test("events that are kept are told, and those that were left out with the reasons; a program that keeps none says nothing", () => {
+  const kept = { bytes: 2 ** 20, bytesMax: 2 ** 30, files: 1, written: 7, dropped: { behind: 1, noRoom: 2, failed: 0, unmade: 0 } };
+  match(
+    printStatus(report({ keptEvents: kept })),
+    /^event log: 7 events kept since the engine started, 0\.0 of 1\.0 GiB; 3 left out: 2 for want/m,
+  );
+  const all = { ...kept, dropped: { behind: 0, noRoom: 0, failed: 0, unmade: 0 } };
+  match(printStatus(report({ keptEvents: all })), /^event log: 7 events kept since the engine started, 0\.0 of 1\.0 GiB$/m);
+  for (const none of [{}, { keptEvents: null }]) ok(!printStatus(report(none)).includes("event log"));
+});
+
 test("what needs a person is said and told by the exit status", () => {
   const cases: readonly (readonly [Partial<StatusReport>, RegExp])[] = [
     [{ engineUp: false }, /engine DOWN/],

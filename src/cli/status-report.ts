@@ -3,10 +3,11 @@ import type { Loaded } from "../config/load.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { EdgeStatus } from "../flow/edge.ts";
 import type { FlowSnapshot } from "../flow/flow.ts";
+import { bytesOfText } from "../observe/bytes-text.ts";
 import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
 import { VERSION } from "../version.ts";
 import type { OrphanReport } from "./orphan-report.ts";
-import { table } from "./output.ts";
+import { counted, table } from "./output.ts";
 import { printDestinations, type Destination } from "./status-destinations.ts";
 import { printShadows } from "./status-shadows.ts";
 
@@ -34,6 +35,8 @@ export interface StatusReport {
   readonly unidentified: number;
   /** What rules in shadow would have done, since the engine started. */
   readonly shadows: FlowSnapshot["shadows"];
+  /** Null: no event is kept. Absent where a program of an earlier release tells. */
+  readonly keptEvents?: EdgeStatus["keptEvents"];
   readonly orphaned: readonly string[];
   readonly dormant: Loaded["dormant"];
 }
@@ -54,6 +57,7 @@ export function statusOf(loaded: Loaded, status: EdgeStatus): StatusReport {
     breaches: conservationBreaches(status.messages),
     unidentified: status.unidentified,
     shadows: status.flow?.shadows ?? [],
+    keptEvents: status.keptEvents,
     orphaned: status.flow?.orphaned ?? [],
     dormant: loaded.dormant,
   };
@@ -137,10 +141,20 @@ export function printStatus(report: StatusReport, orphans: readonly OrphanReport
   }
   if (report.edge.unreadable > 0) parts.push(`${report.edge.unreadable} records reached the engine damaged: please report it\n`);
   if (report.unidentified > 0) parts.push(`${report.unidentified} events had no tenant that could be told and made no message\n`);
+  parts.push(...keptEventsLines(report.keptEvents));
   for (const { kind, name, reason } of report.dormant) parts.push(`dormant ${kind} ${name}: ${reason}\n`);
   for (const { stream, tenant, destination, difference } of report.breaches) {
     parts.push(`NOT CONSERVED: ${stream}, ${tenant}, ${destination}: ${difference} messages unaccounted for\n`);
   }
   if (report.breaches.length > 0) parts.push(`NOT CONSERVED: ${BREACH_HINT}\n`);
   return parts.join("");
+}
+
+function keptEventsLines(kept: StatusReport["keptEvents"]): readonly string[] {
+  if (kept === null || kept === undefined) return [];
+  const { behind, noRoom, failed, unmade } = kept.dropped;
+  const left = behind + noRoom + failed + unmade;
+  const why = `${noRoom} for want of room, ${behind} since the disk was too slow, ${failed} since it refused them, ${unmade} that could not be encoded`;
+  const head = `event log: ${counted(kept.written, "event")} kept since the engine started, ${bytesOfText(kept.bytes, kept.bytesMax)}`;
+  return [`${head}${left === 0 ? "" : `; ${left} left out: ${why}`}\n`];
 }

@@ -1,5 +1,8 @@
 /** What the logs, dead letters and archives of a data folder hold of a tenant. */
 import { join } from "node:path";
+import { EVENTS_FOLDER } from "../flow/event-log/event-files.ts";
+import { countTenantEvents } from "../flow/event-log/tenant-erasing.ts";
+import { eventNames } from "../flow/kept-events.ts";
 import { foldersOf } from "../flow/purge-tenant-act.ts";
 import { countArchived } from "../flow/spool/count-archived.ts";
 import { countMessages } from "../flow/spool/count-messages.ts";
@@ -23,6 +26,8 @@ export interface TenantHeld {
   readonly rows: readonly HeldRow[];
   /** Tenants that some log ever took messages of. */
   readonly tenants: ReadonlySet<string>;
+  /** In the event log. */
+  readonly events: number;
   /** Files of which nobody can tell whose messages are in them. */
   readonly unreadable: number;
 }
@@ -62,12 +67,22 @@ export async function heldOf(data: string, tenant: string, line: ProgressLine): 
     };
     if (row.waiting + row.done + row.archived + row.letters > 0) rows.push(row);
   }
-  return { rows, tenants, unreadable };
+  const events = await countKept(data, tenant, (name) => line.at("reading the event log", name));
+  return { rows, tenants, events, unreadable };
 }
 
 async function countInArchive(folder: string, tenant: string, onFile: (name: string) => void) {
   if (await disk.exists(folder)) return await countArchived(disk, folder, tenant, onFile);
   return { messages: 0, tenants: new Set<string>(), unreadable: 0 };
+}
+
+async function countKept(data: string, tenant: string, onFile: (name: string) => void): Promise<number> {
+  let events = 0;
+  for (const { name } of await eventNames(data)) {
+    onFile(name);
+    events += await countTenantEvents(join(data, EVENTS_FOLDER, name), tenant);
+  }
+  return events;
 }
 
 async function logNames(data: string): Promise<readonly string[]> {

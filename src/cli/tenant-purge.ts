@@ -1,22 +1,25 @@
 /**
- * `sidestream tenant purge TENANT`: everything that is still held of a tenant goes, in all logs and dead letters.
+ * `sidestream tenant purge TENANT`: everything that is still held of a tenant goes, in all logs, dead letters and the event log.
  *
  * Promise: what there is is counted first, and without `--yes` that is all. What may be left is named, file by file. The
  * running program carries it out, log by log and some seconds at a time; where none runs it is done under the lock.
  */
+import type { EventsErased } from "../flow/event-log/tenant-erasing.ts";
+import { eraseEventsOnDisk } from "../flow/kept-events.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
 import { foldersOf, purgeOrphan } from "../flow/purge-tenant-act.ts";
 import { disk } from "../flow/spool/disk.ts";
+import { lockDataFolder } from "../flow/spool/lock.ts";
 import { OTHER_TENANTS } from "../flow/spool/log-state.ts";
 import { purgeTenant, type TenantPurged } from "../flow/spool/tenant-purge.ts";
 import type { Log } from "../observe/log.ts";
-import { tellTenantPurged } from "./control/operate-answers.ts";
+import { tellEventsPurged, tellTenantPurged } from "./control/operate-answers.ts";
 import { assertDataFolder } from "./data-folder.ts";
 import { endedMidway, onSpool, placeToOperate, type OperateOptions, type Place } from "./operate-running.ts";
 import { counted, table, type Output } from "./output.ts";
 import { ProgressLine } from "./spool-progress.ts";
 import { ACT_ANSWER_MS_MAX, askRunning, commandLog, configMissing, userName } from "./spool-running.ts";
-import { heldOf, sum, type HeldRow, type TenantHeld } from "./tenant-held.ts";
+import { heldOf, sum, type TenantHeld } from "./tenant-held.ts";
 
 export interface TenantPurgeOptions extends OperateOptions {
   readonly tenant: string;
@@ -44,18 +47,27 @@ export async function runTenantPurge(options: TenantPurgeOptions, out: Output, l
   const line = new ProgressLine(out);
   let held: TenantHeld;
   const purged: TenantPurged[] = [];
+  const erased: EventsErased[] = [];
   let isKnown: boolean;
   try {
     held = await heldOf(place.data, tenant, line);
-    isKnown = held.rows.length > 0 || held.unreadable > 0 || held.tenants.has(tenant) || held.tenants.has(OTHER_TENANTS);
-    if (yes && isKnown) purged.push(...(await purge(place, options, line, log)));
+    isKnown = held.rows.length > 0 || held.unreadable > 0 || held.events > 0 || held.tenants.has(tenant) || held.tenants.has(OTHER_TENANTS);
+    if (yes && isKnown) {
+      purged.push(...(await purge(place, options, line, log)));
+      erased.push(...(await purgeEvents(place, options, log)));
+    }
   } finally {
     line.end();
   }
-  const left = purged.flatMap((each) => each.left);
-  const sums = { messages: sum(purged, "messages"), archived: sum(purged, "archived"), letters: sum(purged, "letters") };
+  const left = [...purged, ...erased].flatMap((each) => each.left);
+  const sums = {
+    messages: sum(purged, "messages"),
+    archived: sum(purged, "archived"),
+    letters: sum(purged, "letters"),
+    events: sum(erased, "events"),
+  };
   if (json) out.stdout(`${JSON.stringify({ tenant, known: isKnown, purged: yes && isKnown, logs: held.rows, ...sums, left }, null, 2)}\n`);
-  else out.stdout(isKnown ? text(options, held.rows, sums, left) : unknownText(tenant, held.tenants));
+  else out.stdout(isKnown ? text(options, held, sums, left) : unknownText(tenant, held.tenants));
   return !isKnown || (yes && left.length === 0) ? EXIT_OK : EXIT_NOT_DONE;
 }
 
@@ -79,6 +91,40 @@ async function purge(
       line.at(`purging tenant ${tenant}`, `${counted(sum(all, "messages") + sum(all, "archived"), "message")} gone, now ${name}`);
     } while (!purged.isThrough);
   }
+  return all;
+}
+
+/** After the logs, which events can still come to meanwhile. */
+async function purgeEvents(
+  { data, status }: Place,
+  { tenant, environment }: TenantPurgeOptions,
+  log: Pick<Log, "warn">,
+): Promise<readonly EventsErased[]> {
+  const user = userName(environment);
+  if (status === null) {
+    const lock = await lockDataFolder(data);
+    try {
+      const erased = await eraseEventsOnDisk(data, { tenant, after: "" }, Number.POSITIVE_INFINITY);
+      tellEventsPurged(log, { ...erased, tenant, user });
+      return [erased];
+    } finally {
+      lock.release();
+    }
+  }
+  const all: EventsErased[] = [];
+  // A program of an earlier release keeps none.
+  if (status.keptEvents === undefined) return all;
+  let erased: EventsErased | null = null;
+  do {
+    erased = (await askRunning(
+      data,
+      "purgeEvents",
+      { tenant, after: erased?.after ?? "", user },
+      ACT_ANSWER_MS_MAX,
+    )) as EventsErased | null;
+    if (erased === null) throw endedMidway(`before tenant ${tenant} was purged from the event log`);
+    all.push(erased);
+  } while (!erased.isThrough);
   return all;
 }
 
@@ -115,21 +161,24 @@ function unknownText(tenant: string, known: ReadonlySet<string>): string {
 
 function text(
   { tenant, yes, given }: TenantPurgeOptions,
-  rows: readonly HeldRow[],
-  gone: { readonly messages: number; readonly archived: number; readonly letters: number },
+  { rows, events }: TenantHeld,
+  gone: { readonly messages: number; readonly archived: number; readonly letters: number; readonly events: number },
   left: readonly string[],
 ): string {
   const head = ["log", "waiting", "done, in the log", "archived", "dead letters"];
-  const list =
+  const kept = events === 0 ? "" : `In the event log: ${counted(events, "event")} of tenant ${tenant}.\n`;
+  const messages =
     rows.length === 0
       ? `No message of tenant ${tenant} is held; files that are used again may still have bytes of old ones.\n`
       : `Held of tenant ${tenant}:\n${table(
           head,
           rows.map((row) => [row.log, row.waiting, row.done, row.archived, row.letters]),
         )}`;
+  const list = messages + kept;
   if (!yes)
     return `${list}Nothing was removed. What comes of the tenant later is taken in as before: unassign it first. To remove all of it for good: sidestream tenant purge ${given} --yes\n`;
-  const done = `Removed for good: ${counted(gone.messages, "message")} that waited, counted as dropped, reason purged, ${counted(gone.letters, "dead letter")}, ${counted(gone.archived, "archived message")}, and every byte of what was done and was still in a log.\n`;
+  const goneEvents = gone.events === 0 ? "" : `, ${counted(gone.events, "event")} of the event log`;
+  const done = `Removed for good: ${counted(gone.messages, "message")} that waited, counted as dropped, reason purged, ${counted(gone.letters, "dead letter")}, ${counted(gone.archived, "archived message")}${goneEvents}, and every byte of what was done and was still in a log.\n`;
   const stays = `The tenant's name stays where counts and topics have it. What comes of it from now on is taken in as before.\n`;
   if (left.length === 0) return list + done + stays;
   return `${list}${done}${stays}These can't be read whole, so they stay, and may hold messages of the tenant. Give the command again, and remove by hand what is named then, too, while the program is stopped, once nothing in it is needed:\n${left.map((path) => `  ${path}\n`).join("")}`;

@@ -321,6 +321,20 @@ test("health can be switched off, and listens where it is told", async (context)
   ]);
 });
 
+test("events are kept only where the configuration says so: a duration alone, or with bytes", async (context) => {
+  const settingsOf = async (text: string): Promise<unknown> =>
+    (await loadFolder(configFolder(context, { "sidestream.yaml": `version: 1\n${text}\n` }))).settings.keepEvents;
+  assert.equal(await settingsOf(""), null);
+  assert.deepEqual(await settingsOf("keepEvents: 90m"), { keepMs: 5_400_000, bytesMax: 2 ** 30 });
+  assert.deepEqual(await settingsOf("keepEvents: { bytesMax: 64MiB }"), { keepMs: 3_600_000, bytesMax: 2 ** 26 });
+  const wrong = configFolder(context, { "sidestream.yaml": "version: 1\nkeepEvents: true\n" });
+  assert.deepEqual(linesOf(await findingsOf(wrong), wrong), [
+    "sidestream.yaml:2:13 keepEvents: expected a duration such as 1h, or keys with values such as { keep: 1h, bytesMax: 1GiB }",
+  ]);
+  const small = configFolder(context, { "sidestream.yaml": "version: 1\nkeepEvents: 1s\n" });
+  assert.match(linesOf(await findingsOf(small), small).join("\n"), /keepEvents/);
+});
+
 test("a host's name becomes a valid instance", () => {
   assert.equal(hostInstance("front-1.example.org"), "front-1.example.org");
   assert.equal(hostInstance("_front é"), "front--");

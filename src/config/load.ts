@@ -83,7 +83,7 @@ export async function inspectDocument(document: YamlDocument, { environment }: L
 
   warnOfUnknownStreams(assignments, new Set(described.map(({ settings }) => settings.id)), findings);
   const streams = described.map((stream) => assignTenants(stream, assignments.tenants));
-  const { health, limits } = configuration;
+  const { health, limits, keepEvents } = configuration;
   const settings: FlowSettings = {
     instance: configuration.instance ?? hostInstance(hostname()),
     env: configuration.env,
@@ -91,6 +91,7 @@ export async function inspectDocument(document: YamlDocument, { environment }: L
     sources,
     streams,
     destinations,
+    keepEvents: keepEvents === null ? null : { keepMs: keepEvents.keep, bytesMax: keepEvents.bytesMax },
     limits,
   };
   warnOfIdleParts(settings, configuration, document, findings);

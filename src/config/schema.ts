@@ -9,6 +9,8 @@ import { MESSAGE_BYTES_MIN } from "../flow/message/encode.ts";
 import { listenAddress } from "../driver/listen-address.ts";
 import { duration, size } from "../driver/quantity.ts";
 import { MEMORY_MESSAGES_MAX } from "../flow/transmit/memory-queue.ts";
+import { keepEvents } from "./keep-events.ts";
+import { rate } from "./rate.ts";
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -26,19 +28,6 @@ const name = z
 
 /** A value that may stand in a topic. */
 export const TOPIC_VALUE = /^[A-Za-z0-9_-]{1,80}$/;
-const RATE_EXPECTED = "expected messages per second, such as 5000 or 5000/s";
-const RATE = /^(\d{1,9})\/s$/;
-/** Beyond what any destination takes over one connection. */
-const RATE_MAX = 10_000_000;
-
-/** Messages per second, as a number or as `5000/s`. */
-const rate = z.union([z.int(), z.string().regex(RATE, { error: RATE_EXPECTED })], { error: RATE_EXPECTED }).transform((value, context) => {
-  const perSecond = typeof value === "number" ? value : Number(RATE.exec(value)?.[1]);
-  if (perSecond >= 1 && perSecond <= RATE_MAX) return perSecond;
-  context.addIssue({ code: "custom", message: `expected 1/s to ${RATE_MAX}/s` });
-  return z.NEVER;
-});
-
 const topicValue = z
   .string()
   .regex(TOPIC_VALUE, { error: "expected 1 to 80 letters, digits, - or _, because it may become part of a topic" });
@@ -276,6 +265,7 @@ export const configurationSchema = z
       )
       .prefault({})
       .describe("Listener for health checks and metrics; `false` switches it off."),
+    keepEvents,
     limits: limits.prefault({}).describe("Bounds on sizes and numbers."),
   })
   .describe("Configuration of Sidestream.");

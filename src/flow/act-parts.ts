@@ -1,4 +1,5 @@
 /** What acts work on. */
+import type { KeptEvents } from "./kept-events.ts";
 import type { OrphanActs } from "./orphan-acts.ts";
 import type { Outlet } from "./outlet.ts";
 import type { PurgeGate } from "./purge-gate.ts";
@@ -14,6 +15,8 @@ export interface ActParts {
   readonly orphans: Pick<OrphanActs, "apart">;
   readonly settings: FlowSettings;
   readonly purgeGate: PurgeGate;
+  /** Null: no event is kept. */
+  readonly kept: Pick<KeptEvents, "erase"> | null;
 }
 
 /** @throws SidestreamError `SST_COMMAND_INVALID` when there is no destination of that name. */

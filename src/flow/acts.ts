@@ -3,6 +3,7 @@ import { purgeLettersAct, redriveAct } from "./dead-acts.ts";
 import { discardMessages } from "./discard-act.ts";
 import { lookAtDraining } from "./drain-act.ts";
 import { holdDestination } from "./hold-act.ts";
+import { purgeEventsAct } from "./purge-events-act.ts";
 import { purgeTenantAct } from "./purge-tenant-act.ts";
 import { countReplayAct, replayAct } from "./replay-act.ts";
 import { resolveLanes } from "./resolve-act.ts";
@@ -19,6 +20,7 @@ const acts = {
   discard: discardMessages,
   drain: lookAtDraining,
   purgeTenant: purgeTenantAct,
+  purgeEvents: purgeEventsAct,
   countReplay: countReplayAct,
   replay: replayAct,
 } as const satisfies Record<string, Act>;

@@ -125,6 +125,7 @@ export class Edge {
       destinations: flow?.destinations ?? [],
       orphaned: flow?.orphaned ?? [],
       orphanedPending: flow?.orphanedPending ?? [],
+      keptEvents: flow?.keptEvents ?? null,
       edge: this.#edgeCounts(),
       engineRestarts: this.#host?.engineRestarts ?? 0,
       engineUp: this.engineUp,

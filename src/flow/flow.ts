@@ -13,6 +13,8 @@ import { ACTS, type ActName } from "./acts.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
 import { Hold } from "./hold.ts";
+import { KeptEvents } from "./kept-events.ts";
+import type { EventLogState } from "./event-log/event-log.ts";
 import { createIdentify } from "./identify/identify.ts";
 import type { IdentityAction, IdentityRows } from "./identity-act.ts";
 import { attributesOf } from "./match/attributes.ts";
@@ -20,22 +22,20 @@ import type { Attributes } from "./match/rule.ts";
 import type { Selection } from "./match/select.ts";
 import { StreamRules } from "./match/stream-rules.ts";
 import { unknownDestination } from "./unknown-destination.ts";
-import { MessageMaker } from "./message/maker.ts";
+import { MessageMaker, type Prepared } from "./message/maker.ts";
 import { Outlet, type Write } from "./outlet.ts";
 import { destinationsOf, isOnce } from "./deliveries.ts";
+import { findingsTo, openSpool } from "./opened-spool.ts";
 import type { DestinationDetail } from "./outlet-detail.ts";
-import { OrphanActs, orphanedText, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
-import { RecoveryNotices } from "./recovery-notices.ts";
+import { OrphanActs, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
 import { PurgeGate } from "./purge-gate.ts";
 import { openRedactionKey } from "./redaction-key.ts";
 import type { FlowSettings } from "./settings.ts";
 import { ShadowBook, type ShadowState } from "./shadow-book.ts";
-import { spoolDestination } from "./spool-destination.ts";
 import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
 import type { Adopted } from "./spool/adopt.ts";
 import { disk } from "./spool/disk.ts";
-import { isProblem, type SpoolFinding } from "./spool/findings.ts";
-import { Spool } from "./spool/spool.ts";
+import type { Spool } from "./spool/spool.ts";
 
 /** What became of an event. */
 export interface Accepted {
@@ -56,6 +56,8 @@ export interface FlowSnapshot {
   readonly orphaned: readonly string[];
   /** What waits in them, as far as it was counted. */
   readonly orphanedPending: readonly OrphanedMessages[];
+  /** Null: no event is kept. */
+  readonly keptEvents: EventLogState | null;
 }
 
 const NOTHING: Accepted = { refused: null, writes: [] };
@@ -70,6 +72,8 @@ export class Flow {
   readonly #shadows: ShadowBook | null;
   readonly #outlets: ReadonlyMap<string, Outlet>;
   readonly #orphans: OrphanActs;
+  /** Null: no event is kept. */
+  readonly #kept: KeptEvents | null;
   readonly #purgeGate = new PurgeGate();
   /** Destinations that a rule sends to through their logs. */
   readonly #targeted: ReadonlySet<string>;
@@ -84,6 +88,7 @@ export class Flow {
     maker: MessageMaker,
     outlets: ReadonlyMap<string, Outlet>,
     orphans: OrphanActs,
+    kept: KeptEvents | null,
   ) {
     this.#settings = settings;
     this.#spool = spool;
@@ -91,6 +96,7 @@ export class Flow {
     this.#shadows = ShadowBook.of(settings.streams, maker);
     this.#outlets = outlets;
     this.#orphans = orphans;
+    this.#kept = kept;
     this.#identify = createIdentify(settings.sources);
     this.#rules = new StreamRules(settings.streams);
     this.#eventBytesMax = eventBytesMax(settings);
@@ -105,25 +111,10 @@ export class Flow {
     const redactionKey = await openRedactionKey(disk, settings.dataFolder);
     const holds = new Map<string, Hold>();
     for (const { name } of settings.destinations) holds.set(name, await Hold.open(disk, settings.dataFolder, name));
-    const onFinding = (destination: string, finding: SpoolFinding): void => {
-      const problem = finding.kind === "rewritten" ? "SST_SPOOL_IO" : "SST_SPOOL_DAMAGED";
-      const code = isProblem(finding) ? problem : undefined;
-      log.warn({ destination, code, ...finding }, `${finding.path}: ${finding.text}`);
-    };
-    const recovery = new RecoveryNotices(log);
-    const spool = await Spool.open({
-      disk,
-      dataFolder: settings.dataFolder,
-      destinations: settings.destinations.map((destination) => spoolDestination(destination, eventBytesMax(settings))),
-      topicsMax: settings.limits.topicsMax,
-      onFinding,
-      onProgress: (destination, progress) => recovery.read(destination, progress),
-      onArchive: (destination, text) => log.warn({ destination }, text),
-      onUnremoved: (error) => log.warn({ err: error }, "part of a log that was purged could not be removed; the next start tries again"),
-    });
-    for (const name of spool.orphaned) log.warn({ log: name }, orphanedText(name));
     const { instance, env, limits } = settings;
     const maker = new MessageMaker({ instance, env, limits, redactionKey });
+    const kept = await KeptEvents.open(settings, maker, log);
+    const spool = await openSpool(settings, log, async () => (await kept?.giveWay()) === true);
     const outlets = new Map<string, Outlet>();
     const [once, spooled] = [destinationsOf(settings.streams, "once"), destinationsOf(settings.streams, "spooled")];
     for (const destination of settings.destinations) {
@@ -133,9 +124,9 @@ export class Flow {
     }
     const { dataFolder } = settings;
     const configured = settings.destinations.map(({ name }) => name);
-    const orphans = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding });
+    const orphans = new OrphanActs({ disk, dataFolder, configured, found: spool.orphaned, logs: spool.logs, onFinding: findingsTo(log) });
     void orphans.count().catch((error: unknown) => log.warn({ err: error }, "what waits in orphaned logs could not be counted"));
-    return new Flow(settings, spool, maker, outlets, orphans);
+    return new Flow(settings, spool, maker, outlets, orphans, kept);
   }
 
   /**
@@ -170,9 +161,14 @@ export class Flow {
     const content = new ContentValues(identified, this.#settings.limits);
     const attributes = attributesOf(identified, content);
     const selections = this.#rules.select(identified, attributes, content);
-    const accepted = selections.length === 0 ? NOTHING : this.#make(identified, content, attributes, selections, acknowledging);
-    // An event that is refused may come again, and is counted then.
-    if (accepted.refused === null) this.#shadows?.look({ event: identified, content, attributes, selections });
+    if (selections.length === 0 && this.#kept === null && this.#shadows === null) return NOTHING;
+    const prepared = this.#maker.prepare(identified, content);
+    const accepted = selections.length === 0 ? NOTHING : this.#make(prepared, attributes, selections, acknowledging);
+    // What is refused comes again, and is counted and kept then, or counts as lost.
+    if (accepted.refused === null) {
+      this.#shadows?.look({ event: identified, content, attributes, selections });
+      this.#kept?.keep(prepared);
+    }
     return accepted;
   }
 
@@ -206,6 +202,7 @@ export class Flow {
       shadows: this.#shadows?.state() ?? [],
       orphaned: this.#orphans.names,
       orphanedPending: this.#orphans.pending,
+      keptEvents: this.#kept?.state() ?? null,
     };
   }
 
@@ -237,7 +234,13 @@ export class Flow {
 
   /** Carries out an act of an operator. @throws SidestreamError what the act says. */
   act(name: ActName, call: unknown): Promise<unknown> {
-    const parts = { outlets: this.#outlets, orphans: this.#orphans, settings: this.#settings, purgeGate: this.#purgeGate };
+    const parts = {
+      outlets: this.#outlets,
+      orphans: this.#orphans,
+      settings: this.#settings,
+      purgeGate: this.#purgeGate,
+      kept: this.#kept,
+    };
     return ACTS[name](parts, call);
   }
 
@@ -247,22 +250,17 @@ export class Flow {
     await Promise.all([...this.#outlets.values()].map((outlet) => outlet.deadLetters.turns.end()));
     await this.flush();
     await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop(graceMs)));
+    await this.#kept?.close();
     await this.#spool.close();
   }
 
-  #make(
-    event: IdentifiedEvent,
-    content: ContentValues,
-    attributes: Attributes,
-    selections: readonly Selection[],
-    acknowledging: boolean,
-  ): Accepted {
+  #make(prepared: Prepared, attributes: Attributes, selections: readonly Selection[], acknowledging: boolean): Accepted {
     const targeted = selections.flatMap((selection) => {
       const outlet = this.#outlets.get(selection.target.destination);
       // A destination that isn't configured, or switched off, is dormant: status says so, the rule makes nothing.
       return outlet === undefined || outlet.dormant ? [] : [{ selection, outlet }];
     });
-    const { tenant } = event.identity;
+    const { tenant } = prepared.event.identity;
     // All or nothing: an event that is refused after one of its messages was kept would be doubled when it comes again.
     // What is sent from memory needs no room in a log, and is never waited for.
     const spooled = targeted.filter(({ selection: { stream, rule } }) => !isOnce(stream, rule));
@@ -270,7 +268,6 @@ export class Flow {
       const refused = outlet.refusal(this.#bytesMax(spooled, outlet), tenant, acknowledging);
       if (refused !== null) return { refused, writes: [] };
     }
-    const prepared = this.#maker.prepare(event, content);
     const { instance } = this.#settings;
     const writes = new Set<Write>();
     const made = new Set<string>();

@@ -148,6 +148,13 @@ export interface SourceSettings {
   readonly options: unknown;
 }
 
+/** How long events themselves are kept, whatever rules say, so that rules can be tried on them. */
+export interface KeepEventsSettings {
+  readonly keepMs: number;
+  /** Bytes of all files; the oldest go first. */
+  readonly bytesMax: number;
+}
+
 export interface FlowSettings {
   readonly instance: string;
   readonly env: string;
@@ -155,6 +162,8 @@ export interface FlowSettings {
   readonly sources: readonly SourceSettings[];
   readonly streams: readonly StreamSettings[];
   readonly destinations: readonly DestinationSettings[];
+  /** Absent or null: no event is kept. */
+  readonly keepEvents?: KeepEventsSettings | null;
   readonly limits: {
     /** Largest encoded message, bytes. */
     readonly messageBytesMax: number;

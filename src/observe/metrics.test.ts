@@ -42,6 +42,7 @@ const snapshot: Snapshot = {
   ],
   orphaned: ["old", "older"],
   orphanedPending: [{ log: "old", messages: 12 }],
+  keptEvents: { bytes: 900, bytesMax: 1_000, files: 2, written: 30, dropped: { behind: 1, noRoom: 4, failed: 0, unmade: 0 } },
   engineRestarts: 2,
   edgeLoopDelay: { medianMs: 1, percentile99Ms: 4, maxMs: 20 },
 };
@@ -85,6 +86,14 @@ test("a snapshot's numbers are published under their names and labels", async ()
   deepEqual(samples(text, "sidestream_spool_stopped"), { 'destination="file1"': 0 });
   deepEqual(samples(text, "sidestream_orphaned_logs"), { "": 2 });
   deepEqual(samples(text, "sidestream_orphaned_messages_pending"), { 'log="old"': 12 });
+  deepEqual(samples(text, "sidestream_event_log_bytes"), { "": 900 });
+  deepEqual(samples(text, "sidestream_event_log_written_total"), { "": 30 });
+  deepEqual(samples(text, "sidestream_event_log_dropped_total"), {
+    'reason="behind"': 1,
+    'reason="no-room"': 4,
+    'reason="failed"': 0,
+    'reason="unmade"': 0,
+  });
   deepEqual(samples(text, "sidestream_engine_restarts_total"), { "": 2 });
   deepEqual(samples(text, "sidestream_edge_loop_delay_seconds"), {
     'quantile="0.5"': 0.001,

@@ -139,6 +139,11 @@ function defineMetrics(registry: Registry) {
     archiveBytes: gauge("sidestream_archive_bytes", "Bytes of delivered messages kept for a replay.", ["destination"]),
     orphanedLogs: gauge("sidestream_orphaned_logs", "Logs whose destination the configuration doesn't name."),
     orphanedPending: gauge("sidestream_orphaned_messages_pending", "Messages that wait in a log that nobody sends.", ["log"]),
+    eventLogBytes: gauge("sidestream_event_log_bytes", "Bytes of the events that are kept."),
+    eventLogWritten: counter("sidestream_event_log_written_total", "Events that were kept.", []),
+    eventLogDropped: counter("sidestream_event_log_dropped_total", "Events that were left out of those that are kept, by reason.", [
+      "reason",
+    ]),
     destinationUp: gauge("sidestream_destination_up", "1 when the last attempt to reach the destination succeeded.", ["destination"]),
     engineRestarts: counter("sidestream_engine_restarts_total", "Times the engine was started anew after it died.", []),
     loopDelay: gauge("sidestream_edge_loop_delay_seconds", "How late the edge's event loop ran.", ["quantile"]),
@@ -163,6 +168,7 @@ function publish(published: Published, snapshot: Snapshot, tenantLabel: (tenant:
 
   publishShadows(published, snapshot);
   publishDestinations(published, snapshot);
+  publishKeptEvents(published, snapshot.keptEvents);
 
   published.engineRestarts.reset();
   published.engineRestarts.inc(snapshot.engineRestarts);
@@ -197,6 +203,15 @@ function publishDestinations(published: Published, snapshot: Snapshot): void {
   published.orphanedLogs.set(snapshot.orphaned.length);
   for (const [index, { log, messages }] of snapshot.orphanedPending.entries())
     orphanedPending.inc({ log: index < ORPHAN_LABELS_MAX ? log : OTHERS }, messages);
+}
+
+function publishKeptEvents({ eventLogBytes, eventLogWritten, eventLogDropped }: Published, kept: Snapshot["keptEvents"]): void {
+  for (const metric of [eventLogWritten, eventLogDropped]) metric.reset();
+  eventLogBytes.set(kept?.bytes ?? 0);
+  if (kept === null) return;
+  const { behind, noRoom, failed, unmade } = kept.dropped;
+  eventLogWritten.inc(kept.written);
+  for (const [reason, count] of Object.entries({ behind, "no-room": noRoom, failed, unmade })) eventLogDropped.inc({ reason }, count);
 }
 
 function publishMessages(published: Published, all: readonly MessageCounts[], tenantLabel: (tenant: string) => string): void {

@@ -76,6 +76,25 @@ export interface LoopDelay {
   readonly maxMs: number;
 }
 
+/** Events that are kept so that rules can be tried on them. */
+export interface KeptEventsState {
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly files: number;
+  /** Events that were written since the engine started. */
+  readonly written: number;
+  /** Events that were left out since then. */
+  readonly dropped: {
+    /** The disk is slower than they come. */
+    readonly behind: number;
+    readonly noRoom: number;
+    /** The disk refused to write. */
+    readonly failed: number;
+    /** They could not be encoded. */
+    readonly unmade: number;
+  };
+}
+
 export interface Snapshot {
   readonly messages: readonly MessageCounts[];
   readonly edge: EdgeCounts;
@@ -88,6 +107,8 @@ export interface Snapshot {
   readonly orphaned: readonly string[];
   /** What waits in them, as far as it was counted. */
   readonly orphanedPending: readonly OrphanedMessages[];
+  /** Null: none is kept. */
+  readonly keptEvents: KeptEventsState | null;
   /** Times the engine was started anew after it died. */
   readonly engineRestarts: number;
   readonly edgeLoopDelay: LoopDelay;

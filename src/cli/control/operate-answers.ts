@@ -1,5 +1,6 @@
 /** Answers `pause`, `resume`, `discard`, `drain` and `tenant purge`; who gave the command stands in the log. */
 import { z } from "zod";
+import type { EventsErased } from "../../flow/event-log/tenant-erasing.ts";
 import type { Draining } from "../../flow/drain-act.ts";
 import { holdText } from "../../flow/hold.ts";
 import type { HoldAnswer } from "../../flow/hold-act.ts";
@@ -47,6 +48,9 @@ const purgeTenantPayload = z.strictObject({
   user: userText,
 });
 
+/** What it sends for the event log. */
+const purgeEventsPayload = z.strictObject({ tenant: nameText, after: z.string().max(64), user: userText });
+
 export async function answerHold({ edge, log }: ControlParts, payload: unknown): Promise<HoldAnswer> {
   const { user, ...call } = parsed(holdPayload, payload);
   const answer = (await edge.act("hold", call)) as HoldAnswer;
@@ -72,6 +76,14 @@ export async function answerPurgeTenant({ edge, log }: ControlParts, payload: un
   const purged = (await edge.act("purgeTenant", call)) as TenantPurged;
   tellTenantPurged(log, { ...purged, log: call.log, tenant: call.tenant, user });
   return purged;
+}
+
+/** Likewise. */
+export async function answerPurgeEvents({ edge, log }: ControlParts, payload: unknown): Promise<EventsErased> {
+  const { user, ...call } = parsed(purgeEventsPayload, payload);
+  const erased = (await edge.act("purgeEvents", call)) as EventsErased;
+  tellEventsPurged(log, { ...erased, tenant: call.tenant, user });
+  return erased;
 }
 
 type Teller = Pick<Log, "warn">;
@@ -116,4 +128,11 @@ export function tellTenantPurged(
     { log: name, tenant, messages, archived, letters, isThrough, left, user },
     `${user} purged tenant ${tenant} from ${name}: ${held}`,
   );
+}
+
+/** Likewise. */
+export function tellEventsPurged(log: Teller, told: EventsErased & { readonly tenant: string; readonly user: string }): void {
+  const { tenant, events, isThrough, left, user } = told;
+  if (events + left.length === 0) return;
+  log.warn({ tenant, events, isThrough, left, user }, `${user} purged tenant ${tenant} from the event log: ${counted(events, "event")}`);
 }

@@ -73,31 +73,47 @@ function join(frame: readonly string[], bodies: readonly BodyJson[]): string {
   return data;
 }
 
-export interface MessageHead {
+export interface EventHead {
   readonly event: IdentifiedEvent;
   readonly subject: string;
-  readonly key: string;
-  readonly evidence: Evidence;
   /** As `sourceOf` makes it. */
   readonly source: string;
   /** The request's, when it has a valid one. */
   readonly traceparent: string | null;
 }
 
+export interface MessageHead extends EventHead {
+  readonly key: string;
+  readonly evidence: Evidence;
+}
+
 /** Puts attributes and data together: the bytes of a message in structured form. */
 export function encodeMessage(head: MessageHead, data: string): Buffer {
-  const { event, subject, key, evidence } = head;
-  let json = `{"specversion":"1.0","id":${attribute(event.id)},"source":"${head.source}","type":"dev.sidestream.${event.kind}","time":"${timeOf(event.timeMs)}"`;
-  if (subject !== "") json += `,"subject":${JSON.stringify(subjectText(subject))}`;
-  json += `,"datacontenttype":"application/json","dataschema":"${DATA_SCHEMA_ID}"`;
-  if (head.traceparent !== null) json += `,"traceparent":"${head.traceparent}"`;
+  const { event, key, evidence } = head;
+  let json = attributesOfEvent(head);
   if (key !== "") json += `,"partitionkey":${JSON.stringify(attributeText(key, KEY_CHARS_MAX))}`;
-  if (event.identity.tenant !== "") json += `,"sidestreamtenant":${attribute(event.identity.tenant)}`;
+  json += tenantOf(event);
   json +=
     `,"sidestreamstream":${attribute(evidence.stream)},"sidestreamrule":"${evidence.rule}","sidestreamrevision":${attribute(evidence.revision)}` +
     `,"sidestreaminstance":${attribute(evidence.instance)},"sidestreamlog":${attribute(evidence.logId)}` +
     `,"sequence":"${sequenceText(evidence.sequence)}","data":${data}}`;
   return Buffer.from(json);
+}
+
+/** The same of an event that no stream has made a message of: what tells the stream, the rule and the place is left out. */
+export function encodeEvent(head: EventHead, data: string): Buffer {
+  return Buffer.from(`${attributesOfEvent(head)}${tenantOf(head.event)},"data":${data}}`);
+}
+
+function attributesOfEvent({ event, subject, source, traceparent }: EventHead): string {
+  let json = `{"specversion":"1.0","id":${attribute(event.id)},"source":"${source}","type":"dev.sidestream.${event.kind}","time":"${timeOf(event.timeMs)}"`;
+  if (subject !== "") json += `,"subject":${JSON.stringify(subjectText(subject))}`;
+  json += `,"datacontenttype":"application/json","dataschema":"${DATA_SCHEMA_ID}"`;
+  return traceparent === null ? json : `${json},"traceparent":"${traceparent}"`;
+}
+
+function tenantOf({ identity: { tenant } }: IdentifiedEvent): string {
+  return tenant === "" ? "" : `,"sidestreamtenant":${attribute(tenant)}`;
 }
 
 function attribute(text: string): string {

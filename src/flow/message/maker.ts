@@ -16,11 +16,13 @@ import { binaryHeaders, eventHeaders, type EventHeaders } from "./binary-form.ts
 import {
   ATTRIBUTES_BYTES_MAX,
   encodeData,
+  encodeEvent,
   encodeMessage,
   MESSAGE_BYTES_MIN,
   STRUCTURED_HEADERS,
   STRUCTURED_HEADERS_BYTES,
   traceparentOf,
+  type EventHead,
   type MessageHead,
 } from "./encode.ts";
 import type { Evidence, Message } from "./message.ts";
@@ -56,6 +58,9 @@ interface Shape {
   readonly plan: RedactionPlan;
   readonly body: BodySettings;
 }
+
+/** What is to be left of an event, as a stream says it. */
+export type ShapeSettings = Pick<StreamSettings, "redact" | "keep" | "body">;
 
 /** A message as its format writes it. */
 interface Form extends Pick<Message, "headers" | "value"> {
@@ -103,7 +108,7 @@ export class MessageMaker {
   private readonly options: MessageMakerOptions;
   private readonly plans = new Map<string, RedactionPlan>();
   private readonly shapes = new Map<string, Shape>();
-  private readonly shapeByStream = new WeakMap<StreamSettings, Shape>();
+  private readonly shapeBySettings = new WeakMap<ShapeSettings, Shape>();
   private readonly sources = new Map<string, string>();
 
   /** @throws SidestreamError `SST_CONFIG_INVALID` when `messageBytesMax` leaves no room for a message. */
@@ -162,10 +167,8 @@ export class MessageMaker {
   ): Message {
     const { event } = prepared;
     const shape = this.shape(stream);
-    const { subject } = this.parts(prepared, shape.plan);
     const data = this.data(prepared, shape, own.bytes);
-    if (prepared.traceparent === undefined) prepared.traceparent = traceparentOf(event);
-    const head = { event, subject, key, evidence, source: this.source(event.source), traceparent: prepared.traceparent };
+    const head = { ...this.eventHead(prepared, shape), key, evidence };
     const { headers, value, headersBytes } = stream.format === "cloudevents" ? structured(head, data) : this.binary(prepared, head, data);
     assert(value.length + headersBytes + own.bytes <= this.options.limits.messageBytesMax, "a message stays within its limit");
     return {
@@ -183,6 +186,24 @@ export class MessageMaker {
       acceptedMs: prepared.acceptedMs,
       exactlyOnce: deliveryOf(stream, rule) === "exactly-once",
     };
+  }
+
+  /**
+   * The event itself as one line of JSON: like a message of a stream in structured form, without a stream, a rule and
+   * a place in a log. It is made anew of nothing that a message of the same shape has made already.
+   *
+   * @param settings - The same object each time: its shape is kept by it.
+   */
+  makeEvent(prepared: Prepared, settings: ShapeSettings): Buffer {
+    const shape = this.shape(settings);
+    return encodeEvent(this.eventHead(prepared, shape), this.data(prepared, shape, 0).json);
+  }
+
+  private eventHead(prepared: Prepared, { plan }: Shape): EventHead {
+    const { event } = prepared;
+    const { subject } = this.parts(prepared, plan);
+    if (prepared.traceparent === undefined) prepared.traceparent = traceparentOf(event);
+    return { event, subject, source: this.source(event.source), traceparent: prepared.traceparent };
   }
 
   private context(prepared: Prepared, stream: StreamSettings, attributes: Pick<Attributes, "word">): TemplateContext {
@@ -222,19 +243,19 @@ export class MessageMaker {
     return source;
   }
 
-  private shape(stream: StreamSettings): Shape {
-    let shape = this.shapeByStream.get(stream);
-    if (shape === undefined) this.shapeByStream.set(stream, (shape = this.compile(stream)));
+  private shape(settings: ShapeSettings): Shape {
+    let shape = this.shapeBySettings.get(settings);
+    if (shape === undefined) this.shapeBySettings.set(settings, (shape = this.compile(settings)));
     return shape;
   }
 
-  private compile(stream: StreamSettings): Shape {
-    const planKey = JSON.stringify([stream.redact, stream.keep]);
+  private compile({ redact, keep, body }: ShapeSettings): Shape {
+    const planKey = JSON.stringify([redact, keep]);
     let plan = this.plans.get(planKey);
-    if (plan === undefined) this.plans.set(planKey, (plan = compilePlan(stream.redact, stream.keep)));
-    const shapeKey = JSON.stringify([planKey, stream.body]);
+    if (plan === undefined) this.plans.set(planKey, (plan = compilePlan(redact, keep)));
+    const shapeKey = JSON.stringify([planKey, body]);
     let shape = this.shapes.get(shapeKey);
-    if (shape === undefined) this.shapes.set(shapeKey, (shape = { plan, body: stream.body }));
+    if (shape === undefined) this.shapes.set(shapeKey, (shape = { plan, body }));
     return shape;
   }
 }

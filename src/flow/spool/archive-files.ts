@@ -1,6 +1,13 @@
 /** Which files an archive has, the oldest first, and how many bytes they are. */
 import { segmentOf, type Segment } from "./segment.ts";
 
+export interface ArchiveStatus {
+  readonly files: number;
+  readonly bytes: number;
+  /** Files removed since the start, for age or want of room. */
+  readonly removed: number;
+}
+
 export class ArchiveFiles {
   /** Without their counts, which only erasing needs. */
   #list: Segment[] = [];

@@ -168,6 +168,20 @@ test("on a full disk the oldest archived files give way before a message is refu
   await small.close();
 });
 
+test("on a full disk whoever is asked before gives way before any archived file does", async () => {
+  const { small, notices } = await openArchived();
+  await small.put(named("m", 40));
+  await small.confirm(() => true);
+  let gives = 2;
+  await small.restart("close", { archive: { folder: ARCHIVE, retain: null, before: () => Promise.resolve(gives-- > 0) } });
+  const before = archived(small).length;
+  small.failing.fail = (operation, path) => (operation === "write" && path.endsWith(".segment") && gives > 0 ? "ENOSPC" : null);
+  await small.put(["late"]);
+  deepEqual([archived(small).length, gives, notices], [before, 0, []]);
+  deepEqual(ids(await small.waiting()), ["late"]);
+  await small.close();
+});
+
 test("without `retain` what was archived stays and can be read, and nothing comes to it", async () => {
   const { small } = await openArchived();
   await small.put(named("a", 20));

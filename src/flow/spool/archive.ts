@@ -10,7 +10,7 @@
  */
 import { basename, join } from "node:path";
 import { eraseArchive, type ArchiveErased } from "./archive-erasing.ts";
-import { ArchiveFiles } from "./archive-files.ts";
+import { ArchiveFiles, type ArchiveStatus } from "./archive-files.ts";
 import { readArchivedFile } from "./archived-file.ts";
 import { systemCode, type Disk } from "./disk.ts";
 import { FLAG_COMPACTED } from "./format.ts";
@@ -28,6 +28,8 @@ export interface ArchiveSettings {
   readonly onNotice?: (text: string) => void;
   /** All archives of the spool: on a disk that is full one gives way to each log. */
   readonly others?: () => Iterable<Archive>;
+  /** Asked for room on a full disk before any archive gives way; false: it has none. */
+  readonly before?: () => Promise<boolean>;
 }
 
 export interface ArchiveParts extends ArchiveSettings {
@@ -35,13 +37,6 @@ export interface ArchiveParts extends ArchiveSettings {
   /** The log's own. */
   readonly logFolder: string;
   readonly removalStepBytes?: number | undefined;
-}
-
-export interface ArchiveStatus {
-  readonly files: number;
-  readonly bytes: number;
-  /** Files removed since the start, for age or want of room. */
-  readonly removed: number;
 }
 
 export class Archive {
@@ -158,6 +153,7 @@ export class Archive {
 
   /** The disk is full: removes the oldest file, of this archive or else of another. False when there is none. */
   async giveWay(): Promise<boolean> {
+    if ((await this.#parts.before?.()) === true) return true;
     if (await this.#removeOldest()) return true;
     for (const other of this.#parts.others?.() ?? []) if (other !== this && (await other.#removeOldest())) return true;
     return false;

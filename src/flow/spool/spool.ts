@@ -42,6 +42,8 @@ export interface SpoolSettings {
   readonly onProgress?: (destination: string, progress: ReadProgress) => void;
   /** Something about a destination's archive that somebody should know. */
   readonly onArchive?: (destination: string, text: string) => void;
+  /** Somebody else on the disk has room to give when it is full, before archives do; false: none any more. */
+  readonly giveWay?: () => Promise<boolean>;
   /** Part of a log that was purged could not be removed; it is tried again with the next start. */
   readonly onUnremoved?: (error: SidestreamError) => void;
 }
@@ -83,6 +85,7 @@ export class Spool {
     await disk.makeFolder(deadFolder);
     const logs = new Map<string, DestinationLog>();
     const deadLetters = new Map<string, DeadLetterLog>();
+    const before = settings.giveWay === undefined ? {} : { before: settings.giveWay };
     const archives = (): Archive[] => [...logs.values()].flatMap(({ archive }) => archive ?? []);
     try {
       for (const { name, numbered = false, deadLetters: dead, retain = null, ...room } of settings.destinations) {
@@ -92,7 +95,7 @@ export class Spool {
         const progress = settings.onProgress;
         const onProgress = progress === undefined ? {} : { onProgress: (read: ReadProgress) => progress(name, read) };
         const onNotice = (text: string): void => settings.onArchive?.(name, text);
-        const archive = { folder: join(dataFolder, ARCHIVE_FOLDER, name), retain, onNotice, others: archives };
+        const archive = { folder: join(dataFolder, ARCHIVE_FOLDER, name), retain, onNotice, others: archives, ...before };
         const more = { ...room, ...onProgress, folder, numbered, topicsMax: settings.topicsMax, archive };
         const log = await DestinationLog.open({ ...common, ...more });
         logs.set(name, log);
