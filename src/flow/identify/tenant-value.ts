@@ -20,7 +20,9 @@ export function asTenant(text: string): Found {
 export function headerValues({ requestHeaders }: Transaction, name: string): string[] {
   const values: string[] = [];
   for (let i = 0; i < requestHeaders.length; i += 2) {
-    if (requestHeaders[i]?.toLowerCase() === name) values.push(requestHeaders[i + 1] ?? "");
+    const given = requestHeaders[i];
+    // Most names differ in length already, and need no other spelling made of them.
+    if (given?.length === name.length && given.toLowerCase() === name) values.push(requestHeaders[i + 1] ?? "");
   }
   return values;
 }

@@ -25,16 +25,47 @@ export function tokenOf(transaction: Transaction): Found {
 
 /** A claim that is text; undefined when the token is no JSON web token, or has no such claim. */
 export function tokenClaim(token: string, claim: string): string | undefined {
-  if (token.length > TOKEN_CHARACTERS_MAX) return undefined;
+  const claims = claimsOf(token);
+  if (claims === null || !Object.hasOwn(claims, claim)) return undefined;
+  const value = claims[claim];
+  return typeof value === "string" ? value : undefined;
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+function claimsOf(token: string): Claims | null {
+  // By its end, since the whole would have to be read to be looked up; that it is the same token is compared.
+  const end = token.slice(-END_CHARACTERS);
+  const known = recent.get(end);
+  if (known?.token === token) return known.claims;
+  const claims = readClaims(token);
+  if (token.length <= RECENT_CHARACTERS_MAX) {
+    if (recent.size >= RECENT_MAX) recent.clear();
+    // Texts of their own: a part of a head would keep the whole head in memory.
+    recent.set(ownText(end), { token: ownText(token), claims });
+  }
+  return claims;
+}
+
+/** Tokens seen last, since a session sends the same one with each request. */
+const recent = new Map<string, { readonly token: string; readonly claims: Claims | null }>();
+const RECENT_MAX = 256;
+const RECENT_CHARACTERS_MAX = 4 * 1024;
+const END_CHARACTERS = 32;
+
+function ownText(text: string): string {
+  return Buffer.from(text, "utf16le").toString("utf16le");
+}
+
+function readClaims(token: string): Claims | null {
+  if (token.length > TOKEN_CHARACTERS_MAX) return null;
   const parts = token.split(".");
-  if (parts.length !== 3) return undefined;
+  if (parts.length !== 3) return null;
   try {
     const claims: unknown = JSON.parse(Buffer.from(parts[1] ?? "", "base64url").toString("utf8"));
-    if (typeof claims !== "object" || claims === null || !Object.hasOwn(claims, claim)) return undefined;
-    const value = (claims as Record<string, unknown>)[claim];
-    return typeof value === "string" ? value : undefined;
+    return typeof claims === "object" && claims !== null ? (claims as Claims) : null;
   } catch {
-    return undefined;
+    return null;
   }
 }
 

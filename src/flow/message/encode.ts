@@ -7,7 +7,7 @@
 import { headerOf } from "../content/media-type.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { BodySettings } from "../settings.ts";
-import { attributeText, KEY_CHARS_MAX, sequenceText, subjectText, timeOf } from "./attribute-text.ts";
+import { ATTRIBUTE_CHARS_MAX, attributeText, KEY_CHARS_MAX, sequenceText, subjectText, timeOf } from "./attribute-text.ts";
 import { encodeBody, type BodyJson } from "./body-json.ts";
 import type { DataParts } from "./data-parts.ts";
 import type { Evidence, Message } from "./message.ts";
@@ -94,8 +94,8 @@ export function encodeMessage(head: MessageHead, data: string): Buffer {
   if (key !== "") json += `,"partitionkey":${JSON.stringify(attributeText(key, KEY_CHARS_MAX))}`;
   json += tenantOf(event);
   json +=
-    `,"sidestreamstream":${attribute(evidence.stream)},"sidestreamrule":"${evidence.rule}","sidestreamrevision":${attribute(evidence.revision)}` +
-    `,"sidestreaminstance":${attribute(evidence.instance)},"sidestreamlog":${attribute(evidence.logId)}` +
+    `,"sidestreamstream":${knownAttribute(evidence.stream)},"sidestreamrule":"${evidence.rule}","sidestreamrevision":${knownAttribute(evidence.revision)}` +
+    `,"sidestreaminstance":${knownAttribute(evidence.instance)},"sidestreamlog":${knownAttribute(evidence.logId)}` +
     `,"sequence":"${sequenceText(evidence.sequence)}","data":${data}}`;
   return Buffer.from(json);
 }
@@ -113,12 +113,28 @@ function attributesOfEvent({ event, subject, source, traceparent }: EventHead): 
 }
 
 function tenantOf({ identity: { tenant } }: IdentifiedEvent): string {
-  return tenant === "" ? "" : `,"sidestreamtenant":${attribute(tenant)}`;
+  return tenant === "" ? "" : `,"sidestreamtenant":${knownAttribute(tenant)}`;
 }
 
 function attribute(text: string): string {
   return JSON.stringify(attributeText(text));
 }
+
+/** Streams, revisions, logs and tenants are few and come with every message: what is known of them need not be written anew. */
+function knownAttribute(text: string): string {
+  let json = knownAttributes.get(text);
+  if (json === undefined) {
+    json = attribute(text);
+    if (text.length > ATTRIBUTE_CHARS_MAX) return json;
+    if (knownAttributes.size >= KNOWN_ATTRIBUTES_MAX) knownAttributes.clear();
+    knownAttributes.set(Buffer.from(text, "utf16le").toString("utf16le"), json);
+  }
+  return json;
+}
+
+/** With the texts they take 4 MiB at most. */
+const KNOWN_ATTRIBUTES_MAX = 8_192;
+const knownAttributes = new Map<string, string>();
 
 /** The request's `traceparent` (W3C Trace Context, version 00), when it is a valid one. */
 export function traceparentOf(event: IdentifiedEvent): string | null {

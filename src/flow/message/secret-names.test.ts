@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import {
   isLoginRoute,
   isSecretName,
@@ -33,6 +34,43 @@ test("every listed segment makes a login route, its neighbours don't", () => {
   for (const segment of LOGIN_LAST_SEGMENTS)
     assert.ok(isLoginRoute(`/a/${segment}`) && isLoginRoute(`/a/${segment}/`) && !isLoginRoute(`/${segment}/b`));
   for (const path of ["/users", "/logins", "/authnx/a", "", "/"]) assert.ok(!isLoginRoute(path), path);
+});
+
+test("property: login routes are told as by their segments, one by one", () => {
+  const segment = fc.constantFrom(
+    "",
+    ";",
+    "a",
+    "Login",
+    "login;v=1",
+    ";login",
+    "TOKEN",
+    "token",
+    "tokens;a=b",
+    "saml%32",
+    "passwords",
+    "%2Ftoken",
+  );
+  const told = (path: string): boolean => {
+    const names = lenientDecode(path)
+      .toLowerCase()
+      .split("/")
+      .map((part) => part.split(";", 1)[0] ?? "");
+    const is = (list: readonly string[], name: string | undefined): boolean => name !== undefined && list.includes(name);
+    return (
+      names.some((name) => is(LOGIN_SEGMENTS, name)) ||
+      is(
+        LOGIN_LAST_SEGMENTS,
+        names.findLast((name) => name !== ""),
+      )
+    );
+  };
+  fc.assert(
+    fc.property(fc.array(segment, { maxLength: 6 }), (segments) => {
+      const path = segments.join("/");
+      assert.equal(isLoginRoute(path), told(path), path);
+    }),
+  );
 });
 
 test("percent-encoding is undone where it is valid", () => {

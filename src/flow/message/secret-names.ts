@@ -158,8 +158,10 @@ export const LOGIN_SEGMENTS = [
 /** Segments that make it one at the end of the path. */
 export const LOGIN_LAST_SEGMENTS = ["token", "tokens", "password"] as const;
 
-const loginSegments: ReadonlySet<string> = new Set(LOGIN_SEGMENTS);
-const loginLastSegments: ReadonlySet<string> = new Set(LOGIN_LAST_SEGMENTS);
+/** What follows a semicolon in a segment isn't part of its name, and segments that are empty but for that don't count as the last. */
+const loginRoute = new RegExp(
+  `(?:^|/)(?:(?:${LOGIN_SEGMENTS.join("|")})(?:[;/]|$)|(?:${LOGIN_LAST_SEGMENTS.join("|")})(?:;[^/]*)?(?:/(?:;[^/]*)?)*$)`,
+);
 
 /**
  * True for paths whose bodies are left out whole: logins, token endpoints, single sign-on.
@@ -167,15 +169,7 @@ const loginLastSegments: ReadonlySet<string> = new Set(LOGIN_LAST_SEGMENTS);
  * @param path - Without the query, percent-encoding not undone.
  */
 export function isLoginRoute(path: string): boolean {
-  const segments = lenientDecode(path).toLowerCase().split("/");
-  let last = "";
-  for (const segment of segments) {
-    const semicolon = segment.indexOf(";");
-    const word = semicolon < 0 ? segment : segment.slice(0, semicolon);
-    if (loginSegments.has(word)) return true;
-    if (word !== "") last = word;
-  }
-  return loginLastSegments.has(last);
+  return loginRoute.test(lenientDecode(path).toLowerCase());
 }
 
 /** Undoes percent-encoding where it is valid, and leaves the rest. */
