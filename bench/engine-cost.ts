@@ -65,7 +65,7 @@ async function costsWith(folder: string, count: number): Promise<Costs> {
   const match = (one: IdentifiedEvent): { readonly content: ContentValues; readonly attributes: Attributes } => {
     const content = new ContentValues(one, settings.limits);
     const attributes = attributesOf(one, content);
-    rules.select(one, attributes, content);
+    rules.select({ event: one, attributes, content });
     return { content, attributes };
   };
   const decoding = await medianMicroseconds(batches, () => undefined);

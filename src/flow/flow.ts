@@ -160,13 +160,14 @@ export class Flow {
     }
     const content = new ContentValues(identified, this.#settings.limits);
     const attributes = attributesOf(identified, content);
-    const selections = this.#rules.select(identified, attributes, content);
+    const asked = { event: identified, attributes, content };
+    const selections = this.#rules.select(asked);
     if (selections.length === 0 && this.#kept === null && this.#shadows === null) return NOTHING;
     const prepared = this.#maker.prepare(identified, content);
     const accepted = selections.length === 0 ? NOTHING : this.#make(prepared, attributes, selections, acknowledging);
     // What is refused comes again, and is counted and kept then, or counts as lost.
     if (accepted.refused === null) {
-      this.#shadows?.look({ event: identified, content, attributes, selections });
+      this.#shadows?.look({ ...asked, selections });
       this.#kept?.keep(prepared);
     }
     return accepted;

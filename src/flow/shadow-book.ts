@@ -5,15 +5,13 @@
  * would show outside of its bodies, redacted as the stream redacts. Everything begins anew with the engine.
  */
 import type { ShadowCounts } from "../observe/snapshot.ts";
-import type { ContentValues } from "./content/pointers.ts";
-import type { IdentifiedEvent } from "./event.ts";
 import { printTarget } from "./match/print.ts";
-import type { Attributes } from "./match/rule.ts";
 import type { Selection } from "./match/select.ts";
-import { shadowedStreams, shadowHits, type ShadowedStream, type ShadowHit } from "./match/shadow.ts";
+import { shadowHits, type ShadowHit } from "./match/shadow.ts";
+import { StreamIndex, type AskedEvent, type StreamRule } from "./match/stream-index.ts";
 import { attributeText } from "./message/attribute-text.ts";
 import type { MessageMaker } from "./message/maker.ts";
-import type { HeaderSettings, RuleSettings, StreamSettings } from "./settings.ts";
+import { isShadow, type HeaderSettings, type RuleSettings, type StreamSettings } from "./settings.ts";
 
 /** A message that a shadow rule would have made. */
 export interface ShadowMessage {
@@ -63,29 +61,28 @@ interface Tally {
 }
 
 /** What passes the book by. */
-export interface ShadowedEvent {
-  readonly event: IdentifiedEvent;
-  readonly content: ContentValues;
-  readonly attributes: Attributes;
+export interface ShadowedEvent extends AskedEvent {
   /** What the live rules chose. */
   readonly selections: readonly Selection[];
 }
 
 export class ShadowBook {
-  readonly #streams: readonly ShadowedStream[];
+  readonly #index: StreamIndex;
+  /** All rules in shadow, those of streams that are open to nobody included. */
+  readonly #shadows: readonly StreamRule[];
   readonly #maker: MessageMaker;
   readonly #nowMs: () => number;
   readonly #tallies = new Map<RuleSettings, Tally>();
 
-  private constructor(streams: readonly ShadowedStream[], maker: MessageMaker, nowMs: () => number) {
-    this.#streams = streams;
+  private constructor(streams: readonly StreamSettings[], maker: MessageMaker, nowMs: () => number) {
+    this.#index = new StreamIndex(streams, isShadow);
+    this.#shadows = streams.flatMap((stream) => stream.rules.filter(isShadow).map((rule) => ({ stream, rule })));
     this.#maker = maker;
     this.#nowMs = nowMs;
-    for (const { rules } of streams)
-      for (const { rule } of rules) {
-        const isSampled = this.#tallies.size < SAMPLED_RULES_MAX;
-        this.#tallies.set(rule, { matched: 0, wouldAct: 0, sampledMs: -Infinity, samples: [], isSampled });
-      }
+    for (const { rule } of this.#shadows) {
+      const isSampled = this.#tallies.size < SAMPLED_RULES_MAX;
+      this.#tallies.set(rule, { matched: 0, wouldAct: 0, sampledMs: -Infinity, samples: [], isSampled });
+    }
   }
 
   /**
@@ -95,14 +92,13 @@ export class ShadowBook {
    * @returns Null where no rule is in shadow, so that nothing is asked of any event.
    */
   static of(streams: readonly StreamSettings[], maker: MessageMaker, nowMs: () => number = () => performance.now()): ShadowBook | null {
-    const found = shadowedStreams(streams);
-    return found.length === 0 ? null : new ShadowBook(found, maker, nowMs);
+    return streams.some(({ rules }) => rules.some(isShadow)) ? new ShadowBook(streams, maker, nowMs) : null;
   }
 
   /** Counts what the shadow rules would do with an event, once it was taken. */
   look(passing: ShadowedEvent): void {
-    const { event, attributes, selections } = passing;
-    for (const hit of shadowHits(attributes, this.#streams, event.identity.tenant, selections)) {
+    const holding = this.#index.find(passing).map((number) => this.#index.rules[number] as StreamRule);
+    for (const hit of shadowHits(holding, passing.attributes, passing.selections)) {
       const tally = this.#tallies.get(hit.rule);
       if (tally === undefined) continue;
       tally.matched += 1;
@@ -114,12 +110,10 @@ export class ShadowBook {
 
   /** One row for each shadow rule, in the order of streams and rules. */
   state(): readonly ShadowState[] {
-    return this.#streams.flatMap(({ stream, rules }) =>
-      rules.map(({ rule }) => {
-        const { matched = 0, wouldAct = 0, samples = [] } = this.#tallies.get(rule) ?? {};
-        return { stream: stream.id, rule: rule.number, action: rule.action, matched, wouldAct, samples: [...samples] };
-      }),
-    );
+    return this.#shadows.map(({ stream, rule }) => {
+      const { matched = 0, wouldAct = 0, samples = [] } = this.#tallies.get(rule) ?? {};
+      return { stream: stream.id, rule: rule.number, action: rule.action, matched, wouldAct, samples: [...samples] };
+    });
   }
 
   #sample(tally: Tally, hit: ShadowHit, passing: ShadowedEvent): void {

@@ -28,7 +28,7 @@ export function isOpenTo(stream: StreamSettings, tenant: string): boolean {
 const targetNames = new WeakMap<Target, string>();
 
 /** Targets are the same when destination and topic template are. */
-function nameOf(target: Target): string {
+export function targetName(target: Target): string {
   let name = targetNames.get(target);
   if (name === undefined) {
     name = printTarget(target);
@@ -43,11 +43,11 @@ function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Se
   for (const rule of stream.rules) {
     if (rule.action !== "publish" || isShadow(rule)) continue;
     // A rule whose targets all have their message already can't add one, so it isn't tried.
-    const open = rule.targets.filter((target) => !taken.has(nameOf(target)));
+    const open = rule.targets.filter((target) => !taken.has(targetName(target)));
     if (open.length === 0 || evaluate(rule.criteria, attributes) !== true) continue;
     for (const target of open) {
-      if (taken.has(nameOf(target))) continue;
-      taken.add(nameOf(target));
+      if (taken.has(targetName(target))) continue;
+      taken.add(targetName(target));
       selections.push({ stream, rule, target });
     }
   }

@@ -3,13 +3,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ContentValues } from "../content/pointers.ts";
 import type { CapturedBody, IdentifiedEvent } from "../event.ts";
-import type { RuleSettings, StreamSettings } from "../settings.ts";
+import { isShadow, type RuleSettings, type StreamSettings } from "../settings.ts";
 import { attributesOf } from "./attributes.ts";
 import { parseRule } from "./parse.ts";
 import { printTarget } from "./print.ts";
 import { select, type Selection } from "./select.ts";
+import { StreamIndex } from "./stream-index.ts";
 import { StreamRules } from "./stream-rules.ts";
 import { holds } from "./testing/seeded.ts";
+import { holdingIn } from "./testing/shadow-rules.ts";
 import { parsedRules, streamOf } from "./testing/streams.ts";
 import { eventCriteria } from "./rule-index/testing/random-events.ts";
 
@@ -66,7 +68,7 @@ const shown = (selections: readonly Selection[]): readonly string[] =>
 
 function chosen(streams: readonly StreamSettings[], event: IdentifiedEvent, rules = new StreamRules(streams)): readonly string[] {
   const content = new ContentValues(event, LIMITS);
-  return shown(rules.select(event, attributesOf(event, content), content));
+  return shown(rules.select({ event, attributes: attributesOf(event, content), content }));
 }
 
 const texts = fc.constantFrom("", "a", "ab", "abc", "b", "\u00c3\u00a9", "\u00e9", "200", "constructor");
@@ -112,7 +114,7 @@ const rules = fc
 const many = Array.from({ length: 80 }, (_, index) => (index === 40 ? "ab" : `t${index}`));
 const streamTenants = fc.constantFrom<StreamSettings["tenants"]>("all", "all", [], ["a"], ["ab", "b"], many);
 
-test("the index over all streams chooses what looking at each rule chooses", (context) => {
+test("the index over all streams chooses what looking at each rule chooses, of live rules and of those in shadow", (context) => {
   holds(
     context,
     fc.property(
@@ -121,10 +123,16 @@ test("the index over all streams chooses what looking at each rule chooses", (co
       (described, occurred) => {
         const streams = described.map(([own, open], index) => stream(`s${index}`, own, open));
         const index = new StreamRules(streams);
+        const shadows = new StreamIndex(streams, isShadow);
         for (const event of occurred) {
           const content = new ContentValues(event, LIMITS);
-          const expected = shown(select(attributesOf(event, content), streams, event.identity.tenant));
+          const attributes = attributesOf(event, content);
+          const expected = shown(select(attributes, streams, event.identity.tenant));
           deepEqual(chosen(streams, event, index), expected);
+          deepEqual(
+            shadows.find({ event, attributes, content }).map((number) => shadows.rules[number]),
+            holdingIn(streams, attributes, event.identity.tenant),
+          );
         }
       },
     ),
@@ -147,7 +155,7 @@ function looks(streams: readonly StreamSettings[], event: IdentifiedEvent): numb
     count += 1;
     return document(part);
   };
-  new StreamRules(streams).select(event, attributesOf(event, content), content);
+  new StreamRules(streams).select({ event, attributes: attributesOf(event, content), content });
   return count;
 }
 
