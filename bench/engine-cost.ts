@@ -20,13 +20,13 @@ import type { FlowSettings, StreamSettings } from "../src/flow/settings.ts";
 import { lockDataFolder } from "../src/flow/spool/lock.ts";
 import { createLog } from "../src/observe/log.ts";
 import { markdownTable, median } from "./figures.ts";
+import { rulesOf, TENANT_RULES, tenantOf } from "./tenant-rules.ts";
 
 const EVENTS = 20_000;
 const PASSES = 5;
 
 /** Rules beside the one that every event meets: ten for each tenant, of which hardly any holds. */
 const RULE_COUNTS = [0, 1_000, 100_000] as const;
-const TENANT_RULES = 10;
 const STREAM_RULES = 1_000;
 
 interface Costs {
@@ -116,26 +116,6 @@ streams: [ ./stream.yaml ]
     };
   });
   return { ...settings, streams: [stream, ...more] };
-}
-
-function tenantOf(tenant: number): string {
-  return `t${String(tenant).padStart(5, "0")}`;
-}
-
-/** What people ask of a tenant's traffic; reads of users that go well meet none of them. */
-function rulesOf(tenant: string): readonly string[] {
-  return [
-    "METHOD=POST AND MODULENAME=mod-users",
-    "MODULENAME=mod-users AND STATUS=5*",
-    "METHOD=PUT AND PATH=(/circulation/*, /inventory/*)",
-    "INTERFACE=users AND PERMISSION=users.item.post",
-    "METHOD!=GET AND STATUS!=200",
-    `x-okapi-user-id=${tenant}-0000`,
-    'ROUTE="/users/{id}" AND STATUS=(500, 502, 503)',
-    "METHOD=PATCH AND PATH~/^\\/users\\/[0-9a-f-]{36}$/",
-    "METHOD=POST AND request.body/personal/email",
-    "DURATION>=5000",
-  ].map((rest) => `x-okapi-tenant=${tenant} AND ${rest}`);
 }
 
 /** All CPU of the thread counts, garbage collection and commits included; decoding is part of each. */

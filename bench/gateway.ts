@@ -24,6 +24,8 @@ export interface GatewaySettings {
   /** Options of the destination, as the configuration has them. */
   readonly destination?: Readonly<Record<string, unknown>>;
   readonly topic?: string;
+  /** Pattern of more descriptors, relative to the folder. */
+  readonly streams?: string;
 }
 
 export interface Gateway {
@@ -71,7 +73,7 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
 }
 
 /** @returns The path of the configuration. */
-function configure({ folder, port, upstreamUrl, capture, destination, topic = "everything" }: GatewaySettings): string {
+function configure({ folder, port, upstreamUrl, capture, destination, topic = "everything", streams }: GatewaySettings): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "sidestream.yaml");
   writeFileSync(
@@ -89,7 +91,7 @@ sources:
     platform: { type: static, tenant: [ { header: x-okapi-tenant } ], routes: [ { path: "/*", moduleName: mod-bench } ] }
 destinations:
   ${DESTINATION}: ${JSON.stringify(destination ?? { type: "file", path: "./events" })}
-streams: [ ./stream.yaml ]
+streams: ${JSON.stringify(["./stream.yaml", ...(streams === undefined ? [] : [streams])])}
 health: false
 `,
   );

@@ -1,7 +1,7 @@
 /**
  * Matching: the rule index beside event-ruler and a-tree, on up to 100,000 rules. Each contestant has the same one core.
  *
- * `npm run bench -- match [PASSES] [--short] [--only throughput,flatness,load,change] [--folder FOLDER]`
+ * `npm run bench -- match [PASSES] [--short] [--only throughput,flatness,load,change,tenants] [--folder FOLDER]`
  */
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ import { flatness } from "./match/flatness.ts";
 import { load } from "./match/load.ts";
 import { buildPeers } from "./match/peers.ts";
 import { FULL, SHORT, type Extent, type Site } from "./match/site.ts";
+import { tenants } from "./match/tenants.ts";
 import { throughput } from "./match/throughput.ts";
 import { writeSet } from "./match/workload.ts";
 import { chosenParts, machineLoad, printPart } from "./parts.ts";
@@ -23,9 +24,10 @@ const PARTS = {
   flatness: ["Few rules and many", flatness],
   load: ["Loading rules", load],
   change: ["Changing one rule", change],
+  tenants: ["The program with many tenants", tenants],
 } as const;
 type PartName = keyof typeof PARTS;
-const USUAL: readonly PartName[] = ["throughput", "flatness", "load", "change"];
+const USUAL: readonly PartName[] = ["throughput", "flatness", "load", "change", "tenants"];
 /** Rules and events of all sets. */
 const DISK_BYTES = 512 * 1024 * 1024;
 
@@ -45,7 +47,7 @@ export async function run(args: readonly string[]): Promise<void> {
     tell("building event-ruler and a-tree");
     const built = await buildPeers(join(folder, "sets"), join(folder, "classes"));
     for (const set of new Set([...extent.sets, extent.small, extent.large])) writeSet(built.data, set);
-    const site: Site = { extent, built, core: lastCore(), tell };
+    const site: Site = { extent, built, folder, core: lastCore(), tell };
     for (const part of parts) {
       const [title, measurePart] = PARTS[part];
       printPart(title, await measurePart(site), machineLoad());

@@ -21,6 +21,8 @@ export interface Extent {
   readonly loadsMax: number;
   /** Rules that are taken out and put back. */
   readonly changes: number;
+  /** Tenants of the running program, each with a descriptor of its own. */
+  readonly tenants: number;
 }
 
 export const FULL: Extent = {
@@ -35,6 +37,7 @@ export const FULL: Extent = {
   timesSeconds: 0.15,
   loadsMax: 3,
   changes: 5_000,
+  tenants: 10_000,
 };
 
 /** For trying: its figures say little. */
@@ -47,11 +50,13 @@ export const SHORT: Extent = {
   rateSeconds: 0.2,
   timesSeconds: 0.1,
   changes: 500,
+  tenants: 500,
 };
 
 export interface Site {
   readonly extent: Extent;
   readonly built: Built;
+  readonly folder: string;
   /** The core that all contestants run on, one at a time. */
   readonly core: number;
   /** For the person who waits. */

@@ -8,7 +8,7 @@ import { readYaml } from "./yaml.ts";
 import type { YamlDocument } from "./yaml-document.ts";
 
 /** Descriptors in one configuration: a bound on start-up, far above what was seen. */
-export const DESCRIPTORS_MAX = 10_000;
+export const DESCRIPTORS_MAX = 25_000;
 
 /** Tests of a descriptor in a file of their own. */
 const TESTS_FILE = /\.test\.ya?ml$/;

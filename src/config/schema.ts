@@ -218,7 +218,9 @@ const connectionRecord = (of: string) =>
     .default({});
 
 const fileNames = (error: string) =>
-  z.array(z.string({ error }).min(1).max(4_096), { error: `expected a list of ${error.replace(/^expected an? /, "")}s` }).max(1_000);
+  z
+    .array(z.string({ error }).min(1).max(4_096), { error: `expected a list of ${error.replace(/^expected an? /, "")}s` })
+    .max(1_000, { error: "expected at most 1,000 entries: one pattern, such as streams/*.yaml, names many files" });
 
 export const configurationSchema = z
   .strictObject({
@@ -241,7 +243,7 @@ export const configurationSchema = z
     sources: connectionRecord("source").describe("Where events come from, by name."),
     destinations: connectionRecord("destination").describe("Where messages go, by name. Rules use the names."),
     targetSets: z.record(name, z.array(z.string())).default({}).describe("Named groups of targets. Not available yet: leave it empty."),
-    streams: fileNames("expected a file name or pattern")
+    streams: fileNames("expected a file name")
       .default([])
       .describe("Files of message stream descriptors, relative to this file; `*`, `?` and `**` match names."),
     policies: fileNames("expected a file name").default([]).describe("Rules over all streams. Not available yet: leave it empty."),
