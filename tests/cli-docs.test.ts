@@ -46,6 +46,7 @@ test("the page names every command with its flags", () => {
     ["validate"],
     ["test"],
     ["explain"],
+    ["diff"],
     ["schema"],
     ["verify"],
     ["demo"],

@@ -8,6 +8,7 @@ import { VERSION } from "../version.ts";
 import { runCheck } from "./check.ts";
 import { addDead } from "./dead-commands.ts";
 import { runDemo } from "./demo/demo.ts";
+import { addDiff } from "./diff/command.ts";
 import { addExplain } from "./explain/command.ts";
 import { addOperate } from "./operate-commands.ts";
 import { processOutput as out, watchOutput } from "./output.ts";
@@ -57,6 +58,7 @@ function program(end: (status: number) => void): Command {
   addCheck(command, end);
   addTest(command, end, process.env);
   addExplain(command, end, process.env);
+  addDiff(command, end, process.env);
   command
     .command("schema")
     .description("print a JSON Schema; without a kind, the list of kinds")

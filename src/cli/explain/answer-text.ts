@@ -11,7 +11,10 @@ const VALUE_CHARACTERS_MAX = 20_000;
 export function answerText(answer: Answer): string {
   const { id, kind, tenant, source, subject, readFrom, streams } = answer;
   const lines = [`${kind} ${subject}: event ${id} of the tenant ${tenant}, from ${source}`];
-  if (readFrom !== null) lines.push(`It was read from a message of the stream ${readFrom}: what was removed from that is unknown.`);
+  if (readFrom !== null)
+    lines.push(
+      `It was read from ${readFrom === "" ? "the event log" : `a message of the stream ${readFrom}`}: what was removed from that is unknown.`,
+    );
   for (const stream of streams) lines.push("", ...streamLines(stream));
   return lines.map((line) => `${harmless(line)}\n`).join("");
 }

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import type { Environment } from "../../config/secrets.ts";
 import { SidestreamError } from "../../errors.ts";
 import { processOutput as out } from "../output.ts";
-import { ENV_DEFAULT, runExplain } from "./run-explain.ts";
+import { ENV_DEFAULT } from "../descriptor-settings.ts";
+import { runExplain } from "./run-explain.ts";
 
 interface Flags {
   readonly event?: string;
@@ -25,7 +26,7 @@ export function addExplain(command: Command, end: (status: number) => void, envi
     .option("--event <file>", "the event: written as in a test, or a message as Sidestream wrote it; - for standard input")
     .option(
       "--id <event>",
-      "the event with this id, from a message of it that is on disk: a dead letter, one that waits, one that is retained",
+      "the event with this id, from the event log, or from a message of it that is on disk: a dead letter, one that waits, one that is retained",
     )
     .option("--destination <name>", "only a message of this destination")
     .option("--config <file>", "configuration whose streams explain it")

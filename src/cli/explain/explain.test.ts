@@ -1,10 +1,11 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test, type TestContext } from "node:test";
 import { configFolder } from "../../config/testing/config-folder.ts";
 import { registerFakeDrivers } from "../../config/testing/fake-drivers.ts";
-import { makeMessage, transactionEvent } from "../../flow/message/testing/messages.ts";
+import { ContentValues } from "../../flow/content/pointers.ts";
+import { maker, makeMessage, transactionEvent } from "../../flow/message/testing/messages.ts";
 import { delivered, message, readAll } from "../../flow/spool/testing/fixtures.ts";
 import { openSpool, RecordedOutput } from "../testing/orphaned-log.ts";
 import { runExplain, type ExplainOptions } from "./run-explain.ts";
@@ -158,9 +159,25 @@ test("a message of an event on disk is found: dead, waiting, or archived", async
   match((await run(folder, { config, id: "waits-1", destination: "files" })).told, /^found in spool\/files \d+\n$/);
   renameSync(join(data, "spool"), join(data, "archive"));
   match((await run(folder, { config, id: "waits-1" })).told, /found in archive\/files \d+\n$/);
-  await rejects(run(folder, { config, id: "none" }), /no message of an event with the id "none" is on disk/);
+  await rejects(run(folder, { config, id: "none" }), /neither the event log nor any message in .+ has an event with the id "none"/);
   await rejects(run(folder, { config, id: "dead-1", destination: "other" }), /no message for other of an event/);
   await rejects(run(folder, { files: [join(folder, "users.yaml")], id: "dead-1" }), /say where the event is with --data DIR/);
+});
+
+test("an event that no rule took is found in the event log", async (context) => {
+  const { folder, users } = site(context);
+  const data = join(folder, "data");
+  mkdirSync(join(data, "spool"), { recursive: true });
+  mkdirSync(join(data, "events"));
+  const event = { ...transactionEvent({ method: "GET", target: "/users" }), id: "kept-1" };
+  const made = maker();
+  const shape = { redact: [], keep: null, body: { bytesMax: 1024, types: ["json"] as const } };
+  const line = made.makeEvent(made.prepare(event, new ContentValues(event, { decodedBytesMax: 1024 })), shape);
+  writeFileSync(join(data, "events", `${"0".repeat(16)}.jsonl`), `${line.toString()}\n`);
+  const { told, out } = await run(folder, { files: [users], data, id: "kept-1" });
+  match(told, /^found in events\/0{16}\.jsonl\n$/);
+  match(out, /^transaction GET \/users: event kept-1 .+\nIt was read from the event log: what was removed from that is unknown\.\n/);
+  match(out, /false +METHOD=POST {3}\(it is "GET"\)/);
 });
 
 test("a stream's own redaction hides values, too, and a rule whose destination isn't there is told as dormant", async (context) => {

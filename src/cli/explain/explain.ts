@@ -40,7 +40,7 @@ export interface Answer {
   readonly source: string;
   /** Method and path, or the topic, as far as they may be shown. */
   readonly subject: string;
-  /** The stream whose message it was read from; null: the event itself was given. */
+  /** The stream whose message it was read from; empty: it was read from the event log; null: the event itself was given. */
   readonly readFrom: string | null;
   readonly streams: readonly StreamAnswer[];
 }
@@ -88,7 +88,8 @@ interface Seen {
 function eventOf(given: GivenEvent, { limits, streams }: DrySettings): Seen {
   if (given.message === null) return { event: given.event, view: undefined, readFrom: null, whyUnknown: () => null };
   const keepsAll = (id: string, revision: string): boolean =>
-    streams.some((stream) => stream.id === id && stream.revision === revision && stream.keep === null);
+    // An event of the event log is of no stream, and nothing is left out of it but what is marked.
+    id === "" || streams.some((stream) => stream.id === id && stream.revision === revision && stream.keep === null);
   const read = eventOfMessage(given.message, { limits, keepsAll });
   if (typeof read === "string") throw new SidestreamError("SST_COMMAND_INVALID", `this is no message that can be explained: ${read}`);
   return { event: read.event, view: read.attributes, readFrom: read.stream, whyUnknown: read.whyUnknown };
@@ -107,7 +108,7 @@ function streamsIn({ streams }: DrySettings, { stream: id, rule }: ExplainScope)
 }
 
 /** Method and path, or the topic: what people know an event by. */
-function subjectOf(shown: Attributes): string {
+export function subjectOf(shown: Attributes): string {
   const topic = shown.word("TOPIC");
   if (typeof topic === "string") return topic;
   const [method, path] = [shown.word("METHOD"), shown.word("PATH")];

@@ -8,7 +8,6 @@ import { exportLog } from "../../flow/spool/export.ts";
 import { isProblem, type SpoolFinding } from "../../flow/spool/findings.ts";
 import { ARCHIVE_FOLDER, DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "../../flow/spool/folders.ts";
 import { decodeDeadLetter, decodeMessage } from "../../flow/spool/message-codec.ts";
-import { assertDataFolder } from "../data-folder.ts";
 import type { Output } from "../output.ts";
 import { ProgressLine } from "../spool-progress.ts";
 import { findingText } from "../spool.ts";
@@ -36,7 +35,6 @@ const PARENTS = [DEAD_FOLDER, SPOOL_FOLDER, ARCHIVE_FOLDER] as const;
  */
 export async function findMessage(choice: HeldChoice, out: Output): Promise<HeldMessage> {
   const { data, eventId, destination } = choice;
-  await assertDataFolder(data);
   for (const parent of PARENTS) {
     const folder = join(data, parent);
     const names = (await disk.exists(folder)) ? (await disk.listFolders(folder)).filter(isLogFolder).toSorted() : [];
@@ -45,10 +43,11 @@ export async function findMessage(choice: HeldChoice, out: Output): Promise<Held
       if (found !== null) return found;
     }
   }
-  const where = destination === null ? "" : ` for ${destination}`;
   throw new SidestreamError(
     "SST_COMMAND_INVALID",
-    `no message${where} of an event with the id "${eventId}" is on disk in ${data}: it may have been delivered and not retained, or come from no rule`,
+    destination === null
+      ? `neither the event log nor any message in ${data} has an event with the id "${eventId}": messages may have been delivered and not retained, or come from no rule; with \`keepEvents\` every event is kept for a while`
+      : `no message for ${destination} of an event with the id "${eventId}" is on disk in ${data}: it may have been delivered and not retained, or come from no rule`,
   );
 }
 

@@ -1,20 +1,16 @@
 /** Brings the event and the streams together for `sidestream explain`. */
-import type { DescribedStream } from "../../config/descriptor.ts";
-import { readDescriptors } from "../../config/descriptor-files.ts";
-import { Findings } from "../../config/finding.ts";
 import { loadConfiguration } from "../../config/load.ts";
-import { configurationSchema } from "../../config/schema.ts";
 import type { Environment } from "../../config/secrets.ts";
 import { SidestreamError } from "../../errors.ts";
 import type { DrySettings } from "../../flow/dry-run.ts";
+import { findEvent } from "../../flow/event-log/reading.ts";
+import { assertDataFolder } from "../data-folder.ts";
+import { descriptorSettings } from "../descriptor-settings.ts";
 import type { Output } from "../output.ts";
 import { answerJson, answerText } from "./answer-text.ts";
 import { readEventFile, type GivenEvent } from "./event-file.ts";
 import { explain, type DormantRules, type ExplainScope } from "./explain.ts";
 import { findMessage } from "./held-message.ts";
-
-/** `{env}` where neither a configuration nor a flag says it. */
-export const ENV_DEFAULT = "dev";
 
 export interface ExplainOptions extends ExplainScope {
   /** Descriptors. */
@@ -23,7 +19,7 @@ export interface ExplainOptions extends ExplainScope {
   readonly env: string | null;
   /** File of the event, `-` for standard input; null: it is on disk. */
   readonly event: string | null;
-  /** Id of the event whose message is on disk. */
+  /** Id of an event that is in the event log, or of which a message is on disk. */
   readonly id: string | null;
   readonly destination: string | null;
   /** Data folder; null: that of the configuration. */
@@ -51,7 +47,14 @@ export async function runExplain(options: ExplainOptions, input: AsyncIterable<U
 
 async function held({ id, destination, stream }: ExplainOptions, data: string | null, out: Output): Promise<GivenEvent> {
   if (data === null) throw invalid("say where the event is with --data DIR, or with --config FILE");
-  const message = await findMessage({ data, eventId: id ?? "", destination, stream: destination === null ? null : stream }, out);
+  await assertDataFolder(data);
+  const eventId = id ?? "";
+  // The event itself tells more than a message, of which its stream may have left out a part.
+  const kept = destination === null ? await findEvent(data, eventId) : null;
+  const message =
+    kept === null
+      ? await findMessage({ data, eventId, destination, stream: destination === null ? null : stream }, out)
+      : { ...kept, headers: [] };
   out.stderr(`found in ${message.place}\n`);
   return { event: null, message };
 }
@@ -70,20 +73,7 @@ async function settingsOf(options: ExplainOptions): Promise<Place> {
     const rules = dormant.filter(({ kind }) => kind === "rule").map(({ name, reason }) => [name, reason] as const);
     return { settings: { ...settings, env: env ?? settings.env }, dataFolder: data ?? settings.dataFolder, dormant: new Map(rules) };
   }
-  const findings = new Findings();
-  const described = await readDescriptors(
-    files.map((file) => ({ file, shown: file })),
-    findings,
-  );
-  findings.throwErrors();
-  const { limits } = configurationSchema.parse({ version: 1 });
-  const streams = described.map(openToAll);
-  return { settings: { instance: "explain", env: env ?? ENV_DEFAULT, limits, sources: [], streams }, dataFolder: data, dormant: new Map() };
-}
-
-/** Who it will be assigned to shows only where it runs. */
-function openToAll({ settings, assigned }: DescribedStream): DescribedStream["settings"] {
-  return assigned ? { ...settings, tenants: "all" } : settings;
+  return { settings: await descriptorSettings(files, env, "explain"), dataFolder: data, dormant: new Map() };
 }
 
 function invalid(text: string): SidestreamError {

@@ -1,8 +1,9 @@
 /** The command `sidestream test`: what it takes. */
 import type { Command } from "commander";
 import type { Environment } from "../../config/secrets.ts";
+import { ENV_DEFAULT } from "../descriptor-settings.ts";
 import { processOutput as out } from "../output.ts";
-import { ENV_DEFAULT, runTests } from "./run-tests.ts";
+import { runTests } from "./run-tests.ts";
 
 interface Flags {
   readonly config?: string;

@@ -7,23 +7,20 @@ import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Findings, formatFinding } from "../../config/finding.ts";
 import { loadConfiguration } from "../../config/load.ts";
-import { configurationSchema } from "../../config/schema.ts";
 import type { Environment } from "../../config/secrets.ts";
 import { SidestreamError } from "../../errors.ts";
 import type { DrySettings } from "../../flow/dry-run.ts";
+import { bareSettings } from "../descriptor-settings.ts";
 import { counted, harmless, type TextOutput } from "../output.ts";
 import { junitXml } from "./junit.ts";
 import { runTest, type SuiteOutcome } from "./run-test.ts";
 import { findSuites } from "./test-files.ts";
 
-/** `{env}` where neither a configuration nor a flag says it. */
-export const ENV_DEFAULT = "dev";
-
 export interface TestOptions {
   /** Folders and files; none: the working directory, or all that the configuration names. */
   readonly paths: readonly string[];
   readonly config: string | null;
-  /** Null: that of the configuration, else {@link ENV_DEFAULT}. */
+  /** Null: that of the configuration, else the default. */
   readonly env: string | null;
   /** File for JUnit XML. */
   readonly junit: string | null;
@@ -68,9 +65,7 @@ export async function runTests(options: TestOptions, out: TextOutput): Promise<n
 
 async function placeOf({ paths, config, env, environment }: TestOptions): Promise<Place> {
   if (config === null) {
-    const { limits } = configurationSchema.parse({ version: 1 });
-    const settings = { instance: "test", env: env ?? ENV_DEFAULT, limits, sources: [], streams: [] };
-    return { settings, paths: paths.length === 0 ? ["."] : paths, descriptors: [] };
+    return { settings: bareSettings(env, "test"), paths: paths.length === 0 ? ["."] : paths, descriptors: [] };
   }
   const { settings, files } = await loadConfiguration(config, { environment });
   const descriptors = files.slice(1);

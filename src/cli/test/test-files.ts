@@ -14,6 +14,7 @@ import { FILE_BYTES_MAX, readYaml } from "../../config/yaml.ts";
 import { SidestreamError } from "../../errors.ts";
 import { didYouMean } from "../../flow/match/suggest.ts";
 import type { StreamSettings } from "../../flow/settings.ts";
+import { openToAll } from "../descriptor-settings.ts";
 
 /** Entries of folders that are looked at: a folder that was named by mistake ends soon. */
 const ENTRIES_MAX = 100_000;
@@ -125,14 +126,14 @@ class SuiteReader {
     if (described === null) return;
     this.#byFile.set(resolve(file), described);
     if (!this.#streams.has(described.settings.id)) this.#streams.set(described.settings.id, described);
-    if (tests.length > 0 && this.#findings.errorCount === before) this.#within.push({ file, stream: asTested(described), tests });
+    if (tests.length > 0 && this.#findings.errorCount === before) this.#within.push({ file, stream: openToAll(described), tests });
   }
 
   suites(): readonly TestSuite[] {
     const apart = this.#apart.flatMap(({ file, stream, tests }): TestSuite[] => {
       const isPath = /[/\\]|\.ya?ml$/.test(stream);
       const described = isPath ? this.#byFile.get(resolve(dirname(file), stream)) : this.#streams.get(stream);
-      if (described !== undefined) return [{ file, stream: asTested(described), tests }];
+      if (described !== undefined) return [{ file, stream: openToAll(described), tests }];
       const near = isPath ? "" : didYouMean(stream, [...this.#streams.keys()]);
       this.#findings.add({
         severity: "error",
@@ -154,9 +155,4 @@ class SuiteReader {
     if (this.#tests > RUN_TESTS_MAX)
       throw new SidestreamError("SST_COMMAND_INVALID", `there are more than ${RUN_TESTS_MAX} tests: run a part of them`);
   }
-}
-
-/** Who it will be assigned to shows only where it runs. */
-function asTested({ settings, assigned }: DescribedStream): StreamSettings {
-  return assigned ? { ...settings, tenants: "all" } : settings;
 }

@@ -1,0 +1,184 @@
+/**
+ * Says of an event what other rules would make of it: which messages come, go or change.
+ *
+ * Promise: both sides go the way of the flow. What the event doesn't tell any more, since it was removed or cut, is no
+ * "no": it is told which rules can't be judged for want of it.
+ */
+import { randomBytes } from "node:crypto";
+import { DryRun, type DryMessage, type DrySettings } from "./dry-run.ts";
+import type { IdentifiedEvent } from "./event.ts";
+import { evaluate, valuesOf } from "./match/evaluate.ts";
+import type { Attributes, Criteria } from "./match/rule.ts";
+import { isOpenTo } from "./match/select.ts";
+import type { ReadBack } from "./message/read-back.ts";
+import { isShadow, type RuleSettings, type StreamSettings } from "./settings.ts";
+import { changedParts, type ChangedPart } from "./changed-parts.ts";
+
+const REDACTION_KEY_BYTES = 32;
+
+export type Side = "old" | "new";
+
+/** What becomes of one message. */
+export type MessageDiff =
+  | { readonly kind: "same"; readonly stream: string; readonly before: DryMessage; readonly after: DryMessage }
+  | {
+      readonly kind: "changed";
+      readonly stream: string;
+      readonly before: DryMessage;
+      readonly after: DryMessage;
+      readonly parts: readonly ChangedPart[];
+    }
+  | { readonly kind: "added"; readonly stream: string; readonly before: null; readonly after: DryMessage }
+  | { readonly kind: "gone"; readonly stream: string; readonly before: DryMessage; readonly after: null };
+
+/** A rule that can't be judged. */
+export interface UnknownRule {
+  readonly side: Side;
+  readonly stream: string;
+  readonly rule: number;
+  readonly why: string;
+}
+
+/** A term that alone keeps an event out of a rule of the new side. */
+export interface KeptOut {
+  readonly stream: string;
+  readonly rule: number;
+  /** Place of the term among those that the rule joins by AND, from 0. */
+  readonly term: number;
+  /** The stream makes no message of the event. */
+  readonly isNobodys: boolean;
+}
+
+export interface EventDiff {
+  readonly messages: readonly MessageDiff[];
+  readonly unknown: readonly UnknownRule[];
+  readonly keptOut: readonly KeptOut[];
+}
+
+export interface RuleDiffOptions {
+  /** Look for the terms that keep events out, also in streams that are alike. */
+  readonly wider: boolean;
+}
+
+export class RuleDiff {
+  readonly #sides: Readonly<Record<Side, readonly StreamSettings[]>>;
+  readonly #runs: Readonly<Record<Side, DryRun>>;
+  readonly #wider: boolean;
+  /** Ids of streams that are alike on both sides: no message of theirs can change, and they aren't looked at. */
+  readonly alike: readonly string[];
+  /** Ids of the others, those of the new side first. */
+  readonly differing: readonly string[];
+
+  constructor(before: DrySettings, after: DrySettings, { wider }: RuleDiffOptions) {
+    const isAlike = (stream: StreamSettings): boolean =>
+      !wider && before.env === after.env && before.streams.some((other) => areAlike(stream, other));
+    this.alike = after.streams.filter(isAlike).map(({ id }) => id);
+    const differing = ({ streams }: DrySettings): readonly StreamSettings[] =>
+      // With a revision of its own each message would differ.
+      streams.filter(({ id }) => !this.alike.includes(id)).map((stream) => ({ ...stream, revision: "" }));
+    this.#sides = { old: differing(before), new: differing(after) };
+    this.differing = [...new Set([...this.#sides.new, ...this.#sides.old].map(({ id }) => id))];
+    this.#wider = wider;
+    // Under one key, so that hashes of what is removed are alike.
+    const redactionKey = randomBytes(REDACTION_KEY_BYTES);
+    const run = (settings: DrySettings, side: Side): DryRun =>
+      new DryRun({ ...settings, instance: "", streams: this.#sides[side] }, { redactionKey });
+    this.#runs = { old: run(before, "old"), new: run(after, "new") };
+  }
+
+  compare({ event, attributes, whyUnknown }: ReadBack): EventDiff {
+    const made = (side: Side): readonly DryMessage[] =>
+      this.#runs[side].run(event, attributes).streams.flatMap(({ messages }) => messages.filter(({ outcome }) => outcome !== "repeated"));
+    const [before, after] = [made("old"), made("new")];
+    const unknown = (["old", "new"] as const).flatMap((side) =>
+      this.#sides[side]
+        .filter((stream) => isOpenTo(stream, event.identity.tenant))
+        .flatMap((stream) => unknownRules(side, stream, attributes, whyUnknown)),
+    );
+    return { messages: paired(before, after), unknown, keptOut: this.#keptOut(event, attributes, after) };
+  }
+
+  #keptOut(event: IdentifiedEvent, attributes: Attributes, after: readonly DryMessage[]): readonly KeptOut[] {
+    if (!this.#wider) return [];
+    return this.#sides.new
+      .filter((stream) => isOpenTo(stream, event.identity.tenant))
+      .flatMap((stream) =>
+        stream.rules.flatMap((rule): readonly KeptOut[] => {
+          if (rule.action !== "publish" || isShadow(rule) || rule.criteria.kind !== "and") return [];
+          const term = onlyFalse(rule.criteria.of, attributes);
+          if (term === null) return [];
+          return [{ stream: stream.id, rule: rule.number, term, isNobodys: !after.some((message) => message.stream === stream.id) }];
+        }),
+      );
+  }
+}
+
+function areAlike(stream: StreamSettings, other: StreamSettings): boolean {
+  return stream.id === other.id && stream.revision === other.revision && String(stream.tenants) === String(other.tenants);
+}
+
+/** The one term that is false where all others are true; null: there is none, or several. */
+function onlyFalse(terms: readonly Criteria[], attributes: Attributes): number | null {
+  let found: number | null = null;
+  for (const [place, term] of terms.entries()) {
+    const truth = evaluate(term, attributes);
+    if (truth === true) continue;
+    if (truth === null || found !== null) return null;
+    found = place;
+  }
+  return found;
+}
+
+function unknownRules(
+  side: Side,
+  stream: StreamSettings,
+  attributes: Attributes,
+  whyUnknown: ReadBack["whyUnknown"],
+): readonly UnknownRule[] {
+  return stream.rules.flatMap((rule: RuleSettings): readonly UnknownRule[] => {
+    if (isShadow(rule) || evaluate(rule.criteria, attributes) !== null) return [];
+    return [
+      { side, stream: stream.id, rule: rule.number, why: whyOf(rule.criteria, attributes, whyUnknown) ?? "a value is too long for it" },
+    ];
+  });
+}
+
+/** Why the first term that isn't known isn't. */
+function whyOf(criteria: Criteria, attributes: Attributes, whyUnknown: ReadBack["whyUnknown"]): string | null {
+  switch (criteria.kind) {
+    case "not":
+      return whyOf(criteria.of, attributes, whyUnknown);
+    case "and":
+    case "or":
+      for (const part of criteria.of) {
+        const why = whyOf(part, attributes, whyUnknown);
+        if (why !== null) return why;
+      }
+      return null;
+    default:
+      return valuesOf(criteria.attribute, attributes) === null ? whyUnknown(criteria.attribute) : null;
+  }
+}
+
+/** Messages of the same stream for the same topic belong together; what is left, in order, by its destination. */
+function paired(before: readonly DryMessage[], after: readonly DryMessage[]): readonly MessageDiff[] {
+  const open = new Set(before);
+  const take = (message: DryMessage, isPartner: (other: DryMessage) => boolean): DryMessage | null => {
+    for (const other of open) {
+      if (other.stream !== message.stream || other.destination !== message.destination || !isPartner(other)) continue;
+      open.delete(other);
+      return other;
+    }
+    return null;
+  };
+  const partners = new Map(after.map((message) => [message, take(message, ({ topic }) => topic === message.topic)]));
+  const found = after.map((message) => pairOf(partners.get(message) ?? take(message, () => true), message));
+  return [...found, ...[...open].map((message): MessageDiff => ({ kind: "gone", stream: message.stream, before: message, after: null }))];
+}
+
+function pairOf(before: DryMessage | null, after: DryMessage): MessageDiff {
+  const { stream } = after;
+  if (before === null) return { kind: "added", stream, before, after };
+  const parts = changedParts(before, after);
+  return parts.length === 0 ? { kind: "same", stream, before, after } : { kind: "changed", stream, before, after, parts };
+}
