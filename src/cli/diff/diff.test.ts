@@ -249,6 +249,8 @@ test("what can't be read is left out and told; where nothing can, that is an err
   await rejects(run(from), /has no event in this time that can be read; of the first of 1 line: it is not JSON/);
   await rejects(run(from, { data: join(from.folder, "nowhere") }), { code: "SST_DATA_MISSING" });
   await rejects(run(from, { data: null }), /say where the events are/);
+  for (const events of [join(from.folder, "none.jsonl"), from.folder])
+    await rejects(run(from, { events }), /--events .+: there is no such file/);
 });
 
 test("what events say reaches a terminal as text alone, and samples are few", async (context) => {

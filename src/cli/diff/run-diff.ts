@@ -1,4 +1,5 @@
 /** `sidestream diff`: what would change on past traffic, had other rules been in force. */
+import { stat } from "node:fs/promises";
 import { valueAt } from "../../config/check.ts";
 import { Findings } from "../../config/finding.ts";
 import { loadConfiguration } from "../../config/load.ts";
@@ -106,7 +107,11 @@ async function eventsFrom(
   { limits }: DrySettings,
   left: EventsLeft,
 ): Promise<EventsFrom> {
-  if (events !== null) return { shown: events, events: since(eventsOfFile(events, limits, left), sinceMs) };
+  if (events !== null) {
+    const found = await stat(events).catch(() => null);
+    if (found === null || found.isDirectory()) throw invalid(`--events ${events}: there is no such file`);
+    return { shown: events, events: since(eventsOfFile(events, limits, left), sinceMs) };
+  }
   const folder = data ?? configured;
   if (folder === null)
     throw invalid("say where the events are: the running program's --config FILE or --data DIR, or --events FILE with one event a line");

@@ -169,12 +169,14 @@ test("a disk that refuses to write, or a folder that can't be made, costs the ev
   await log.settled();
   deepEqual(log.state().dropped, { ...NONE, failed: 1 });
   match(site.notices.join("\n"), /can't be written/);
+  keep(log, eventLine("1", "diku"));
+  deepEqual(log.state().dropped, { ...NONE, failed: 2 }, "it isn't tried again at once, and the cause stays the same");
   site.creationsFail = null;
   site.writesFail = "EIO";
   site.ahead = 11_000;
   keep(log, eventLine("2", "diku"));
   await log.close();
-  equal(log.state().dropped.failed, 2);
+  equal(log.state().dropped.failed, 3);
 
   const other = new EventSite(context);
   writeFileSync(other.eventsFolder, "a file");

@@ -69,7 +69,7 @@ export class EventLog {
   /** Those in flight too. */
   #waitingBytes = 0;
   #isScheduled = false;
-  #blockedUntilMs = -Infinity;
+  #blocked: { readonly untilMs: number; readonly by: "noRoom" | "failed" } = { untilMs: -Infinity, by: "noRoom" };
   #written = 0;
   #behind = 0;
   #noRoom = 0;
@@ -89,10 +89,7 @@ export class EventLog {
 
   /** False: one more event would not be taken, and counts as dropped; it needn't be encoded. */
   takesOne(): boolean {
-    if (this.#steadyMs() < this.#blockedUntilMs) {
-      this.#noRoom += 1;
-      return false;
-    }
+    if (this.#isBlocked(1)) return false;
     if (this.#waitingBytes < WAITING_BYTES_MAX) return true;
     this.#behind += 1;
     this.#tell("behind", "the disk is slower than events come: some are left out of the event log, and counted");
@@ -125,7 +122,7 @@ export class EventLog {
 
   /** The disk is full, and a log of messages needs room: removes the oldest file. False when there is none. */
   async giveWay(): Promise<boolean> {
-    this.#blockedUntilMs = this.#steadyMs() + GAVE_WAY_MS;
+    this.#block(GAVE_WAY_MS, "noRoom");
     this.#tell("full", "the disk is full: events that were kept are removed, the oldest first, and for now none is");
     return await this.#turns.run(() => this.#writer.removeOldest()).catch(() => false);
   }
@@ -182,6 +179,18 @@ export class EventLog {
     });
   }
 
+  #block(forMs: number, by: "noRoom" | "failed"): void {
+    this.#blocked = { untilMs: this.#steadyMs() + forMs, by };
+  }
+
+  /** @param events - Those that are left out where it is. */
+  #isBlocked(events: number): boolean {
+    if (this.#steadyMs() >= this.#blocked.untilMs) return false;
+    if (this.#blocked.by === "failed") this.#failed += events;
+    else this.#noRoom += events;
+    return true;
+  }
+
   /** Never rejects. */
   async #writeBatch(): Promise<void> {
     const lines = this.#takeBatch();
@@ -189,16 +198,16 @@ export class EventLog {
     const events = lines.length / 2;
     const bytes = lines.reduce((all, { length }) => all + length, 0);
     try {
-      if (this.#steadyMs() < this.#blockedUntilMs) this.#noRoom += events;
-      else if ((await this.#writer.write(Buffer.concat(lines, bytes))) === "written") this.#written += events;
+      if (this.#isBlocked(events)) return;
+      if ((await this.#writer.write(Buffer.concat(lines, bytes))) === "written") this.#written += events;
       else {
         this.#noRoom += events;
-        this.#blockedUntilMs = this.#steadyMs() + BLOCKED_MS;
+        this.#block(BLOCKED_MS, "noRoom");
         this.#tell("room", "the disk is nearly full: events are left out of the event log, and counted, until there is room again");
       }
     } catch (error) {
       this.#failed += events;
-      this.#blockedUntilMs = this.#steadyMs() + BLOCKED_MS;
+      this.#block(BLOCKED_MS, "failed");
       this.#tellOfDisk(error);
     } finally {
       this.#waitingBytes -= bytes;
