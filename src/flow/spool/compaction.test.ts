@@ -111,6 +111,32 @@ async function crash(ending: Ending, count: number, after: number, seed: number)
   return isOver;
 }
 
+test("files that rewrites replaced one after the other, and whose removal didn't last, are no gap", async () => {
+  const small = await open();
+  const seen = new Map<string, Buffer>();
+  const merged = (): string | undefined => small.files().find((name) => isMerged(small, name));
+  const stuck: string[] = [];
+  // On until the one that stands for all of the beginning has taken in several.
+  for (let at = 0; at < 40 && Number(merged()?.split(".")[0] ?? 0) < 4; at++) {
+    for (const name of small.files()) if (!isMerged(small, name)) seen.set(name, Buffer.from(small.memory.bytes(`${FOLDER}/${name}`)));
+    stuck.push(await round(small, at));
+  }
+  await small.log.close();
+  const last = merged() ?? "";
+  const gone = [...seen.keys()].filter((name) => name < last && !small.files().includes(name));
+  ok(gone.length >= 3, `${gone.length} went`);
+  for (const name of gone) {
+    const file = await small.memory.open(`${FOLDER}/${name}`, "create");
+    await file.write(seen.get(name) as Buffer, 0);
+    await file.sync();
+    await file.close();
+  }
+  await small.start();
+  nothingFound(small, gone.join());
+  deepEqual(ids((await small.waiting()).filter(isStuck)), stuck);
+  await small.close();
+});
+
 test("a cursor that is put back from before a rewrite is told as older, nothing that waits is lost, and the counts add up", async () => {
   for (const before of [1, 3, 5, 8, 11]) {
     const small = await open();

@@ -64,6 +64,8 @@ export class LogRecovery {
   #lastBatchAt = 0;
   readonly #findings: SpoolFinding[] = [];
   readonly #lost: LostNumbers[] = [];
+  /** Paths of segments that hold nothing but copies. */
+  readonly #copies: string[] = [];
   readonly #state = new RecoveredState();
 
   constructor({ disk, folder, kind, writes, flags = 0, onProgress }: RecoverySettings) {
@@ -89,6 +91,7 @@ export class LogRecovery {
     const segments = await folder.read();
     this.#findings.push(...folder.findings);
     const open = await this.#readSegments(segments);
+    await this.#removeCopies(segments);
     const readableEnd = segments.at(-1)?.nextSequence ?? 1;
     const isSkipping = folder.unreadableBytes > 0 && segments.length > 0;
     const skipped = isSkipping ? Math.max(NUMBERS_SKIPPED_MIN, Math.ceil(folder.unreadableBytes / FRAME_HEADER_BYTES)) : 0;
@@ -123,7 +126,12 @@ export class LogRecovery {
     this.#bytesTotal = segments.reduce((sum, { bytes }) => sum + bytes, 0);
     let before: Segment | null = null;
     for (const [index, segment] of [...segments].entries()) {
-      const isLast = index === bounds.length - 1;
+      const bound = bounds[index] ?? Infinity;
+      if (segment.header.baseSequence >= bound) {
+        this.#takeCopy(segments, segment);
+        continue;
+      }
+      const isLast = bound === Infinity;
       const file = await openSegment(this.#disk, segment.path, isLast && this.#writes ? "write" : "read", this.#writes);
       if (file === null) {
         segments.splice(segments.indexOf(segment), 1);
@@ -133,7 +141,7 @@ export class LogRecovery {
       const { bytes } = segment;
       try {
         if (before !== null && before.nextSequence < segment.header.baseSequence) this.#noteMissing(before, segment);
-        const isOpen = await this.#readSegment(segment, file, bounds[index] ?? Infinity);
+        const isOpen = await this.#readSegment(segment, file, bound);
         if (!this.#writes && !(await isSameSegment(file, segment))) this.#forget(segments, segment);
         if (isLast && this.#writes) await makeLast(file, segment, this.#lastBatchAt);
         keep = isOpen && this.#writes;
@@ -146,6 +154,20 @@ export class LogRecovery {
       before = segment;
     }
     return null;
+  }
+
+  /** All that it holds stands in a later segment: its removal didn't last, or its first write failed. It is no part of the log. */
+  #takeCopy(segments: Segment[], segment: Segment): void {
+    segments.splice(segments.indexOf(segment), 1);
+    this.#copies.push(segment.path);
+    this.#bytesRead += segment.bytes;
+  }
+
+  /** While something is damaged they stay: somebody may want to look at them. */
+  async #removeCopies(segments: readonly Segment[]): Promise<void> {
+    if (!this.#writes || segments.some(({ damaged }) => damaged)) return;
+    // One that can't be removed is in nobody's way: the next start tries again.
+    for (const path of this.#copies) await this.#disk.remove(path).catch(() => undefined);
   }
 
   #tell(bytes: number): void {
