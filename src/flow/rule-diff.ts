@@ -5,6 +5,7 @@
  * "no": it is told which rules can't be judged for want of it.
  */
 import { randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { DryRun, type DryMessage, type DrySettings } from "./dry-run.ts";
 import type { IdentifiedEvent } from "./event.ts";
 import { evaluate, valuesOf } from "./match/evaluate.ts";
@@ -70,8 +71,8 @@ export class RuleDiff {
   readonly differing: readonly string[];
 
   constructor(before: DrySettings, after: DrySettings, { wider }: RuleDiffOptions) {
-    const isAlike = (stream: StreamSettings): boolean =>
-      !wider && before.env === after.env && before.streams.some((other) => areAlike(stream, other));
+    const isShared = !wider && isDeepStrictEqual([before.env, before.limits], [after.env, after.limits]);
+    const isAlike = (stream: StreamSettings): boolean => isShared && before.streams.some((other) => areAlike(stream, other));
     this.alike = after.streams.filter(isAlike).map(({ id }) => id);
     const differing = ({ streams }: DrySettings): readonly StreamSettings[] =>
       // With a revision of its own each message would differ.
@@ -114,7 +115,7 @@ export class RuleDiff {
 }
 
 function areAlike(stream: StreamSettings, other: StreamSettings): boolean {
-  return stream.id === other.id && stream.revision === other.revision && String(stream.tenants) === String(other.tenants);
+  return stream.id === other.id && stream.revision === other.revision && isDeepStrictEqual(stream.tenants, other.tenants);
 }
 
 /** The one term that is false where all others are true; null: there is none, or several. */
