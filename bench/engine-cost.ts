@@ -45,7 +45,7 @@ export async function engineCost(folder: string): Promise<void> {
     const costs = await costsWith(join(folder, String(count)), count);
     const { decoding, identifying, matching, making, whole } = costs;
     rows.push([
-      `${(count + 1).toLocaleString("en")} rules`,
+      count === 0 ? "1 rule" : `${(count + 1).toLocaleString("en")} rules`,
       ...[decoding, identifying, matching, making, whole].map((cost) => cost.toFixed(1)),
     ]);
   }
