@@ -13,7 +13,8 @@ import { createIdentify } from "./identify/identify.ts";
 import { attributesOf } from "./match/attributes.ts";
 import { printTarget } from "./match/print.ts";
 import type { Attributes } from "./match/rule.ts";
-import { isOpenTo, select } from "./match/select.ts";
+import { isOpenTo, select, type Selection } from "./match/select.ts";
+import type { AskedEvent } from "./match/stream-index.ts";
 import { MessageMaker } from "./message/maker.ts";
 import type { Message } from "./message/message.ts";
 import { isFirst, messageOf, topicOf, type Draft } from "./put.ts";
@@ -94,25 +95,27 @@ export class DryRun {
    * from a message, what was removed is unknown.
    */
   run(event: IdentifiedEvent, view?: Attributes): DryResult {
-    const { streams, limits, instance } = this.#settings;
+    const { streams, limits } = this.#settings;
     const content = new ContentValues(event, limits);
     const attributes = view ?? attributesOf(event, content);
     const { tenant } = event.identity;
-    const prepared = this.#maker.prepare(event, content);
-    const made = new Set<string>();
-    const messages = new Map<StreamSettings, DryMessage[]>();
-    for (const selection of select(attributes, streams, tenant)) {
-      const message = dryMessage({ maker: this.#maker, prepared, selection, attributes, instance, made });
-      const others = messages.get(selection.stream);
-      if (others === undefined) messages.set(selection.stream, [message]);
-      else others.push(message);
-    }
+    const selections = select(attributes, streams, tenant);
+    const messages = this.make({ event, content, attributes }, selections);
     const results = streams.map((stream) => ({
       stream,
       isOpen: isOpenTo(stream, tenant),
-      messages: messages.get(stream) ?? [],
+      messages: messages.filter((_, place) => selections[place]?.stream === stream),
     }));
     return { event, content, attributes, streams: results };
+  }
+
+  /** The message of each selection. @param selections - Of an event, by somebody who has looked at the rules already. */
+  make({ event, content, attributes }: AskedEvent, selections: readonly Selection[]): readonly DryMessage[] {
+    if (selections.length === 0) return [];
+    const { instance } = this.#settings;
+    const prepared = this.#maker.prepare(event, content);
+    const made = new Set<string>();
+    return selections.map((selection) => dryMessage({ maker: this.#maker, prepared, selection, attributes, instance, made }));
   }
 }
 

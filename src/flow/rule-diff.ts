@@ -7,12 +7,14 @@
 import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { DryRun, type DryMessage, type DrySettings } from "./dry-run.ts";
-import type { IdentifiedEvent } from "./event.ts";
+import { ContentValues } from "./content/pointers.ts";
 import { evaluate, valuesOf } from "./match/evaluate.ts";
 import type { Attributes, Criteria } from "./match/rule.ts";
-import { isOpenTo } from "./match/select.ts";
+import { isOpenTo, selectFrom } from "./match/select.ts";
+import type { StreamRule } from "./match/stream-index.ts";
 import type { ReadBack } from "./message/read-back.ts";
-import { isShadow, type RuleSettings, type StreamSettings } from "./settings.ts";
+import { ReadBackRules, type JudgedRules } from "./read-back-rules.ts";
+import { isShadow, type StreamSettings } from "./settings.ts";
 import { changedParts, type ChangedPart } from "./changed-parts.ts";
 
 const REDACTION_KEY_BYTES = 32;
@@ -62,47 +64,72 @@ export interface RuleDiffOptions {
 }
 
 export class RuleDiff {
-  readonly #sides: Readonly<Record<Side, readonly StreamSettings[]>>;
+  readonly #limits: Readonly<Record<Side, DrySettings["limits"]>>;
   readonly #runs: Readonly<Record<Side, DryRun>>;
-  readonly #wider: boolean;
+  /** Both sides' at once: most of their terms are alike, and are asked once. */
+  readonly #rules: ReadBackRules;
+  readonly #sideOf: ReadonlyMap<StreamSettings, Side>;
+  /** Of the new side; empty unless they are asked for. */
+  readonly #widened: readonly StreamSettings[];
   /** Ids of streams that are alike on both sides: no message of theirs can change, and they aren't looked at. */
   readonly alike: readonly string[];
   /** Ids of the others, those of the new side first. */
   readonly differing: readonly string[];
 
   constructor(before: DrySettings, after: DrySettings, { wider }: RuleDiffOptions) {
+    const others = new Map(before.streams.map((stream) => [stream.id, stream]));
     const isShared = !wider && isDeepStrictEqual([before.env, before.limits], [after.env, after.limits]);
-    const isAlike = (stream: StreamSettings): boolean => isShared && before.streams.some((other) => areAlike(stream, other));
-    this.alike = after.streams.filter(isAlike).map(({ id }) => id);
+    const alike = new Set(after.streams.filter((stream) => isShared && areAlike(stream, others.get(stream.id))).map(({ id }) => id));
     const differing = ({ streams }: DrySettings): readonly StreamSettings[] =>
       // With a revision of its own each message would differ.
-      streams.filter(({ id }) => !this.alike.includes(id)).map((stream) => ({ ...stream, revision: "" }));
-    this.#sides = { old: differing(before), new: differing(after) };
-    this.differing = [...new Set([...this.#sides.new, ...this.#sides.old].map(({ id }) => id))];
-    this.#wider = wider;
+      streams.filter(({ id }) => !alike.has(id)).map((stream) => ({ ...stream, revision: "" }));
+    const sides = { old: differing(before), new: differing(after) };
+    this.alike = [...alike];
+    this.differing = [...new Set([...sides.new, ...sides.old].map(({ id }) => id))];
+    this.#rules = new ReadBackRules([...sides.old, ...sides.new]);
+    this.#sideOf = new Map((["old", "new"] as const).flatMap((side) => sides[side].map((stream) => [stream, side] as const)));
+    this.#widened = wider ? sides.new : [];
+    this.#limits = { old: before.limits, new: after.limits };
     // Under one key, so that hashes of what is removed are alike.
     const redactionKey = randomBytes(REDACTION_KEY_BYTES);
     const run = (settings: DrySettings, side: Side): DryRun =>
-      new DryRun({ ...settings, instance: "", streams: this.#sides[side] }, { redactionKey });
+      new DryRun({ ...settings, instance: "", streams: sides[side] }, { redactionKey });
     this.#runs = { old: run(before, "old"), new: run(after, "new") };
   }
 
-  compare({ event, attributes, whyUnknown }: ReadBack): EventDiff {
-    const made = (side: Side): readonly DryMessage[] =>
-      this.#runs[side].run(event, attributes).streams.flatMap(({ messages }) => messages.filter(({ outcome }) => outcome !== "repeated"));
-    const [before, after] = [made("old"), made("new")];
-    const unknown = (["old", "new"] as const).flatMap((side) =>
-      this.#sides[side]
-        .filter((stream) => isOpenTo(stream, event.identity.tenant))
-        .flatMap((stream) => unknownRules(side, stream, attributes, whyUnknown)),
-    );
-    return { messages: paired(before, after), unknown, keptOut: this.#keptOut(event, attributes, after) };
+  /** @param read - Read under the limits of the new side. */
+  compare(read: ReadBack): EventDiff {
+    const judged = this.#rules.judge(read);
+    const [before, after] = [this.#made("old", judged, read), this.#made("new", judged, read)];
+    const unknown = judged.unknown.map(({ stream, rule: { number, criteria } }) => ({
+      side: this.#side(stream),
+      stream: stream.id,
+      rule: number,
+      why: whyOf(criteria, read.attributes, read.whyUnknown) ?? "a value is too long for it",
+    }));
+    return { messages: paired(before, after), unknown, keptOut: this.#keptOut(read, judged, after) };
   }
 
-  #keptOut(event: IdentifiedEvent, attributes: Attributes, after: readonly DryMessage[]): readonly KeptOut[] {
-    if (!this.#wider) return [];
-    return this.#sides.new
-      .filter((stream) => isOpenTo(stream, event.identity.tenant))
+  #side(stream: StreamSettings): Side {
+    return this.#sideOf.get(stream) as Side;
+  }
+
+  #made(side: Side, { holding }: JudgedRules, { event, attributes, content }: ReadBack): readonly DryMessage[] {
+    const selections = byStream(holding.filter(({ stream }) => this.#side(stream) === side)).flatMap(([stream, rules]) =>
+      selectFrom(stream, rules, () => true),
+    );
+    const limits = this.#limits[side];
+    const isSameReading = limits.decodedBytesMax === this.#limits.new.decodedBytesMax;
+    const asked = { event, attributes, content: isSameReading ? content : new ContentValues(event, limits) };
+    return this.#runs[side].make(asked, selections).filter(({ outcome }) => outcome !== "repeated");
+  }
+
+  #keptOut({ event, attributes }: ReadBack, { holding }: JudgedRules, after: readonly DryMessage[]): readonly KeptOut[] {
+    if (this.#widened.length === 0) return [];
+    // What a rule ignores wouldn't become a message, whatever another rule asks for.
+    const ignored = new Set(holding.filter(({ rule }) => rule.action === "ignore").map(({ stream }) => stream));
+    return this.#widened
+      .filter((stream) => isOpenTo(stream, event.identity.tenant) && !ignored.has(stream))
       .flatMap((stream) =>
         stream.rules.flatMap((rule): readonly KeptOut[] => {
           if (rule.action !== "publish" || isShadow(rule) || rule.criteria.kind !== "and") return [];
@@ -114,8 +141,19 @@ export class RuleDiff {
   }
 }
 
-function areAlike(stream: StreamSettings, other: StreamSettings): boolean {
-  return stream.id === other.id && stream.revision === other.revision && isDeepStrictEqual(stream.tenants, other.tenants);
+/** @param rules - Those of a stream stand one after another. */
+function byStream(rules: readonly StreamRule[]): readonly (readonly [StreamSettings, StreamRule["rule"][]])[] {
+  const streams = new Map<StreamSettings, StreamRule["rule"][]>();
+  for (const { stream, rule } of rules) {
+    const others = streams.get(stream);
+    if (others === undefined) streams.set(stream, [rule]);
+    else others.push(rule);
+  }
+  return [...streams];
+}
+
+function areAlike(stream: StreamSettings, other: StreamSettings | undefined): boolean {
+  return other !== undefined && stream.revision === other.revision && isDeepStrictEqual(stream.tenants, other.tenants);
 }
 
 /** The one term that is false where all others are true; null: there is none, or several. */
@@ -128,20 +166,6 @@ function onlyFalse(terms: readonly Criteria[], attributes: Attributes): number |
     found = place;
   }
   return found;
-}
-
-function unknownRules(
-  side: Side,
-  stream: StreamSettings,
-  attributes: Attributes,
-  whyUnknown: ReadBack["whyUnknown"],
-): readonly UnknownRule[] {
-  return stream.rules.flatMap((rule: RuleSettings): readonly UnknownRule[] => {
-    if (isShadow(rule) || evaluate(rule.criteria, attributes) !== null) return [];
-    return [
-      { side, stream: stream.id, rule: rule.number, why: whyOf(rule.criteria, attributes, whyUnknown) ?? "a value is too long for it" },
-    ];
-  });
 }
 
 /** Why the first term that isn't known isn't. */

@@ -102,6 +102,9 @@ async function told(from: Site, over: Partial<DiffOptions> = {}): Promise<Told> 
   return JSON.parse(out) as Told;
 }
 
+const configuration = (...streams: readonly string[]): string =>
+  `version: 1\nenabled: true\ndata: ./data\ndestinations: { k: { type: file, path: ./out } }\nstreams: [ ${streams.join(", ")} ]\n`;
+
 const counts = ({ streams }: Told): readonly (readonly number[])[] =>
   streams.map(({ added, gone, changed, same }) => [added, gone, changed, same]);
 
@@ -204,9 +207,13 @@ test("with --wider the term is told that alone keeps events out", async (context
   match((await run(from, { wider: true })).out, /\nusers {3}rule 2 {7}2 {9}1 {2}STATUS=201\n/);
 });
 
+test("a term keeps nothing out of a stream that ignores the event anyway", async (context) => {
+  const ignoring = `${OLD}  - PATH=/users , ignore\n`;
+  const from = site(context, [{ id: "1", status: 400 }], { "new.yaml": ignoring });
+  deepEqual((await told(from, { wider: true })).keptOut, []);
+});
+
 test("streams that come and go count with all their messages, and --stream chooses one", async (context) => {
-  const configuration = (...streams: readonly string[]): string =>
-    `version: 1\nenabled: true\ndata: ./data\ndestinations: { k: { type: file, path: ./out } }\nstreams: [ ${streams.join(", ")} ]\n`;
   const from = site(context, [{ id: "1" }], {
     "a.yaml": OLD.replace("stream: users", "stream: a"),
     "b.yaml": OLD.replace("stream: users", "stream: b"),
@@ -228,6 +235,15 @@ test("streams that come and go count with all their messages, and --stream choos
   );
   deepEqual(counts(await told(from, { ...sides, stream: "c" })), [[1, 0, 0, 0]]);
   await rejects(run(from, { ...sides, stream: "d" }), /there is no stream "d" on either side/);
+});
+
+test("the same streams under other limits are no such streams", async (context) => {
+  const from = site(context, [{ id: "1", json: { text: "x".repeat(20_000) } }], {
+    "a.yaml": configuration("old.yaml"),
+    "b.yaml": `${configuration("old.yaml")}limits: { messageBytesMax: 16KiB }\n`,
+  });
+  const both = await told(from, { before: join(from.folder, "a.yaml"), after: join(from.folder, "b.yaml"), data: null });
+  deepEqual([both.alike, counts(both)], [[], [[0, 0, 1, 0]]]);
 });
 
 test("only events of the time that is asked for count", async (context) => {

@@ -37,14 +37,23 @@ export function targetName(target: Target): string {
   return name;
 }
 
-function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Selection[] {
+/**
+ * Selects messages of one stream.
+ *
+ * @param rules - Those of the stream that may hold, in order.
+ */
+export function selectFrom(
+  stream: StreamSettings,
+  rules: readonly RuleSettings[],
+  holds: (rule: RuleSettings) => boolean,
+): readonly Selection[] {
   const taken = new Set<string>();
   const selections: Selection[] = [];
-  for (const rule of stream.rules) {
+  for (const rule of rules) {
     if (rule.action !== "publish" || isShadow(rule)) continue;
     // A rule whose targets all have their message already can't add one, so it isn't tried.
     const open = rule.targets.filter((target) => !taken.has(targetName(target)));
-    if (open.length === 0 || evaluate(rule.criteria, attributes) !== true) continue;
+    if (open.length === 0 || !holds(rule)) continue;
     for (const target of open) {
       if (taken.has(targetName(target))) continue;
       taken.add(targetName(target));
@@ -52,7 +61,7 @@ function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Se
     }
   }
   if (selections.length === 0) return selections;
-  const ignored = stream.rules.some((rule) => rule.action === "ignore" && !isShadow(rule) && evaluate(rule.criteria, attributes) === true);
+  const ignored = rules.some((rule) => rule.action === "ignore" && !isShadow(rule) && holds(rule));
   return ignored ? [] : selections;
 }
 
@@ -64,5 +73,6 @@ function selectFrom(stream: StreamSettings, attributes: Attributes): readonly Se
  * @param tenant - Whose the event is: streams that are not open to it are passed over.
  */
 export function select(attributes: Attributes, streams: readonly StreamSettings[], tenant: string): readonly Selection[] {
-  return streams.filter((stream) => isOpenTo(stream, tenant)).flatMap((stream) => selectFrom(stream, attributes));
+  const holds = ({ criteria }: RuleSettings): boolean => evaluate(criteria, attributes) === true;
+  return streams.filter((stream) => isOpenTo(stream, tenant)).flatMap((stream) => selectFrom(stream, stream.rules, holds));
 }

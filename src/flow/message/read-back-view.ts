@@ -91,6 +91,14 @@ export class MessageAttributes implements Attributes {
     return isBelowRemoved ? null : values;
   }
 
+  /** False: of some pointers into a part it may not be known what was there. */
+  tellsAll(part: ContentPart): boolean {
+    if (this.#gaps.bodies[part] !== null) return false;
+    const document = this.#content.document(part);
+    if (!(document instanceof Object)) return document === undefined;
+    return this.#gaps.isWhole && !document.text.includes(REMOVED);
+  }
+
   /** Why nothing is known of an attribute; null where it is known. */
   whyUnknown(attribute: Attribute): string | null {
     if (valuesOf(attribute, this) !== null) return null;

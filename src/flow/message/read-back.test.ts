@@ -11,7 +11,7 @@ import { RESERVED_WORDS, type Attributes, type Criteria } from "../match/rule.ts
 import type { FieldPath, StreamSettings } from "../settings.ts";
 import { eventOfMessage, type ReadBack } from "./read-back.ts";
 import { shownAttributes } from "./shown.ts";
-import { agentEvent, body, JSON_TYPE, makeMessage, transactionEvent } from "./testing/messages.ts";
+import { agentEvent, body, JSON_TYPE, makeMessage, transactionEvent, maker } from "./testing/messages.ts";
 
 const LIMITS = { decodedBytesMax: 1024 * 1024 };
 
@@ -128,6 +128,19 @@ test("what is no message of ours is told", () => {
   equal(read("{}"), "it is no CloudEvent: it has no `specversion` or no `data`, and no headers that begin with ce_");
   equal(read('{"specversion":"1.0","type":"other","data":{}}'), 'its type is "other", which is none of an event that Sidestream writes');
   ok(String(read("{}", [["ce_type", "dev.sidestream.agent"]])).startsWith("its data is not as schemas/data.schema.json says: data/topic"));
+});
+
+test("a body that is nested deeper than Sidestream writes is no event, and ends nothing", () => {
+  const nested = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  const made = maker();
+  const event = transactionEvent({ requestHeaders: JSON_TYPE, requestBody: body('"@@"') });
+  const prepared = made.prepare(event, new ContentValues(event, LIMITS));
+  const written = made.makeEvent(prepared, { redact: [], keep: null, body: { bytesMax: 1_000, types: ["json"] } }).toString();
+  ok(written.includes('"@@"'));
+  equal(
+    eventOfMessage({ headers: [], value: Buffer.from(written.replace('"@@"', nested)) }, { limits: LIMITS }),
+    "its body is nested deeper than Sidestream reads",
+  );
 });
 
 test("what is shown of an event is what a message would show, by the default redaction and a stream's own", () => {

@@ -13,7 +13,7 @@ import { ContentValues } from "../content/pointers.ts";
 import type { CapturedBody, IdentifiedEvent, Identity } from "../event.ts";
 import { knownIdentity } from "../identify/known-identity.ts";
 import { percentDecoded } from "../identify/tenant-value.ts";
-import type { Attribute, Attributes } from "../match/rule.ts";
+import type { Attribute, Attributes, ContentPart } from "../match/rule.ts";
 import { agentData, transactionData } from "./data-schema.ts";
 import type { Message } from "./message.ts";
 import { MessageAttributes, type BodyGap, type MessageGaps } from "./read-back-view.ts";
@@ -25,6 +25,10 @@ export interface ReadBack {
   readonly event: IdentifiedEvent;
   /** How rules see it: null where the message doesn't tell. */
   readonly attributes: Attributes;
+  /** Its bodies, as far as the message has them. */
+  readonly content: ContentValues;
+  /** False: of what a part has, something may be unknown. */
+  readonly tellsAll: (part: ContentPart) => boolean;
   /** Why nothing is known of an attribute; null where it is known. */
   readonly whyUnknown: (attribute: Attribute) => string | null;
   /** Stream that made the message; empty where it doesn't say. */
@@ -81,9 +85,20 @@ export function eventOfMessage(message: Pick<Message, "headers" | "value">, opti
   }
   const [stream, revision] = [envelope.attribute("sidestreamstream"), envelope.attribute("sidestreamrevision")];
   const isWhole = options.keepsAll?.(stream, revision) === true;
-  const made = "request" in data.data ? ofTransaction(data.data, envelope, isWhole) : ofAgent(data.data, envelope, isWhole);
-  const view = new MessageAttributes(made.event, new ContentValues(made.event, options.limits), made.gaps);
-  return { event: made.event, attributes: view, whyUnknown: (attribute) => view.whyUnknown(attribute), stream, revision };
+  const made = madeOf(data.data, envelope, isWhole);
+  if (made === null) return "its body is nested deeper than Sidestream reads";
+  const { event, gaps } = made;
+  const content = new ContentValues(event, options.limits);
+  const view = new MessageAttributes(event, content, gaps);
+  return {
+    event,
+    attributes: view,
+    content,
+    tellsAll: (part) => view.tellsAll(part),
+    whyUnknown: (attribute) => view.whyUnknown(attribute),
+    stream,
+    revision,
+  };
 }
 
 function envelopeOf({ headers, value }: Pick<Message, "headers" | "value">): Envelope | string {
@@ -117,6 +132,16 @@ function commonOf({ attribute }: Envelope): Pick<IdentifiedEvent, "id" | "source
 interface Made {
   readonly event: IdentifiedEvent;
   readonly gaps: MessageGaps;
+}
+
+/** Null: it can't be written as text any more. Nothing that Sidestream wrote is like that, but a file may have been touched. */
+function madeOf(data: TransactionData | AgentData, envelope: Envelope, isWhole: boolean): Made | null {
+  try {
+    return "request" in data ? ofTransaction(data, envelope, isWhole) : ofAgent(data, envelope, isWhole);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 function ofTransaction(data: TransactionData, envelope: Envelope, isWhole: boolean): Made {
