@@ -34,11 +34,15 @@ export type MessageDiff =
   | { readonly kind: "added"; readonly stream: string; readonly before: null; readonly after: DryMessage }
   | { readonly kind: "gone"; readonly stream: string; readonly before: DryMessage; readonly after: null };
 
-/** A rule that can't be judged. */
-export interface UnknownRule {
+export interface RuleName {
   readonly side: Side;
   readonly stream: string;
+  /** Place in its descriptor, from 1. */
   readonly rule: number;
+}
+
+/** A rule that can't be judged. */
+export interface UnknownRule extends RuleName {
   readonly why: string;
 }
 
@@ -75,6 +79,8 @@ export class RuleDiff {
   readonly alike: readonly string[];
   /** Ids of the others, those of the new side first. */
   readonly differing: readonly string[];
+  /** Rules of these that make messages. */
+  readonly publishing: readonly RuleName[];
 
   constructor(before: DrySettings, after: DrySettings, { wider }: RuleDiffOptions) {
     const others = new Map(before.streams.map((stream) => [stream.id, stream]));
@@ -86,6 +92,11 @@ export class RuleDiff {
     const sides = { old: differing(before), new: differing(after) };
     this.alike = [...alike];
     this.differing = [...new Set([...sides.new, ...sides.old].map(({ id }) => id))];
+    this.publishing = (["old", "new"] as const).flatMap((side) =>
+      sides[side].flatMap(({ id, rules }) =>
+        rules.filter((rule) => rule.action === "publish" && !isShadow(rule)).map(({ number }) => ({ side, stream: id, rule: number })),
+      ),
+    );
     this.#rules = new ReadBackRules([...sides.old, ...sides.new]);
     this.#sideOf = new Map((["old", "new"] as const).flatMap((side) => sides[side].map((stream) => [stream, side] as const)));
     this.#widened = wider ? sides.new : [];

@@ -116,13 +116,17 @@ test("what a changed rule adds, and what it loses, is counted and shown", async 
   equal(status, 1);
   const lines = out.split("\n");
   match(lines[0] ?? "", /^3 events of the event log in data, from \d{4}-.+Z to \d{4}-.+Z$/);
-  deepEqual(lines.slice(1, 7), [
+  deepEqual(lines.slice(1, 11), [
     "old: old.yaml, new: new.yaml",
     "",
-    "This would change. Messages: 1 added, 1 gone, 0 changed, 0 as before.",
+    "This would change. Messages: 1 before, 1 after: 1 added, 1 gone, 0 changed, 0 as before.",
     "",
     "stream  target        added  gone  changed  same",
     "users   k:diku.users      1     1        0     0",
+    "",
+    "side  stream  rule    messages",
+    "old   users   rule 1         1",
+    "new   users   rule 1         1",
   ]);
   match(out, /\n {2}gone {2}\S+Z {2}diku {2}POST \/users {2}from k:diku\.users by rule 1, event 1\n/);
   match(out, /\n {2}added {2}\S+Z {2}diku {2}POST \/users {2}to k:diku\.users by rule 1, event 2\n/);
@@ -150,7 +154,7 @@ test("the same rules change nothing, whatever is written around them", async (co
   const from = site(context, [{ id: "1" }, { id: "2", status: 400 }], { "new.yaml": `# A comment.\n${OLD}`, "same.yaml": OLD });
   const { status, out } = await run(from);
   equal(status, 0);
-  match(out, /\nNothing would change\. Messages: 0 added, 0 gone, 0 changed, 1 as before\.\n$/);
+  match(out, /\nNothing would change\. Messages: 1 before, 1 after: 0 added, 0 gone, 0 changed, 1 as before\.\n$/);
   deepEqual((await told(from, { after: join(from.folder, "same.yaml") })).alike, ["users"]);
 });
 

@@ -5,8 +5,9 @@ import { printCriteria, printTarget } from "../../flow/match/print.ts";
 import type { RuleSettings } from "../../flow/settings.ts";
 import { bytesText } from "../../observe/bytes-text.ts";
 import { counted, harmless, table } from "../output.ts";
-import type { KeptOutRow, Sample, Tally } from "./tally.ts";
+import { noCounts, ROWS_MAX, sidesOf, type Counts, type KeptOutRow, type RuleRow, type Sample, type Tally } from "./tally.ts";
 
+const KINDS = ["added", "gone", "changed", "same"] as const;
 /** Rows that are printed; `--json` has all that are counted. */
 const PRINTED_MAX = 20;
 const TEXT_CHARACTERS_MAX = 200;
@@ -34,32 +35,89 @@ export function reportText(report: Report): string {
     "",
     ...summary(tally),
   ];
-  return [...lines, ...targetLines(tally), ...sampleLines(tally), ...unknownLines(tally), ...keptOutLines(report)]
+  return [
+    ...lines,
+    // Where nothing would change, what is alike is of no interest.
+    ...(isSame(tally) ? [] : [...streamLines(tally), ...targetLines(tally), ...ruleLines(tally)]),
+    ...sampleLines(tally),
+    ...unknownLines(tally),
+    ...keptOutLines(report),
+  ]
     .map((line) => `${harmless(line)}\n`)
     .join("");
 }
 
 function summary(tally: Tally): readonly string[] {
-  const [added, gone, changed, same] = (["added", "gone", "changed", "same"] as const).map((kind) => tally.total(kind)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const isSame = added + gone + changed === 0;
-  const doubt = isSame && tally.unknownEvents > 0 ? `, as far as can be told: see below` : "";
-  const head = isSame ? `Nothing would change${doubt}.` : "This would change.";
-  return [`${head} Messages: ${added} added, ${gone} gone, ${changed} changed, ${same} as before.`];
+  const counts = summed(KINDS.map((kind) => ({ ...noCounts(), [kind]: tally.total(kind) })));
+  const doubt = isSame(tally) && tally.unknownEvents > 0 ? `, as far as can be told: see below` : "";
+  const head = isSame(tally) ? `Nothing would change${doubt}.` : "This would change.";
+  const { before, after } = sidesOf(counts);
+  const { added, gone, changed, same } = counts;
+  return [`${head} Messages: ${before} before, ${after} after: ${added} added, ${gone} gone, ${changed} changed, ${same} as before.`];
 }
 
-function targetLines(tally: Tally): readonly string[] {
-  const changing = [...tally.targets.values()].filter(({ added, gone, changed }) => added + gone + changed > 0);
-  if (changing.length === 0) return [];
-  const rows = changing.toSorted((a, b) => b.added + b.gone + b.changed - (a.added + a.gone + a.changed));
-  const cells = rows
-    .slice(0, PRINTED_MAX)
-    .map(({ stream, place, added, gone, changed, same }) => [stream, clipped(place), added, gone, changed, same]);
-  return ["", ...tableLines(["stream", "target", "added", "gone", "changed", "same"], cells), ...moreLine(rows.length + tally.beyond)];
+export function isSame(tally: Tally): boolean {
+  return tally.total("added") + tally.total("gone") + tally.total("changed") === 0;
+}
+
+function changesIn({ added, gone, changed }: Counts): number {
+  return added + gone + changed;
+}
+
+function summed(rows: readonly Counts[]): Counts {
+  const sum = noCounts();
+  for (const row of rows) for (const kind of KINDS) sum[kind] += row[kind];
+  return sum;
+}
+
+/** Of one stream the summary says it. */
+function streamLines({ streams }: Tally): readonly string[] {
+  if (streams.size < 2) return [];
+  const rows = [...streams]
+    .map(([stream, { counts }]) => ({ stream, counts }))
+    .toSorted((a, b) => changesIn(b.counts) - changesIn(a.counts));
+  const cells = (name: string, counts: Counts): readonly (string | number)[] => {
+    const { before, after } = sidesOf(counts);
+    return [name, before, after, ...KINDS.map((kind) => counts[kind])];
+  };
+  const [first, others] = [rows.slice(0, PRINTED_MAX), rows.slice(PRINTED_MAX)];
+  const rest = others.length === 0 ? [] : [cells(`${others.length} more`, summed(others.map(({ counts }) => counts)))];
+  return [
+    "",
+    ...tableLines(["stream", "before", "after", ...KINDS], [...first.map(({ stream, counts }) => cells(stream, counts)), ...rest]),
+  ];
+}
+
+function targetLines({ targets }: Tally): readonly string[] {
+  const changing = targets.all.filter((row) => changesIn(row) > 0).toSorted((a, b) => changesIn(b) - changesIn(a));
+  if (changing.length === 0 && targets.rest === null) return [];
+  const others = changing.slice(PRINTED_MAX);
+  const beyond = targets.rest === null ? [] : [targets.rest];
+  const cells = (stream: string, place: string, counts: Counts): readonly (string | number)[] => [
+    stream,
+    clipped(place),
+    ...KINDS.map((kind) => counts[kind]),
+  ];
+  const isMore = others.length + beyond.length > 0;
+  const rest = isMore ? [cells("", `${others.length}${beyond.length > 0 ? " and more" : " more"}`, summed([...others, ...beyond]))] : [];
+  const first = changing.slice(0, PRINTED_MAX).map((row) => cells(row.stream, row.place, row));
+  return ["", ...tableLines(["stream", "target", ...KINDS], [...first, ...rest])];
+}
+
+function ruleLines({ rules }: Tally): readonly string[] {
+  if (rules.length === 0) return [];
+  // As they stand in the descriptors, as long as all can be seen.
+  const rows = rules.length <= PRINTED_MAX ? inPlace(rules) : rules.toSorted((a, b) => b.messages - a.messages);
+  const cells = rows.slice(0, PRINTED_MAX).map(({ side, stream, rule, messages }) => [side, stream, `rule ${rule}`, messages]);
+  const others = rows.slice(PRINTED_MAX);
+  const idle = others.filter(({ messages }) => messages === 0).length;
+  const more = others.length === 0 ? [] : [`and ${others.length} more, ${idle} of which made nothing; --json has them`];
+  return ["", ...tableLines(["side", "stream", "rule", "messages"], cells), ...more];
+}
+
+function inPlace(rules: readonly RuleRow[]): readonly RuleRow[] {
+  const streams = [...new Set(rules.map(({ stream }) => stream))];
+  return streams.flatMap((id) => rules.filter(({ stream }) => stream === id));
 }
 
 function sampleLines(tally: Tally): readonly string[] {
@@ -83,21 +141,21 @@ function valueText(value: string | null): string {
   return value === null ? "nothing" : clipped(JSON.stringify(value));
 }
 
-function unknownLines({ unknown, unknownEvents, beyond }: Tally): readonly string[] {
+function unknownLines({ unknown, unknownEvents }: Tally): readonly string[] {
   if (unknownEvents === 0) return [];
-  const rows = [...unknown.values()].toSorted((a, b) => b.events - a.events);
+  const rows = unknown.all.toSorted((a, b) => b.events - a.events);
   const cells = rows.slice(0, PRINTED_MAX).map(({ side, stream, rule, events, why }) => [side, stream, `rule ${rule}`, events, why]);
   return [
     "",
     `Of ${counted(unknownEvents, "event")} it can't be told what a rule would have done, since redaction or a limit took what it asks for before the event was kept.`,
     "They count as if the rule didn't hold; the program, which sees the whole event, may decide otherwise:",
     ...tableLines(["side", "stream", "rule", "events", "why, of the first"], cells),
-    ...moreLine(rows.length + beyond),
+    ...moreLines(rows.length, unknown.rest?.events),
   ];
 }
 
 function keptOutLines({ tally, rules }: Report): readonly string[] {
-  const rows = [...tally.keptOut.values()].toSorted((a, b) => b.nobodys - a.nobodys || b.events - a.events);
+  const rows = tally.keptOut.all.toSorted((a, b) => b.nobodys - a.nobodys || b.events - a.events);
   if (rows.length === 0) return [];
   const cells = rows
     .slice(0, PRINTED_MAX)
@@ -106,7 +164,7 @@ function keptOutLines({ tally, rules }: Report): readonly string[] {
     "",
     "Terms that alone kept events out of a rule of the new side; `nobody's` are events of which the stream makes nothing:",
     ...tableLines(["stream", "rule", "events", "nobody's", "without the term"], cells),
-    ...moreLine(rows.length + tally.beyond),
+    ...moreLines(rows.length, tally.keptOut.rest?.events),
   ];
 }
 
@@ -130,10 +188,11 @@ function leftLines({ unreadable, reason, oversized, tornBytes }: EventsLeft): re
 
 /** For a program. */
 export function reportJson({ place, before, after, rules, alike, tally, left }: Report): string {
-  const { events, firstMs, lastMs, unknownEvents, beyond } = tally;
+  const { events, firstMs, lastMs, unknownEvents } = tally;
   const time = (timeMs: number | null): string | null => (timeMs === null ? null : timeOf(timeMs));
   const streams = [...tally.streams].map(([stream, { counts, samples }]) => ({
     stream,
+    ...sidesOf(counts),
     ...counts,
     samples: samples.map(({ timeMs, ...sample }) => ({ time: timeOf(timeMs), ...sample })),
   }));
@@ -146,14 +205,15 @@ export function reportJson({ place, before, after, rules, alike, tally, left }: 
     new: after,
     alike,
     streams,
-    targets: [...tally.targets.values()],
-    unknown: { events: unknownEvents, rules: [...tally.unknown.values()] },
-    keptOut: [...tally.keptOut.values()].map((row) => ({
+    targets: tally.targets.all,
+    rules: tally.rules,
+    unknown: { events: unknownEvents, rules: tally.unknown.all },
+    keptOut: tally.keptOut.all.map((row) => ({
       ...row,
       text: termOf(row, rules),
       targets: ruleOf(row, rules)?.targets.map(printTarget) ?? [],
     })),
-    beyond,
+    beyond: { targets: tally.targets.rest, unknown: tally.unknown.rest?.events ?? 0, keptOut: tally.keptOut.rest?.events ?? 0 },
     left,
   };
   return `${JSON.stringify(answer, null, 2)}\n`;
@@ -164,8 +224,12 @@ function tableLines(head: readonly string[], rows: readonly (readonly (string | 
   return table(head, cells).trimEnd().split("\n");
 }
 
-function moreLine(rows: number): readonly string[] {
-  return rows > PRINTED_MAX ? [`and ${rows - PRINTED_MAX} more; --json has them`] : [];
+/** @param beyond - What found no row, where something didn't. */
+function moreLines(rows: number, beyond: number | undefined): readonly string[] {
+  const more = rows > PRINTED_MAX ? [`and ${rows - PRINTED_MAX} more; --json has them`] : [];
+  return beyond === undefined
+    ? more
+    : [...more, `and ${beyond} times one that is not listed: only the first ${ROWS_MAX} are counted by themselves`];
 }
 
 function some(names: readonly string[]): string {

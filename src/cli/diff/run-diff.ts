@@ -19,7 +19,7 @@ import { descriptorSettings } from "../descriptor-settings.ts";
 import { subjectOf } from "../explain/explain.ts";
 import { counted, type Output } from "../output.ts";
 import { ProgressLine } from "../spool-progress.ts";
-import { reportJson, reportText, type Report } from "./report.ts";
+import { isSame, reportJson, reportText, type Report } from "./report.ts";
 import { Tally, type Shown } from "./tally.ts";
 
 const EXIT_SAME = 0;
@@ -62,7 +62,7 @@ export async function runDiff(options: DiffOptions, out: Output): Promise<number
   const diff = new RuleDiff(settings.before, settings.after, { wider: options.wider });
   const left = noneLeft();
   const place = await eventsFrom(options, after.dataFolder ?? before.dataFolder, after.settings, left);
-  const tally = new Tally(diff.differing);
+  const tally = new Tally(diff.differing, diff.publishing);
   await lookAtAll(place, { diff, tally, after: settings.after }, new ProgressLine(out));
   if (tally.events === 0) throw noEvents(place.shown, left);
   const report: Report = {
@@ -75,7 +75,7 @@ export async function runDiff(options: DiffOptions, out: Output): Promise<number
     left,
   };
   out.stdout(options.json ? reportJson(report) : reportText(report));
-  return tally.total("added") + tally.total("gone") + tally.total("changed") === 0 ? EXIT_SAME : EXIT_DIFFERENT;
+  return isSame(tally) ? EXIT_SAME : EXIT_DIFFERENT;
 }
 
 async function sideOf(file: string, { env, environment }: DiffOptions): Promise<SideSettings> {

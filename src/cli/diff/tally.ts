@@ -3,12 +3,12 @@
  *
  * Promise: bounded, however many events there are: what is beyond a bound is counted and told as such.
  */
-import type { EventDiff, MessageDiff, Side } from "../../flow/rule-diff.ts";
+import type { EventDiff, MessageDiff, RuleName } from "../../flow/rule-diff.ts";
 import type { ChangedPart } from "../../flow/changed-parts.ts";
 
 /** Enough to see what kind of event it is. */
 export const SAMPLES_MAX = 5;
-/** Rows of each kind, over all streams: topics, rules that are unknown, terms. */
+/** Rows of a table, over all streams; what finds no row is summed in one more. */
 export const ROWS_MAX = 1_000;
 
 export type Kind = MessageDiff["kind"];
@@ -35,10 +35,12 @@ export interface TargetRow extends Counts {
   readonly place: string;
 }
 
-export interface UnknownRow {
-  readonly side: Side;
-  readonly stream: string;
-  readonly rule: number;
+/** Each rule that makes messages has one, whether it made any or not. */
+export interface RuleRow extends RuleName {
+  messages: number;
+}
+
+export interface UnknownRow extends RuleName {
   events: number;
   /** Of the first such event. */
   readonly why: string;
@@ -56,21 +58,48 @@ export interface KeptOutRow {
 /** What is told of one event where it is a sample. */
 export type Shown = Pick<Sample, "timeMs" | "eventId" | "tenant" | "subject">;
 
+/** Rows by name, as many as there may be. */
+export class Rows<Row> {
+  readonly #rows = new Map<string, Row>();
+  /** What found no row of its own; null: all did. */
+  rest: Row | null = null;
+
+  /** The row of a name, which is made the first time. */
+  of(name: string, fresh: () => Row): Row {
+    const found = this.#rows.get(name);
+    if (found !== undefined) return found;
+    if (this.#rows.size >= ROWS_MAX) return (this.rest ??= fresh());
+    const row = fresh();
+    this.#rows.set(name, row);
+    return row;
+  }
+
+  get all(): readonly Row[] {
+    return [...this.#rows.values()];
+  }
+}
+
 export class Tally {
   events = 0;
   firstMs: number | null = null;
   lastMs: number | null = null;
   readonly streams = new Map<string, { readonly counts: Counts; readonly samples: Sample[] }>();
-  readonly targets = new Map<string, TargetRow>();
-  readonly unknown = new Map<string, UnknownRow>();
+  readonly targets = new Rows<TargetRow>();
+  readonly unknown = new Rows<UnknownRow>();
   /** Events of which at least one rule is unknown. */
   unknownEvents = 0;
-  readonly keptOut = new Map<string, KeptOutRow>();
-  /** What found no row of its own. */
-  beyond = 0;
+  readonly keptOut = new Rows<KeptOutRow>();
+  /** As many as there are rules, whatever the traffic. */
+  readonly #rules = new Map<string, RuleRow>();
 
-  constructor(streams: readonly string[]) {
+  /** @param rules - Those that may make messages, of streams that differ. */
+  constructor(streams: readonly string[], rules: readonly RuleName[]) {
     for (const stream of streams) this.streams.set(stream, { counts: noCounts(), samples: [] });
+    for (const rule of rules) this.#rules.set(nameOf(rule), { ...rule, messages: 0 });
+  }
+
+  get rules(): readonly RuleRow[] {
+    return [...this.#rules.values()];
   }
 
   /** Messages of a kind, over all streams. */
@@ -85,13 +114,10 @@ export class Tally {
     this.lastMs = Math.max(this.lastMs ?? timeMs, timeMs);
     for (const message of messages) this.#addMessage(message, shown);
     if (unknown.length > 0) this.unknownEvents += 1;
-    for (const { side, stream, rule, why } of unknown) {
-      const row = this.#row(this.unknown, `${side} ${rule} ${stream}`, { side, stream, rule, events: 0, why });
-      if (row !== null) row.events += 1;
-    }
+    for (const { side, stream, rule, why } of unknown)
+      this.unknown.of(nameOf({ side, stream, rule }), () => ({ side, stream, rule, events: 0, why })).events += 1;
     for (const { stream, rule, term, isNobodys } of keptOut) {
-      const row = this.#row(this.keptOut, `${rule} ${term} ${stream}`, { stream, rule, term, events: 0, nobodys: 0 });
-      if (row === null) continue;
+      const row = this.keptOut.of(`${rule} ${term} ${stream}`, () => ({ stream, rule, term, events: 0, nobodys: 0 }));
       row.events += 1;
       if (isNobodys) row.nobodys += 1;
     }
@@ -101,27 +127,31 @@ export class Tally {
     const { kind, stream, before, after } = message;
     const { destination, topic, target, outcome, rule } = after ?? before;
     const place = topic === null ? `${target} (${outcome})` : `${destination}:${topic}`;
+    if (before !== null) this.#count({ side: "old", stream, rule: before.rule });
+    if (after !== null) this.#count({ side: "new", stream, rule: after.rule });
     const of = this.streams.get(stream);
     if (of === undefined) return;
     of.counts[kind] += 1;
-    const row = this.#row(this.targets, JSON.stringify([stream, place]), { stream, place, ...noCounts() });
-    if (row !== null) row[kind] += 1;
+    this.targets.of(JSON.stringify([stream, place]), () => ({ stream, place, ...noCounts() }))[kind] += 1;
     if (kind === "same" || of.samples.filter((sample) => sample.kind === kind).length >= SAMPLES_MAX) return;
     of.samples.push({ ...shown(), kind, place, rule, parts: message.kind === "changed" ? message.parts : [] });
   }
 
-  #row<Row>(rows: Map<string, Row>, name: string, fresh: Row): Row | null {
-    const found = rows.get(name);
-    if (found !== undefined) return found;
-    if (rows.size >= ROWS_MAX) {
-      this.beyond += 1;
-      return null;
-    }
-    rows.set(name, fresh);
-    return fresh;
+  #count(rule: RuleName): void {
+    const row = this.#rules.get(nameOf(rule));
+    if (row !== undefined) row.messages += 1;
   }
 }
 
-function noCounts(): Counts {
+function nameOf({ side, stream, rule }: RuleName): string {
+  return `${side} ${rule} ${stream}`;
+}
+
+/** How many messages there would be before and after. */
+export function sidesOf({ added, gone, changed, same }: Counts): { readonly before: number; readonly after: number } {
+  return { before: gone + changed + same, after: added + changed + same };
+}
+
+export function noCounts(): Counts {
   return { added: 0, gone: 0, changed: 0, same: 0 };
 }
