@@ -189,6 +189,23 @@ test("a tenant that is purged goes from the event log, too, also where none is k
   await off.close(0);
 });
 
+test("a file that is removed while it is read is read to its end, and one that is gone by then is passed over", async (context) => {
+  const { folder, start } = makeSite(context);
+  const flow = await start();
+  for (const id of ["1", "2"]) flow.accept(event(id, "GET", "diku"), true);
+  await flow.close(0);
+  const [name = ""] = readdirSync(join(folder, "events"));
+  const [first, later] = [join(folder, "events", name), join(folder, "events", "9999999999999999.jsonl")];
+  writeFileSync(later, readFileSync(first));
+  const ids: string[] = [];
+  const left = noneLeft();
+  for await (const read of keptEvents(folder, 0, LIMITS, left)) {
+    ids.push(read.event.id);
+    for (const path of [first, later]) rmSync(path, { force: true });
+  }
+  deepEqual([ids, left], [["1", "2"], noneLeft()]);
+});
+
 test("what is no event is told, and a torn end is left out", async (context) => {
   const { folder, start } = makeSite(context);
   const flow = await start();

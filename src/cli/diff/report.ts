@@ -48,6 +48,7 @@ export function reportText(report: Report): string {
 }
 
 function summary(tally: Tally): readonly string[] {
+  if (tally.streams.size === 0) return ["Nothing would change: there is no stream that differs."];
   const counts = summed(KINDS.map((kind) => ({ ...noCounts(), [kind]: tally.total(kind) })));
   const doubt = isSame(tally) && tally.unknownEvents > 0 ? `, as far as can be told: see below` : "";
   const head = isSame(tally) ? `Nothing would change${doubt}.` : "This would change.";
@@ -213,7 +214,11 @@ export function reportJson({ place, before, after, rules, alike, tally, left }: 
       text: termOf(row, rules),
       targets: ruleOf(row, rules)?.targets.map(printTarget) ?? [],
     })),
-    beyond: { targets: tally.targets.rest, unknown: tally.unknown.rest?.events ?? 0, keptOut: tally.keptOut.rest?.events ?? 0 },
+    beyond: {
+      targets: tally.targets.rest === null ? null : summed([tally.targets.rest]),
+      unknown: tally.unknown.rest?.events ?? 0,
+      keptOut: tally.keptOut.rest?.events ?? 0,
+    },
     left,
   };
   return `${JSON.stringify(answer, null, 2)}\n`;
