@@ -159,6 +159,7 @@ test("a message of an event on disk is found: dead, waiting, or archived", async
   match((await run(folder, { config, id: "waits-1", destination: "files" })).told, /^found in spool\/files \d+\n$/);
   renameSync(join(data, "spool"), join(data, "archive"));
   match((await run(folder, { config, id: "waits-1" })).told, /found in archive\/files \d+\n$/);
+  await rejects(run(folder, { config, id: "\u001b[31mnone" }), /with the id "\\u\{1b\}\[31mnone"/);
   await rejects(run(folder, { config, id: "none" }), /neither the event log nor any message in .+ has an event with the id "none"/);
   await rejects(run(folder, { config, id: "dead-1", destination: "other" }), /no message for other of an event/);
   await rejects(run(folder, { files: [join(folder, "users.yaml")], id: "dead-1" }), /say where the event is with --data DIR/);

@@ -8,7 +8,7 @@ import { exportLog } from "../../flow/spool/export.ts";
 import { isProblem, type SpoolFinding } from "../../flow/spool/findings.ts";
 import { ARCHIVE_FOLDER, DEAD_FOLDER, isLogFolder, SPOOL_FOLDER } from "../../flow/spool/folders.ts";
 import { decodeDeadLetter, decodeMessage } from "../../flow/spool/message-codec.ts";
-import type { Output } from "../output.ts";
+import { harmless, type Output } from "../output.ts";
 import { ProgressLine } from "../spool-progress.ts";
 import { findingText } from "../spool.ts";
 
@@ -43,11 +43,13 @@ export async function findMessage(choice: HeldChoice, out: Output): Promise<Held
       if (found !== null) return found;
     }
   }
+  // It comes from where somebody else may have written it, and ends on a terminal.
+  const shown = harmless(eventId);
   throw new SidestreamError(
     "SST_COMMAND_INVALID",
     destination === null
-      ? `neither the event log nor any message in ${data} has an event with the id "${eventId}": messages may have been delivered and not retained, or come from no rule; with \`keepEvents\` every event is kept for a while`
-      : `no message for ${destination} of an event with the id "${eventId}" is on disk in ${data}: it may have been delivered and not retained, or come from no rule`,
+      ? `neither the event log nor any message in ${data} has an event with the id "${shown}": messages may have been delivered and not retained, or come from no rule; with \`keepEvents\` every event is kept for a while`
+      : `no message for ${destination} of an event with the id "${shown}" is on disk in ${data}: it may have been delivered and not retained, or come from no rule`,
   );
 }
 
