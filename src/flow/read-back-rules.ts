@@ -6,20 +6,19 @@
  */
 import { REGEX_INPUT_CHARACTERS_MAX } from "./match/bounds.ts";
 import { attributesOf } from "./match/attributes.ts";
-import { evaluate, valuesOf } from "./match/evaluate.ts";
+import { evaluate, isFromContent, valuesOf } from "./match/evaluate.ts";
 import type { Attribute, Attributes, ContentPart, Criteria } from "./match/rule.ts";
 import { isOpenTo } from "./match/select.ts";
-import { StreamIndex, type StreamRule } from "./match/stream-index.ts";
+import { StreamIndex, type AskedEvent, type StreamRule } from "./match/stream-index.ts";
 import type { ReadBack } from "./message/read-back.ts";
-import { isShadow, type StreamSettings } from "./settings.ts";
+import { isShadow, type RuleSettings, type StreamSettings } from "./settings.ts";
 
-/** What the answer of some rules hangs on. */
+/** Something that rules ask for: an attribute, or any place in a part. */
 interface Asked {
   readonly attribute: Exclude<Attribute, { readonly kind: "content" }> | { readonly kind: "part"; readonly part: ContentPart };
   /** Asked by a regular expression, which isn't tried on long values. */
   readonly isByRegex: boolean;
-  /** Numbers of the rules, rising. */
-  readonly rules: number[];
+  readonly rules: Set<number>;
 }
 
 /** Both in the order of streams and rules, of streams that are open to the event's tenant. */
@@ -31,22 +30,24 @@ export interface JudgedRules {
 
 export class ReadBackRules {
   readonly #index: StreamIndex;
-  readonly #asked: readonly Asked[];
-  readonly #all: readonly number[];
+  readonly #plain: readonly Asked[];
+  readonly #parts: readonly Asked[];
+  readonly #contentRules: ContentRules;
 
   /** @param streams - Compiled once; they don't change. Shadow rules are passed over. */
   constructor(streams: readonly StreamSettings[]) {
     this.#index = new StreamIndex(streams, (rule) => !isShadow(rule));
     const asked = new Map<string, Asked>();
     for (const [number, { rule }] of this.#index.rules.entries()) addAsked(rule.criteria, number, asked);
-    this.#asked = [...asked.values()];
-    this.#all = this.#index.rules.map((_, number) => number);
+    this.#plain = [...asked.values()].filter(({ attribute }) => attribute.kind !== "part");
+    this.#parts = [...asked.values()].filter(({ attribute }) => attribute.kind === "part");
+    this.#contentRules = new ContentRules(streams, this.#index.rules);
   }
 
   judge(read: ReadBack): JudgedRules {
-    const { event, attributes, content } = read;
+    const { event, attributes } = read;
     const doubted = this.#doubted(read);
-    const holding = this.#index.find({ event, attributes, content }).filter((number) => !doubted.has(number));
+    const holding = this.#index.find(read).filter((number) => !doubted.has(number));
     const unknown: number[] = [];
     for (const number of doubted) {
       const { stream, rule } = this.#index.rules[number] as StreamRule;
@@ -62,14 +63,70 @@ export class ReadBackRules {
     return numbers.toSorted((left, right) => left - right).map((number) => this.#index.rules[number] as StreamRule);
   }
 
-  /** Rules that ask for something that the index can't be given as rules see it. */
+  /** Rules that may hold, or be unknown, by something that the index can't be given as rules see it. */
   #doubted(read: ReadBack): ReadonlySet<number> {
     // Whom a stream is open to is a term of its rules in the index.
-    if (read.attributes.word("TENANT") !== read.event.identity.tenant) return new Set(this.#all);
+    if (read.attributes.word("TENANT") !== read.event.identity.tenant) return new Set(this.#index.rules.keys());
     const plain = attributesOf(read.event, read.content);
     const doubted = new Set<number>();
-    for (const asked of this.#asked) if (isDoubtful(asked, read, plain)) for (const number of asked.rules) doubted.add(number);
+    for (const asked of this.#plain) if (isDoubtful(asked, read, plain)) for (const number of asked.rules) doubted.add(number);
+    const parts = this.#parts.filter((asked) => isDoubtful(asked, read, plain));
+    if (parts.length === 0) return doubted;
+    for (const number of this.#contentRules.find(read)) if (parts.some(({ rules }) => rules.has(number))) doubted.add(number);
     return doubted;
+  }
+}
+
+/**
+ * Rules that ask for content, whatever it may be: a body that was cut would leave each of them in doubt, but most are
+ * ruled out by their other terms.
+ */
+class ContentRules {
+  readonly #index: StreamIndex;
+  readonly #numbers = new Map<RuleSettings, number>();
+  /** Numbers of those that content alone may decide. */
+  readonly #always: number[] = [];
+
+  constructor(streams: readonly StreamSettings[], rules: readonly StreamRule[]) {
+    const relaxed = new Map<StreamSettings, RuleSettings[]>(streams.map((stream) => [stream, []]));
+    for (const [number, { stream, rule }] of rules.entries()) {
+      const criteria = withoutContent(rule.criteria, false);
+      if (criteria === null) this.#always.push(number);
+      else {
+        const other = { ...rule, criteria };
+        this.#numbers.set(other, number);
+        relaxed.get(stream)?.push(other);
+      }
+    }
+    this.#index = new StreamIndex(
+      streams.map((stream) => ({ ...stream, rules: relaxed.get(stream) ?? [] })),
+      () => true,
+    );
+  }
+
+  /** Numbers of the rules whose other terms don't rule them out; in no order. */
+  find(asked: AskedEvent): readonly number[] {
+    const found = this.#index.find(asked).map((number) => this.#numbers.get((this.#index.rules[number] as StreamRule).rule) as number);
+    return [...this.#always, ...found];
+  }
+}
+
+/** What has to hold whatever content there is: where it is false, so are the criteria. Null: there is no such thing. */
+function withoutContent(criteria: Criteria, isNegated: boolean): Criteria | null {
+  switch (criteria.kind) {
+    case "not":
+      return withoutContent(criteria.of, !isNegated);
+    case "and":
+    case "or": {
+      const parts = criteria.of.map((part) => withoutContent(part, isNegated));
+      const known = parts.filter((part) => part !== null);
+      const isAnd = (criteria.kind === "and") !== isNegated;
+      if (known.length === 0 || (!isAnd && known.length < parts.length)) return null;
+      return known.length === 1 ? (known[0] as Criteria) : { kind: isAnd ? "and" : "or", of: known };
+    }
+    default:
+      if (isFromContent(criteria.attribute)) return null;
+      return isNegated ? { kind: "not", of: criteria } : criteria;
   }
 }
 
@@ -101,14 +158,11 @@ function addAsked(criteria: Criteria, number: number, asked: Map<string, Asked>)
 }
 
 function addTerm(of: Attribute, isByRegex: boolean, number: number, asked: Map<string, Asked>): void {
-  // One entry for all pointers into a part: there may be as many as rules.
-  const isState = of.kind === "word" && of.word === "STATE";
-  const attribute = of.kind === "content" ? ({ kind: "part", part: of.part } as const) : isState ? STATE_PART : of;
+  // One entry for all pointers into a part: there may be as many as rules. STATE comes out of an agent's payload.
+  const part = of.kind === "content" ? of.part : "payload";
+  const attribute = of.kind === "content" || isFromContent(of) ? ({ kind: "part", part } as const) : of;
   const name = JSON.stringify([attribute, isByRegex]);
   const found = asked.get(name);
-  if (found === undefined) asked.set(name, { attribute, isByRegex, rules: [number] });
-  else if (found.rules.at(-1) !== number) found.rules.push(number);
+  if (found === undefined) asked.set(name, { attribute, isByRegex, rules: new Set([number]) });
+  else found.rules.add(number);
 }
-
-/** STATE comes out of an agent's payload. */
-const STATE_PART = { kind: "part", part: "payload" } as const;
