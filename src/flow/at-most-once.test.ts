@@ -11,7 +11,7 @@ import { createLog } from "../observe/log.ts";
 import type { Event } from "./event.ts";
 import { Flow } from "./flow.ts";
 import { parseRule } from "./match/parse.ts";
-import { FRONT_SOURCE } from "./message/testing/front-source.ts";
+import { flowSettings, outDestination } from "./message/testing/flow-settings.ts";
 import { body, JSON_TYPE, stream, transactionEvent } from "./message/testing/messages.ts";
 import type { Delivery, DestinationSettings, FlowSettings, RuleSettings } from "./settings.ts";
 import { MEMORY_MESSAGES_MAX } from "./transmit/memory-queue.ts";
@@ -53,10 +53,7 @@ async function setUp(
   };
   registerDestination({ ...destination.driver, type: "scripted-once" });
   const settings: FlowSettings = {
-    instance: "test",
-    env: "test",
-    dataFolder: folder,
-    sources: [FRONT_SOURCE],
+    ...flowSettings(folder, "scripted-once", []),
     streams: Object.entries(streams).map(([id, { delivery, rules }]) =>
       stream({
         id,
@@ -66,15 +63,9 @@ async function setUp(
     ),
     destinations: [
       {
-        name: "out",
-        type: "scripted-once",
-        options: {},
+        ...outDestination("scripted-once"),
         spool: { bytesMax, whenFull, tenantSharePercent: 100, parkBytes: MIB },
-        deadLetters: { keepMs: 60_000, bytesMax: MIB },
-        inFlightMax: 10,
-        maxRate: null,
         ...(memory === undefined ? {} : { memory }),
-        dormant: null,
       },
     ],
     limits: { messageBytesMax: 64 * 1024, topicsMax, tenantLabelsMax: 100, handoverBytesMax: MIB, decodedBytesMax: MIB },

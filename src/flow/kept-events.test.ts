@@ -11,6 +11,7 @@ import { eventsOfFile, findEvent, keptEvents, noneLeft } from "./event-log/readi
 import type { EventsErased } from "./event-log/tenant-erasing.ts";
 import { Flow } from "./flow.ts";
 import { parseRule } from "./match/parse.ts";
+import { flowSettings } from "./message/testing/flow-settings.ts";
 import { agentEvent, body, field, JSON_TYPE, stream, transactionEvent } from "./message/testing/messages.ts";
 import type { FlowSettings, StreamSettings } from "./settings.ts";
 import { ScriptedDestination } from "./transmit/testing/scripted-destination.ts";
@@ -31,27 +32,9 @@ function makeSite(context: TestContext): Site {
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const type = `kept-${(types += 1)}`;
   registerDestination({ ...new ScriptedDestination().driver, type });
-  const platform = { type: "none" as const, tenant: { header: "x-okapi-tenant", default: "nobody" } };
   const settings: FlowSettings = {
-    instance: "test",
-    env: "test",
-    dataFolder: folder,
-    sources: [{ name: "front", type: "gateway", platform, defaultTenant: "nobody", options: {} }],
-    streams: [takesPosts()],
-    destinations: [
-      {
-        name: "out",
-        type,
-        options: {},
-        spool: { bytesMax: 16 * MIB, whenFull: "drop-newest", tenantSharePercent: 100, parkBytes: MIB },
-        deadLetters: { keepMs: 60_000, bytesMax: MIB },
-        inFlightMax: 10,
-        maxRate: null,
-        dormant: null,
-      },
-    ],
+    ...flowSettings(folder, type, [takesPosts()]),
     keepEvents: { keepMs: 3_600_000, bytesMax: 16 * MIB },
-    limits: { messageBytesMax: 64 * 2 ** 10, topicsMax: 100, tenantLabelsMax: 100, handoverBytesMax: MIB, decodedBytesMax: MIB },
   };
   const told: string[] = [];
   const log = createLog({ level: "info", name: "test", write: (line) => told.push(line) });

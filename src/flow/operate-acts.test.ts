@@ -12,14 +12,13 @@ import type { Event } from "./event.ts";
 import { Flow } from "./flow.ts";
 import type { Draining } from "./drain-act.ts";
 import { parseRule } from "./match/parse.ts";
+import { flowSettings } from "./message/testing/flow-settings.ts";
 import { body, JSON_TYPE, stream, transactionEvent } from "./message/testing/messages.ts";
-import type { DestinationSettings, FlowSettings } from "./settings.ts";
+import type { FlowSettings } from "./settings.ts";
 import type { GivenUp } from "./spool/give-up.ts";
 import type { TenantPurged } from "./spool/tenant-purge.ts";
 import { ScriptedDestination } from "./transmit/testing/scripted-destination.ts";
 
-const KIB = 2 ** 10;
-const MIB = 2 ** 20;
 const ADA: DestinationHold = { user: "ada", sinceMs: 1_795_000_000_000, reason: "new disks" };
 
 interface Site {
@@ -37,26 +36,9 @@ function makeSite(context: TestContext): Site {
   const destination = new ScriptedDestination();
   const type = `operated-${(types += 1)}`;
   registerDestination({ ...destination.driver, type });
-  const out: DestinationSettings = {
-    name: "out",
-    type,
-    options: {},
-    spool: { bytesMax: 16 * MIB, whenFull: "drop-newest", tenantSharePercent: 100, parkBytes: MIB },
-    deadLetters: { keepMs: 60_000, bytesMax: MIB },
-    inFlightMax: 10,
-    maxRate: null,
-    dormant: null,
-  };
-  const platform = { type: "none" as const, tenant: { header: "x-okapi-tenant", default: "nobody" } };
-  const settings: FlowSettings = {
-    instance: "test",
-    env: "test",
-    dataFolder: folder,
-    sources: [{ name: "front", type: "gateway", platform, defaultTenant: "nobody", options: {} }],
-    streams: [stream({ id: "all", rules: [{ ...parseRule("METHOD=POST , publish , out:things").rule, number: 1 }] })],
-    destinations: [out],
-    limits: { messageBytesMax: 64 * KIB, topicsMax: 100, tenantLabelsMax: 100, handoverBytesMax: MIB, decodedBytesMax: MIB },
-  };
+  const settings = flowSettings(folder, type, [
+    stream({ id: "all", rules: [{ ...parseRule("METHOD=POST , publish , out:things").rule, number: 1 }] }),
+  ]);
   const told: { readonly msg: string }[] = [];
   const log = createLog({ level: "info", name: "test", write: (line) => told.push(JSON.parse(line) as { readonly msg: string }) });
   context.after(() => rmSync(folder, { recursive: true, force: true }));

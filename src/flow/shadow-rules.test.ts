@@ -11,7 +11,7 @@ import { createLog } from "../observe/log.ts";
 import type { Event } from "./event.ts";
 import { Flow } from "./flow.ts";
 import { parseRule } from "./match/parse.ts";
-import { FRONT_SOURCE } from "./message/testing/front-source.ts";
+import { flowSettings, outDestination } from "./message/testing/flow-settings.ts";
 import { body, JSON_TYPE, stream, transactionEvent } from "./message/testing/messages.ts";
 import type { Delivery, DestinationSettings, FlowSettings } from "./settings.ts";
 import { ScriptedDestination } from "./transmit/testing/scripted-destination.ts";
@@ -27,20 +27,12 @@ async function openFlow(context: TestContext, rules: readonly string[], delivery
   registerDestination({ ...out.driver, type: "shadow-out" });
   registerDestination({ ...away.driver, type: "shadow-away" });
   const destinations = ["out", "away"].map((name): DestinationSettings => ({
+    ...outDestination(`shadow-${name}`),
     name,
-    type: `shadow-${name}`,
-    options: {},
     spool: { bytesMax: MIB, whenFull: "refuse", tenantSharePercent: 100, parkBytes: MIB },
-    deadLetters: { keepMs: 60_000, bytesMax: MIB },
-    inFlightMax: 10,
-    maxRate: null,
-    dormant: null,
   }));
   const settings: FlowSettings = {
-    instance: "test",
-    env: "test",
-    dataFolder: folder,
-    sources: [FRONT_SOURCE],
+    ...flowSettings(folder, "shadow-out", []),
     streams: [
       stream({
         id: "tried",
@@ -53,7 +45,6 @@ async function openFlow(context: TestContext, rules: readonly string[], delivery
       }),
     ],
     destinations,
-    limits: { messageBytesMax: 64 * 1024, topicsMax: 100, tenantLabelsMax: 100, handoverBytesMax: MIB, decodedBytesMax: MIB },
   };
   const flow = await Flow.open(settings, createLog({ level: "silent", name: "test" }));
   context.after(async () => {
