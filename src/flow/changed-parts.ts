@@ -1,4 +1,5 @@
 /** Finds what differs between two messages of the same event. What tells the rule and its revision differs always, and isn't told. */
+import { pointerStep } from "./content/json-pointer.ts";
 import type { DryMessage } from "./dry-run.ts";
 
 /** Places of a message's content that are told. */
@@ -54,7 +55,7 @@ function addPlaces(before: unknown, after: unknown, path: string, places: string
   }
   const [old, now] = [new Map<string, unknown>(Object.entries(before)), new Map<string, unknown>(Object.entries(after))];
   for (const name of new Set([...old.keys(), ...now.keys()])) {
-    const place = `${path}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    const place = `${path}/${pointerStep(name)}`;
     if (old.has(name) && now.has(name)) addPlaces(old.get(name), now.get(name), place, places);
     else if (places.length <= PLACES_MAX) places.push(place);
   }

@@ -15,14 +15,13 @@ import { printTarget } from "./match/print.ts";
 import type { Attributes } from "./match/rule.ts";
 import { isOpenTo, select, type Selection } from "./match/select.ts";
 import type { AskedEvent } from "./match/stream-index.ts";
-import { MessageMaker } from "./message/maker.ts";
+import { MessageMaker, REDACTION_KEY_BYTES } from "./message/maker.ts";
 import type { Message } from "./message/message.ts";
 import { isFirst, messageOf, topicOf, type Draft } from "./put.ts";
 import { deliveryOf, type Delivery, type FlowSettings, type StreamSettings } from "./settings.ts";
 
 /** What stands where a message names the log that numbered it. */
 export const DRY_RUN_LOG_ID = "dry-run";
-const REDACTION_KEY_BYTES = 32;
 
 export type DrySettings = Pick<FlowSettings, "instance" | "env" | "limits" | "streams" | "sources">;
 

@@ -167,7 +167,7 @@ export class Flow {
     const accepted = selections.length === 0 ? NOTHING : this.#make(prepared, attributes, selections, acknowledging);
     // What is refused comes again, and is counted and kept then, or counts as lost.
     if (accepted.refused === null) {
-      this.#shadows?.look({ ...asked, selections });
+      this.#shadows?.look({ ...asked, selections, prepared });
       this.#kept?.keep(prepared);
     }
     return accepted;

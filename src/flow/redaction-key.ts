@@ -6,16 +6,16 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { SidestreamError } from "../errors.ts";
+import { REDACTION_KEY_BYTES } from "./message/maker.ts";
 import type { Disk } from "./spool/disk.ts";
 
 const KEY_FILE = "redaction.key";
-const KEY_BYTES = 32;
 
 /** Reads the key of a data folder, making it when there is none. */
 export async function openRedactionKey(disk: Disk, dataFolder: string): Promise<Buffer> {
   const path = join(dataFolder, KEY_FILE);
   if (await disk.exists(path)) {
-    const key = Buffer.alloc(KEY_BYTES);
+    const key = Buffer.alloc(REDACTION_KEY_BYTES);
     const file = await disk.open(path, "read");
     let bytes: number;
     try {
@@ -23,15 +23,15 @@ export async function openRedactionKey(disk: Disk, dataFolder: string): Promise<
     } finally {
       await file.close();
     }
-    if (bytes === KEY_BYTES) return key;
+    if (bytes === REDACTION_KEY_BYTES) return key;
     if (bytes > 0)
       throw new SidestreamError(
         "SST_SPOOL_DAMAGED",
-        `${path} holds ${bytes} bytes instead of ${KEY_BYTES}: remove it to have a new one made`,
+        `${path} holds ${bytes} bytes instead of ${REDACTION_KEY_BYTES}: remove it to have a new one made`,
       );
     await disk.remove(path);
   }
-  const key = randomBytes(KEY_BYTES);
+  const key = randomBytes(REDACTION_KEY_BYTES);
   const file = await disk.open(path, "create");
   try {
     await file.write(key, 0);

@@ -12,12 +12,11 @@ import { evaluate, valuesOf } from "./match/evaluate.ts";
 import type { Attributes, Criteria } from "./match/rule.ts";
 import { isOpenTo, selectFrom } from "./match/select.ts";
 import type { StreamRule } from "./match/stream-index.ts";
+import { REDACTION_KEY_BYTES } from "./message/maker.ts";
 import type { ReadBack } from "./message/read-back.ts";
 import { ReadBackRules, type JudgedRules } from "./read-back-rules.ts";
 import { isShadow, type StreamSettings } from "./settings.ts";
 import { changedParts, type ChangedPart } from "./changed-parts.ts";
-
-const REDACTION_KEY_BYTES = 32;
 
 export type Side = "old" | "new";
 

@@ -16,12 +16,14 @@ function shadow(settings: Partial<StreamSettings>, ...rules: readonly string[]):
 
 function openBook(...streams: readonly StreamSettings[]) {
   const clock = { nowMs: 5 };
-  const book = ShadowBook.of(streams, maker(), () => clock.nowMs);
+  const made = maker();
+  const book = ShadowBook.of(streams, made, () => clock.nowMs);
   ok(book !== null);
   const pass = (event: IdentifiedEvent): readonly ShadowState[] => {
     const content = new ContentValues(event, { decodedBytesMax: 2 ** 20 });
     const attributes = attributesOf(event, content);
-    book.look({ event, content, attributes, selections: select(attributes, streams, event.identity.tenant) });
+    const selections = select(attributes, streams, event.identity.tenant);
+    book.look({ event, content, attributes, selections, prepared: made.prepare(event, content) });
     return book.state();
   };
   return { book, pass, clock };

@@ -10,7 +10,7 @@ import type { Selection } from "./match/select.ts";
 import { shadowHits, type ShadowHit } from "./match/shadow.ts";
 import { StreamIndex, type AskedEvent, type StreamRule } from "./match/stream-index.ts";
 import { attributeText } from "./message/attribute-text.ts";
-import type { MessageMaker } from "./message/maker.ts";
+import type { MessageMaker, Prepared } from "./message/maker.ts";
 import { isShadow, type HeaderSettings, type RuleSettings, type StreamSettings } from "./settings.ts";
 
 /** A message that a shadow rule would have made. */
@@ -62,6 +62,8 @@ interface Tally {
 
 /** What passes the book by. */
 export interface ShadowedEvent extends AskedEvent {
+  /** By the same maker. */
+  readonly prepared: Prepared;
   /** What the live rules chose. */
   readonly selections: readonly Selection[];
 }
@@ -125,8 +127,7 @@ export class ShadowBook {
     if (tally.samples.length > SAMPLES_MAX) tally.samples.shift();
   }
 
-  #sampleOf({ stream, targets }: ShadowHit, { event, content, attributes }: ShadowedEvent): ShadowSample {
-    const prepared = this.#maker.prepare(event, content);
+  #sampleOf({ stream, targets }: ShadowHit, { event, attributes, prepared }: ShadowedEvent): ShadowSample {
     const subject = this.#maker.headers(prepared, stream, { headers: SUBJECT }, attributes);
     const key = targets.length === 0 ? "" : this.#maker.key(prepared, stream, attributes);
     const messages = targets.map((target): ShadowMessage => {

@@ -49,7 +49,7 @@ export function reportText(report: Report): string {
 
 function summary(tally: Tally): readonly string[] {
   if (tally.streams.size === 0) return ["Nothing would change: there is no stream that differs."];
-  const counts = summed(KINDS.map((kind) => ({ ...noCounts(), [kind]: tally.total(kind) })));
+  const counts = totalOf(tally);
   const doubt = isSame(tally) && tally.unknownEvents > 0 ? `, as far as can be told: see below` : "";
   const head = isSame(tally) ? `Nothing would change${doubt}.` : "This would change.";
   const { before, after } = sidesOf(counts);
@@ -58,7 +58,11 @@ function summary(tally: Tally): readonly string[] {
 }
 
 export function isSame(tally: Tally): boolean {
-  return tally.total("added") + tally.total("gone") + tally.total("changed") === 0;
+  return changesIn(totalOf(tally)) === 0;
+}
+
+function totalOf({ streams }: Tally): Counts {
+  return summed([...streams.values()].map(({ counts }) => counts));
 }
 
 function changesIn({ added, gone, changed }: Counts): number {

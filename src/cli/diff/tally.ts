@@ -102,11 +102,6 @@ export class Tally {
     return [...this.#rules.values()];
   }
 
-  /** Messages of a kind, over all streams. */
-  total(kind: Kind): number {
-    return [...this.streams.values()].reduce((sum, { counts }) => sum + counts[kind], 0);
-  }
-
   /** @param shown - Asked for a sample only: it costs as much as the rest. */
   add(timeMs: number, { messages, unknown, keptOut }: EventDiff, shown: () => Shown): void {
     this.events += 1;

@@ -4,6 +4,7 @@
  * Promise: what it shows of the event is what a message would show: nothing that redaction removes.
  */
 import { SidestreamError } from "../../errors.ts";
+import { isKeptEvent } from "../../flow/event-log/reading.ts";
 import { DryRun, type DryMessage, type DryResult, type DrySettings } from "../../flow/dry-run.ts";
 import type { IdentifiedEvent } from "../../flow/event.ts";
 import { explainStream, type StreamExplanation } from "../../flow/explain.ts";
@@ -88,8 +89,7 @@ interface Seen {
 function eventOf(given: GivenEvent, { limits, streams }: DrySettings): Seen {
   if (given.message === null) return { event: given.event, view: undefined, readFrom: null, whyUnknown: () => null };
   const keepsAll = (id: string, revision: string): boolean =>
-    // An event of the event log is of no stream, and nothing is left out of it but what is marked.
-    id === "" || streams.some((stream) => stream.id === id && stream.revision === revision && stream.keep === null);
+    isKeptEvent(id) || streams.some((stream) => stream.id === id && stream.revision === revision && stream.keep === null);
   const read = eventOfMessage(given.message, { limits, keepsAll });
   if (typeof read === "string") throw new SidestreamError("SST_COMMAND_INVALID", `this is no message that can be explained: ${read}`);
   return { event: read.event, view: read.attributes, readFrom: read.stream, whyUnknown: read.whyUnknown };

@@ -99,8 +99,13 @@ export function pointerTo(document: JsonDocument, target: number): string {
       node = next;
       place++;
     }
-    pointer += `/${array ? place : (nameOf(document, node) ?? "").replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    pointer += `/${array ? place : pointerStep(nameOf(document, node) ?? "")}`;
     parent = node;
   }
   return pointer;
+}
+
+/** A name as a step of a pointer. */
+export function pointerStep(name: string): string {
+  return name.replaceAll("~", "~0").replaceAll("/", "~1");
 }

@@ -26,14 +26,18 @@ export function noneLeft(): EventsLeft {
 export async function* eventsOfFile(path: string, limits: ContentLimits, left: EventsLeft): AsyncGenerator<ReadBack> {
   for await (const line of eventLines(path, left)) {
     if (line.length === 0) continue;
-    // An event of the log is of no stream, and nothing is left out of it but what is marked.
-    const event = eventOfMessage({ headers: [], value: line }, { limits, keepsAll: (stream) => stream === "" });
+    const event = eventOfMessage({ headers: [], value: line }, { limits, keepsAll: isKeptEvent });
     if (typeof event !== "string") yield event;
     else {
       if (left.unreadable === 0) left.reason = event;
       left.unreadable += 1;
     }
   }
+}
+
+/** An event of the log is of no stream, and nothing is left out of it but what is marked. */
+export function isKeptEvent(stream: string): boolean {
+  return stream === "";
 }
 
 /**

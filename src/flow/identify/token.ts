@@ -4,6 +4,7 @@
  * Nothing is verified here: the upstream does that, and a request with a forged token is one that it refused. A rule
  * that must not act on such requests looks at STATUS.
  */
+import { detached } from "../detached.ts";
 import type { Transaction } from "../event.ts";
 import { type Found, headerValues } from "./tenant-value.ts";
 
@@ -41,8 +42,7 @@ function claimsOf(token: string): Claims | null {
   const claims = readClaims(token);
   if (token.length <= RECENT_CHARACTERS_MAX) {
     if (recent.size >= RECENT_MAX) recent.clear();
-    // Texts of their own: a part of a head would keep the whole head in memory.
-    recent.set(ownText(end), { token: ownText(token), claims });
+    recent.set(detached(end), { token: detached(token), claims });
   }
   return claims;
 }
@@ -52,10 +52,6 @@ const recent = new Map<string, { readonly token: string; readonly claims: Claims
 const RECENT_MAX = 256;
 const RECENT_CHARACTERS_MAX = 4 * 1024;
 const END_CHARACTERS = 32;
-
-function ownText(text: string): string {
-  return Buffer.from(text, "utf16le").toString("utf16le");
-}
 
 function readClaims(token: string): Claims | null {
   if (token.length > TOKEN_CHARACTERS_MAX) return null;

@@ -5,6 +5,7 @@
  * first, the larger one more; then the heads; every cut is marked.
  */
 import { headerOf } from "../content/media-type.ts";
+import { detached } from "../detached.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { BodySettings } from "../settings.ts";
 import { ATTRIBUTE_CHARS_MAX, attributeText, KEY_CHARS_MAX, sequenceText, subjectText, timeOf } from "./attribute-text.ts";
@@ -127,7 +128,7 @@ function knownAttribute(text: string): string {
     json = attribute(text);
     if (text.length > ATTRIBUTE_CHARS_MAX) return json;
     if (knownAttributes.size >= KNOWN_ATTRIBUTES_MAX) knownAttributes.clear();
-    knownAttributes.set(Buffer.from(text, "utf16le").toString("utf16le"), json);
+    knownAttributes.set(detached(text), json);
   }
   return json;
 }

@@ -37,7 +37,7 @@ import {
   type TemplateContext,
 } from "./templates.ts";
 
-const REDACTION_KEY_BYTES = 32;
+export const REDACTION_KEY_BYTES = 32;
 /** Bytes that are kept for data under the least limit: what the barest heads of an event need. */
 const DATA_BYTES_MIN = 6 * 1024;
 

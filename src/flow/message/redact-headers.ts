@@ -2,6 +2,7 @@
  * Redacts a list of headers and writes it as JSON members: `"name":["value", ...]`, names in lower case, in the order
  * in which each first came.
  */
+import { detached } from "../detached.ts";
 import type { Pattern } from "./patterns.ts";
 import { redactUrl, type ParameterRedaction } from "./redact-parameters.ts";
 import { redactPatterns } from "./redact-text.ts";
@@ -71,7 +72,7 @@ function headerName(name: string): HeaderName {
   const made: HeaderName = { lower, json: `${JSON.stringify(lower)}:`, treatment: treatmentOf(lower) };
   if (name.length <= 64) {
     if (cache.size >= CACHE_MAX) cache.clear();
-    cache.set(Buffer.from(name, "latin1").toString("latin1"), made);
+    cache.set(detached(name), made);
   }
   return made;
 }

@@ -4,6 +4,7 @@
  * Promise: spelling does not matter. Case, hyphens, underscores, dots and brackets are ignored, so `newPassword`,
  * `NEW-PASSWORD`, `user[new_password]` and `wallet.key` are all told. docs/redaction.md lists the same names.
  */
+import { detached } from "../detached.ts";
 
 /** A name that has one of these anywhere. */
 export const SECRET_ANYWHERE = ["password", "passwd", "passphrase", "passcode"] as const;
@@ -94,8 +95,7 @@ export function isSecretName(name: string): boolean {
   const secret = judge(name);
   if (name.length <= CACHE_NAME_CHARS_MAX) {
     if (cache.size >= CACHE_NAMES_MAX) cache.clear();
-    // A name cut out of a body would keep the whole body in memory: a copy doesn't.
-    cache.set(Buffer.from(name, "utf16le").toString("utf16le"), secret);
+    cache.set(detached(name), secret);
   }
   return secret;
 }

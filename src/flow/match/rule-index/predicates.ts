@@ -2,10 +2,10 @@
  * What rules ask of an event, each question once: ten thousand rules that ask `METHOD=POST` share one predicate, and an
  * event answers it once.
  */
+import { detached } from "../../detached.ts";
 import type { Comparison, Criteria, Operand } from "../rule.ts";
 import type { Expression } from "../regex.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { detached } from "./prefix-tree.ts";
 import { Regexes } from "./regexes.ts";
 import type { AttributeEntry, Vocabulary } from "./vocabulary.ts";
 

@@ -1,6 +1,7 @@
 /**
  * A radix tree: finds, of many texts, those that a value begins with, in time that grows with the value's length alone.
  */
+import { detached } from "../../detached.ts";
 
 interface Branch {
   /** What stands on the edge that leads here. */
@@ -8,12 +9,6 @@ interface Branch {
   children: Map<number, Branch> | null;
   /** 0: no text ends here. */
   node: number;
-}
-
-/** Makes a string that doesn't hold on to the text it was cut out of. */
-export function detached(text: string): string {
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0xff) return Buffer.from(text, "utf16le").toString("utf16le");
-  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 function sharedLength(label: string, text: string, from: number): number {

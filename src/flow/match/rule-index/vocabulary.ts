@@ -3,11 +3,11 @@
  *
  * Promise: what no rule uses any more is forgotten, and its number used again.
  */
+import { detached } from "../../detached.ts";
 import { PointerSet } from "../../content/pointer-set.ts";
 import type { Attribute, ContentPart, ReservedWord } from "../rule.ts";
 import { ByteTable } from "./byte-table.ts";
 import { Regexes } from "./regexes.ts";
-import { detached } from "./prefix-tree.ts";
 
 /** How an attribute's values are known: read with the event, or looked for in content once a rule asks. */
 export interface AttributeEntry {
