@@ -7,13 +7,14 @@ import { loadConfiguration } from "./config/load.ts";
 import { registerBuiltInDrivers } from "./drivers.ts";
 import { type ErrorCode, SidestreamError } from "./errors.ts";
 import type { Event } from "./flow/event.ts";
-import { Flow, type FlowSnapshot } from "./flow/flow.ts";
+import { Flow } from "./flow/flow.ts";
+import type { FlowSnapshot } from "./flow/flow-snapshot.ts";
 import { lockDataFolder } from "./flow/spool/lock.ts";
 import { createLog, type LogLevel } from "./observe/log.ts";
 
 export { ERRORS, isSidestreamError, SidestreamError, type ErrorCode, type Retry } from "./errors.ts";
 export type { AgentEvent, CapturedBody, Event, Transaction } from "./flow/event.ts";
-export type { FlowSnapshot } from "./flow/flow.ts";
+export type { FlowSnapshot } from "./flow/flow-snapshot.ts";
 
 export interface CreateFlowOptions {
   /** Path of a configuration file; its sources name who hands events in, nothing listens. */

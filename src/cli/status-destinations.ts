@@ -4,7 +4,7 @@
  * Promise: all that is wrong with a destination is said, each with its code, and each code once with what to do about it.
  */
 import { ERRORS, type ErrorCode } from "../errors.ts";
-import type { FlowSnapshot } from "../flow/flow.ts";
+import type { FlowSnapshot } from "../flow/flow-snapshot.ts";
 import { bytesOfText, bytesText } from "../observe/bytes-text.ts";
 import { holdText } from "../flow/hold.ts";
 import type { OrphanReport } from "./orphan-report.ts";

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ERRORS } from "../errors.ts";
-import type { FlowSnapshot } from "../flow/flow.ts";
+import type { FlowSnapshot } from "../flow/flow-snapshot.ts";
 import { VERSION } from "../version.ts";
 import { needsAttention, printStatus, type StatusReport } from "./status-report.ts";
 

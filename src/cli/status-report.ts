@@ -2,7 +2,7 @@
 import type { Loaded } from "../config/load.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { EdgeStatus } from "../flow/edge.ts";
-import type { FlowSnapshot } from "../flow/flow.ts";
+import type { FlowSnapshot } from "../flow/flow-snapshot.ts";
 import { bytesOfText } from "../observe/bytes-text.ts";
 import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
 import { VERSION } from "../version.ts";

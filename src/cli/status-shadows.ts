@@ -1,5 +1,5 @@
 /** The rules in shadow in `sidestream status`: what each would have done, and the newest event for which it would. */
-import type { FlowSnapshot } from "../flow/flow.ts";
+import type { FlowSnapshot } from "../flow/flow-snapshot.ts";
 import { timeOf } from "../flow/message/attribute-text.ts";
 import { harmless, table } from "./output.ts";
 

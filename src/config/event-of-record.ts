@@ -1,5 +1,5 @@
 /** The event that a record of attributes stands for: what the record leaves open is as in the plainest event of its kind. */
-import { OUTCOMES } from "../driver/source.ts";
+import { OUTCOMES, QOS } from "../driver/source.ts";
 import type { AgentEvent, CapturedBody, IdentifiedEvent, Identity, Transaction } from "../flow/event.ts";
 import { splitModuleId } from "../flow/identify/module-id.ts";
 import { knownIdentity } from "../flow/identify/known-identity.ts";
@@ -18,7 +18,7 @@ export interface EventParts {
 
 /** What a plain transaction has. */
 const DEFAULTS = { SOURCE: "test", METHOD: "GET", PATH: "/", STATUS: "200", OUTCOME: "complete", DURATION: "0" } as const;
-const AGENT_WORDS: readonly ReservedWord[] = ["TOPIC", "CATEGORY", "STATE", "WALLET"];
+const AGENT_WORDS: readonly ReservedWord[] = ["TOPIC", "CATEGORY", "STATE", "WALLET", "LABEL", "QOS"];
 const DEFAULT_TOPIC = "event";
 /** So that a message is the same each time. */
 const TIME_MS = Date.UTC(2026, 0, 1);
@@ -67,12 +67,16 @@ function transactionOf(parts: EventParts): Transaction {
 function agentOf(parts: EventParts): AgentEvent {
   const { words, bodies } = parts;
   const state = words.get("STATE");
+  const label = words.get("LABEL");
+  const qos = QOS.find((each) => each === words.get("QOS"));
   const isAlone = state !== undefined && !bodies.has("payload");
   const payload = isAlone ? new Map([...bodies, ["payload", JSON.stringify({ state })]] as const) : bodies;
   return {
     topic: words.get("TOPIC") ?? words.get("CATEGORY") ?? DEFAULT_TOPIC,
     wallet: words.get("WALLET") ?? null,
     payload: bodyOf("payload", words.get("REQUESTSIZE"), { ...parts, bodies: payload }),
+    ...(label === undefined ? {} : { label }),
+    ...(qos === undefined ? {} : { qos }),
   };
 }
 

@@ -107,7 +107,7 @@ test("what no event could show is told at its place", () => {
   equal(problems("TOPIC: x\nrequest.body: {}"), "3:1 such an event has no request.body (its EVENTTYPE is agent)");
   equal(problems("STATE: x\npayload: { state: y }"), '2:8 rules would see STATE as "y"');
   equal(problems("STATE: x\nunknown: [payload]"), "2:8 STATE comes out of the payload, which is unknown here");
-  equal(problems("LABEL: x").split(";")[0], "2:8 LABEL can't be set: no source tells it yet");
+  equal(problems("QOS: twice"), "2:6 QOS is absent from such an event (its EVENTTYPE is agent)");
   equal(problems("METHOD: "), "2:1 expected text or a number");
   equal(problems("x-a: { b: 1 }"), "2:1 expected text or a number");
   equal(problems("unknown: [x-a]"), "2:11 expected request.body, response.body, payload");

@@ -112,7 +112,6 @@ class RecordReader {
     const earlier = this.#keys.get(word);
     if (earlier !== undefined && this.#words.get(word) !== text) this.#tell([key], `${earlier} and ${key} name different tenants`);
     if (word === "TENANT" && !isTenantValue(text)) this.#tell([key], "expected the name of a tenant: 1 to 128 characters, no spaces");
-    if (word === "LABEL") this.#tell([key], "LABEL can't be set: no source tells it yet", "Leave the line out: the attribute is absent.");
     this.#keys.set(word, key);
     this.#words.set(word, text);
   }

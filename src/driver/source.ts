@@ -33,16 +33,46 @@ export interface TransactionRecord {
   readonly remoteAddress: string;
 }
 
+/** What an agent may ask to be promised of its events. The list only ever grows at its end. */
+export const QOS = ["at-most-once", "at-least-once", "exactly-once"] as const;
+export type Qos = (typeof QOS)[number];
+
 /** One event of an agent. */
 export interface AgentRecord {
   readonly kind: "agent";
   readonly route: number;
   readonly startedMs: number;
-  /** Same again when the agent repeats the event. */
+  /** Same again when the agent repeats the event. Of one with a place in a journal: `BOOT/SEQUENCE`. */
   readonly id: string;
   readonly topic: string;
   readonly wallet: string | null;
   readonly payload: RecordBody;
+  /** Name of the tenant for people. Absent: none. */
+  readonly label?: string;
+  /** Name of the agent, where a source reads several. Absent: none. */
+  readonly agent?: string;
+  /** Id of the record that the event is about, where the source knows it. */
+  readonly recordId?: string;
+  /** Absent: it asks for nothing. */
+  readonly qos?: Qos;
+  /** Absent: the source can't be read again. */
+  readonly place?: RecordPlace;
+}
+
+/**
+ * Where a record stands in a source that can be read again.
+ *
+ * Records with places of one boot are handed in one by one in the order of their positions. Once one of them settles
+ * otherwise than `spooled`, all that follow do, until the source has heard of all it handed in and goes back to the
+ * first that is not spooled: that one `resumes`.
+ */
+export interface RecordPlace {
+  /** Sequence within the boot, from 1. */
+  readonly position: number;
+  /** The first since the source was opened or went back. */
+  readonly resumes: boolean;
+  /** It may have been handed in before, to an engine that died. What is sent at most once isn't made of it again. */
+  readonly isRepeated: boolean;
 }
 
 export type CaptureRecord = TransactionRecord | AgentRecord;

@@ -17,7 +17,7 @@ import { EngineHost } from "./capture/engine-host.ts";
 import type { EngineEvent } from "./capture/engine-report.ts";
 import { workerUrl } from "./capture/worker-url.ts";
 import type { EngineData } from "./engine.ts";
-import type { FlowSnapshot } from "./flow.ts";
+import type { FlowSnapshot } from "./flow-snapshot.ts";
 import type { IdentityCall, IdentityRows } from "./identity-act.ts";
 import type { AdoptCall, PurgeCall } from "./orphan-acts.ts";
 import type { FlowSettings, SourceSettings } from "./settings.ts";

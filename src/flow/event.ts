@@ -4,7 +4,7 @@
  * Promise: immutable once identified. Bodies are bytes as they came over the wire; nothing is decoded before a later
  * stage asks for it.
  */
-import type { Outcome } from "../driver/source.ts";
+import type { Outcome, Qos } from "../driver/source.ts";
 
 /** Bytes of a body as captured. */
 export interface CapturedBody {
@@ -38,6 +38,35 @@ export interface AgentEvent {
   readonly wallet: string | null;
   /** The payload's JSON text, UTF-8, as it came. */
   readonly payload: CapturedBody;
+  /** Name of the tenant for people; absent where the source doesn't tell. */
+  readonly label?: string;
+  /** Name of the agent, one of several that a source may read; absent where the source doesn't tell. */
+  readonly agent?: string;
+  /** Id of the record that the event is about; absent where the source doesn't tell. */
+  readonly recordId?: string;
+  /** What the agent asks to be promised. */
+  readonly qos?: Qos;
+  /** Absent: it doesn't come from a journal. */
+  readonly journal?: JournalPlace;
+}
+
+/** Where an event stands in what can be read again. Its `sourcePosition` rises with each event of the same `key`. */
+export interface JournalPlace {
+  /** The source and the boot that wrote the event: what positions count in. */
+  readonly key: string;
+  /** The first since the source was opened, or went back: nothing of the same key is under way. */
+  readonly resumes: boolean;
+  /** It may have been passed on before, to an engine that is gone. */
+  readonly isRepeated: boolean;
+}
+
+/**
+ * What positions of an event count in: of one whose id is `BOOT/SEQUENCE`, source and boot.
+ *
+ * @see docs/journal-format.md, section 2: how events of a journal are known.
+ */
+export function journalKey(source: string, eventId: string): string {
+  return `${source} ${eventId.slice(0, eventId.lastIndexOf("/"))}`;
 }
 
 /** Whose the event is and what handled it, as the platform knows it. */

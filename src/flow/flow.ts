@@ -6,15 +6,13 @@
  */
 import type { ErrorCode } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import type { MessageCounts } from "../observe/conservation.ts";
-import type { DestinationState, OrphanedMessages } from "../observe/snapshot.ts";
 import { ACT_PIECE_MS } from "./act-parts.ts";
 import { ACTS, type ActName } from "./acts.ts";
 import { ContentValues } from "./content/pointers.ts";
 import type { Event, IdentifiedEvent } from "./event.ts";
+import type { FlowSnapshot } from "./flow-snapshot.ts";
 import { Hold } from "./hold.ts";
 import { KeptEvents } from "./kept-events.ts";
-import type { EventLogState } from "./event-log/event-log.ts";
 import { createIdentify } from "./identify/identify.ts";
 import type { IdentityAction, IdentityRows } from "./identity-act.ts";
 import { attributesOf } from "./match/attributes.ts";
@@ -26,12 +24,12 @@ import { MessageMaker, type Prepared } from "./message/maker.ts";
 import { Outlet, type Write } from "./outlet.ts";
 import { destinationsOf, isOnce } from "./deliveries.ts";
 import { findingsTo, openSpool } from "./opened-spool.ts";
-import type { DestinationDetail } from "./outlet-detail.ts";
 import { OrphanActs, type AdoptCall, type PurgeCall } from "./orphan-acts.ts";
 import { PurgeGate } from "./purge-gate.ts";
 import { openRedactionKey } from "./redaction-key.ts";
 import type { FlowSettings } from "./settings.ts";
-import { ShadowBook, type ShadowState } from "./shadow-book.ts";
+import { ShadowBook } from "./shadow-book.ts";
+import { SourceOrder } from "./source-order.ts";
 import { eventBytesMax, messagesBytesMax } from "./spool-room.ts";
 import type { Adopted } from "./spool/adopt.ts";
 import { disk } from "./spool/disk.ts";
@@ -45,22 +43,9 @@ export interface Accepted {
   readonly writes: readonly Write[];
 }
 
-export interface FlowSnapshot {
-  readonly messages: readonly MessageCounts[];
-  readonly destinations: readonly (DestinationState & DestinationDetail)[];
-  /** Events whose owner could not be told. */
-  readonly unidentified: number;
-  /** What rules in shadow would have done since the flow was opened. */
-  readonly shadows: readonly ShadowState[];
-  /** Logs on disk whose destination the configuration doesn't name. */
-  readonly orphaned: readonly string[];
-  /** What waits in them, as far as it was counted. */
-  readonly orphanedPending: readonly OrphanedMessages[];
-  /** Null: no event is kept. */
-  readonly keptEvents: EventLogState | null;
-}
-
 const NOTHING: Accepted = { refused: null, writes: [] };
+/** An event of the same journal was turned back before it. */
+const OUT_OF_TURN: Accepted = { refused: "SST_SPOOL_FULL", writes: [] };
 
 export class Flow {
   readonly #settings: FlowSettings;
@@ -75,6 +60,7 @@ export class Flow {
   /** Null: no event is kept. */
   readonly #kept: KeptEvents | null;
   readonly #purgeGate = new PurgeGate();
+  readonly #order = new SourceOrder();
   /** Destinations that a rule sends to through their logs. */
   readonly #targeted: ReadonlySet<string>;
   readonly #eventBytesMax: number;
@@ -153,6 +139,16 @@ export class Flow {
    * is any event of which a message would go to a destination with `whenFull: refuse`.
    */
   accept(event: Event, acknowledging: boolean): Accepted {
+    const journal = event.agent?.journal;
+    if (journal === undefined) return this.#accept(event, acknowledging);
+    if (!this.#order.admits(journal)) return OUT_OF_TURN;
+    const accepted = this.#accept(event, acknowledging);
+    if (accepted.refused === null) this.#order.accepted(journal, event.sourcePosition);
+    else this.#order.stop(journal);
+    return accepted;
+  }
+
+  #accept(event: Event, acknowledging: boolean): Accepted {
     const identified = this.#identify(event);
     if (identified === null) {
       this.#unidentified += 1;
@@ -183,7 +179,9 @@ export class Flow {
     this.#written.clear();
     await Promise.all(
       written.map(async ([write, outlet]) => {
-        if (!(await outlet.flush(write))) failed.add(write);
+        if (await outlet.flush(write)) return;
+        failed.add(write);
+        this.#order.stopAll();
       }),
     );
     return failed;
@@ -273,8 +271,10 @@ export class Flow {
     const writes = new Set<Write>();
     const made = new Set<string>();
     const afterwards: (() => void)[] = [];
+    const isRepeated = this.#order.isRepeated(prepared.event);
+    const common = { maker: this.#maker, prepared, attributes, instance, made, acknowledging, afterwards, isRepeated };
     for (const { selection, outlet } of targeted) {
-      const write = outlet.put({ maker: this.#maker, prepared, selection, attributes, instance, made, acknowledging, afterwards });
+      const write = outlet.put({ ...common, selection });
       if (write === "refused") return { refused: "SST_SPOOL_FULL", writes: [] };
       if (write === null) continue;
       writes.add(write);

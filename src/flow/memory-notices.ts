@@ -8,11 +8,14 @@ import type { Log } from "../observe/log.ts";
 import { DROP_REASONS, WAIT_MS_MAX } from "./transmit/memory-sender.ts";
 
 const REPEAT_MS = 60_000;
+/** Reason of a message that may have been sent before: its event was read again after a crash. */
+export const REPEATED = "repeated";
 
 const MEANINGS: Readonly<Record<string, string>> = {
   [DROP_REASONS.full]: "there was no room in memory: more came than the destination took",
   [DROP_REASONS.waited]: `they waited in memory for more than ${WAIT_MS_MAX / 1000} s`,
   [DROP_REASONS.stopped]: "the program was being stopped",
+  [REPEATED]: "after a crash their events were read again, and they may have been sent before",
 };
 
 export class MemoryNotices {

@@ -10,7 +10,7 @@ import type { DestinationPromises, OutgoingMessage } from "../driver/destination
 import { isSidestreamError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { CountTables } from "./message-counts.ts";
-import { MemoryNotices } from "./memory-notices.ts";
+import { MemoryNotices, REPEATED } from "./memory-notices.ts";
 import { messageOf, type Put } from "./put.ts";
 import { TenantCounts, TopicNumbers } from "./spool/log-state.ts";
 import { OutcomeCounts } from "./spool/outcome-counts.ts";
@@ -91,6 +91,7 @@ export class MemoryOutlet {
     const stream = put.selection.stream.id;
     const tenant = this.#accepted.add(stream, put.prepared.event.identity.tenant, 1);
     if (topic === null) return this.#drop(stream, tenant, "SST_TEMPLATE_VALUE");
+    if (put.isRepeated) return this.#drop(stream, tenant, REPEATED);
     const number = this.#number(stream, topic);
     if (number === null) return this.#drop(stream, tenant, "SST_TOPIC_LIMIT");
     const key = put.maker.key(put.prepared, put.selection.stream, put.attributes);

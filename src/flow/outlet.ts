@@ -167,10 +167,12 @@ export class Outlet {
     const { stream, rule } = put.selection;
     const topic = topicOf(put);
     const memory = isOnce(stream, rule) ? this.memory : null;
+    if (memory === null && this.#hasAll(put)) return null;
     if (!topic.ok && memory !== null) return later(put, () => memory.take(put, null));
     if (!topic.ok) return this.#setAside(put, "SST_TEMPLATE_VALUE", topic.reason);
     if (!isFirst(put, topic.topic)) return null;
     if (memory !== null) return later(put, () => memory.take(put, topic.topic));
+    if (this.#has(put, topic.topic)) return null;
     const { tenant } = put.prepared.event.identity;
     try {
       const number = this.log.nextNumber(stream.id, topic.topic);
@@ -237,6 +239,18 @@ export class Outlet {
   get counts(): readonly MessageCounts[] {
     const ofLog = messageCounts(this.name, this.log.status());
     return this.memory === null ? ofLog : mergedCounts([...ofLog, ...messageCounts(this.name, this.memory.counts())]);
+  }
+
+  /** The event comes from a journal that is read again, and all its messages are here. */
+  #hasAll({ prepared: { event } }: Put): boolean {
+    const key = event.agent?.journal?.key;
+    return key !== undefined && this.log.progress.isThrough(key, event.sourcePosition);
+  }
+
+  /** As `#hasAll`, of one message: a crash may have come between two of an event. */
+  #has({ prepared: { event }, selection: { stream } }: Put, topic: string): boolean {
+    const key = event.agent?.journal?.key;
+    return key !== undefined && this.log.progress.has(key, event.sourcePosition, stream.id, topic);
   }
 
   /** All messages of an event are kept, or none. */

@@ -19,6 +19,8 @@ export interface Draft {
 
 export interface Put extends Draft {
   readonly acknowledging: boolean;
+  /** What is sent at most once may have been made of the event before. */
+  readonly isRepeated: boolean;
   /** What is to be done once nothing of the event can be refused any more: messages that are sent once. */
   readonly afterwards: (() => void)[];
 }

@@ -7,11 +7,11 @@
  */
 import { OUTCOMES } from "../../driver/source.ts";
 import { isSidestreamError, type SidestreamError } from "../../errors.ts";
-import type { AgentEvent, CapturedBody, Event, Transaction } from "../event.ts";
+import type { Event, Transaction } from "../event.ts";
+import { decodeAgent } from "./decode-agent.ts";
+import { body, checkParts, type Reading } from "./decode-parts.ts";
 import { parseRequestHead, parseResponseHead } from "./head.ts";
 import {
-  AGENT,
-  AGENT_FIXED_BYTES,
   BATCH,
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
@@ -19,7 +19,6 @@ import {
   FLAG_DURABLE,
   FLAG_FIRST_TRUNCATED,
   FLAG_RESPONSE_TRUNCATED,
-  FLAG_WALLET,
   HANDOVER_VERSION,
   KIND_AGENT,
   KIND_TRANSACTION,
@@ -58,28 +57,9 @@ export interface DecodedBatch {
   readonly undecodable: readonly Undecodable[];
 }
 
-interface Reading {
-  readonly bytes: Buffer;
-  readonly view: DataView;
-  readonly bootId: string;
-  readonly sourceNames: readonly (string | undefined)[];
-}
-
-const NO_BYTES = Buffer.alloc(0);
-
 /** The id of a transaction's event: the same for both sides, so that the edge can name it after the engine died. */
 export function transactionEventId(bootId: string, recordNumber: number): string {
   return `${bootId}-${recordNumber}`;
-}
-
-function body(reading: Reading, offset: number, bytes: number, sizeBytes: number, truncated: boolean): CapturedBody {
-  if (Number.isNaN(sizeBytes)) throw invalidHandover("body", "its size is beyond 2^53");
-  return { bytes: bytes === 0 ? NO_BYTES : reading.bytes.subarray(offset, offset + bytes), sizeBytes, truncated };
-}
-
-function checkParts(bytes: number, parts: number, flags: number, flagsKnown: number): void {
-  if (parts !== bytes) throw invalidHandover("record", `its parts take ${parts} bytes, its length says ${bytes}`);
-  if ((flags & ~flagsKnown) !== 0) throw invalidHandover("record", `flags ${flags} are not known`);
 }
 
 function decodeTransaction(reading: Reading, offset: number, bytes: number, flags: number): Transaction {
@@ -121,32 +101,6 @@ function decodeTransaction(reading: Reading, offset: number, bytes: number, flag
   };
 }
 
-function decodeAgent(reading: Reading, offset: number, bytes: number, flags: number): { readonly id: string; readonly agent: AgentEvent } {
-  const { view } = reading;
-  if (bytes < AGENT_FIXED_BYTES) throw invalidHandover("record", `${bytes} bytes are too few for an agent's event`);
-  const idBytes = view.getUint32(offset + AGENT.idBytes, true);
-  const topicBytes = view.getUint32(offset + AGENT.topicBytes, true);
-  const walletBytes = view.getUint32(offset + AGENT.walletBytes, true);
-  const payloadBytes = view.getUint32(offset + AGENT.payloadBytes, true);
-  const parts = AGENT_FIXED_BYTES + idBytes + topicBytes + walletBytes + payloadBytes;
-  checkParts(bytes, parts, flags, FLAG_DURABLE | FLAG_FIRST_TRUNCATED | FLAG_WALLET);
-  const hasWallet = (flags & FLAG_WALLET) !== 0;
-  if (!hasWallet && walletBytes > 0) throw invalidHandover("wallet", "has bytes but is marked as absent");
-  const idAt = offset + AGENT_FIXED_BYTES;
-  const topicAt = idAt + idBytes;
-  const walletAt = topicAt + topicBytes;
-  const payloadAt = walletAt + walletBytes;
-  const payloadSize = readU53(view, offset + AGENT.payloadSizeBytes);
-  return {
-    id: reading.bytes.toString("utf8", idAt, topicAt),
-    agent: {
-      topic: reading.bytes.toString("utf8", topicAt, walletAt),
-      wallet: hasWallet ? reading.bytes.toString("utf8", walletAt, payloadAt) : null,
-      payload: body(reading, payloadAt, payloadBytes, payloadSize, (flags & FLAG_FIRST_TRUNCATED) !== 0),
-    },
-  };
-}
-
 function decodeEvent(reading: Reading, offset: number, bytes: number, recordNumber: number): Event {
   const { view } = reading;
   const flags = view.getUint8(offset + RECORD.flags);
@@ -168,8 +122,8 @@ function decodeEvent(reading: Reading, offset: number, bytes: number, recordNumb
     };
   }
   if (kind === KIND_AGENT) {
-    const { id, agent } = decodeAgent(reading, offset, bytes, flags);
-    return { id, kind: "agent", source, sourcePosition: 0, timeMs, transaction: null, agent };
+    const { id, position, agent } = decodeAgent(reading, offset, bytes, flags, source);
+    return { id, kind: "agent", source, sourcePosition: position, timeMs, transaction: null, agent };
   }
   throw invalidHandover("record", `kind ${kind} is not known`);
 }

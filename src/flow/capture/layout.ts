@@ -7,7 +7,7 @@
 import { OUTCOMES, type Outcome } from "../../driver/source.ts";
 import { SidestreamError } from "../../errors.ts";
 
-export const HANDOVER_VERSION = 1;
+export const HANDOVER_VERSION = 2;
 
 /** "SSHB" read as a little-endian number: a batch, edge to engine. */
 export const BATCH_MAGIC = 0x42485353;
@@ -29,6 +29,10 @@ export const FLAG_FIRST_TRUNCATED = 2;
 export const FLAG_RESPONSE_TRUNCATED = 4;
 /** The agent's event names a wallet; without it there is none, which differs from an empty name. */
 export const FLAG_WALLET = 8;
+/** Of an agent's event with a position: nothing of the same boot is under way. */
+export const FLAG_RESUMES = 16;
+/** Of an agent's event with a position: it may have been handed over before, to an engine that died. */
+export const FLAG_REPEATED = 32;
 
 /** Offsets in what every record begins with. */
 export const RECORD = { bytes: 0, kind: 4, flags: 5, source: 6, route: 8, number: 12, startedMs: 20 } as const;
@@ -49,9 +53,24 @@ export const TRANSACTION = {
 } as const;
 export const TRANSACTION_FIXED_BYTES = 72;
 
-/** Offsets in an agent's record; its texts and payload follow in this order: id, topic, wallet, payload. */
-export const AGENT = { idBytes: 28, topicBytes: 32, walletBytes: 36, payloadBytes: 40, payloadSizeBytes: 44 } as const;
-export const AGENT_FIXED_BYTES = 52;
+/** Offsets in an agent's record; its texts and payload follow in this order: id, topic, wallet, label, agent, record id,
+ * payload. */
+export const AGENT = {
+  idBytes: 28,
+  topicBytes: 32,
+  walletBytes: 36,
+  payloadBytes: 40,
+  payloadSizeBytes: 44,
+  /** 0: it has none. */
+  position: 52,
+  labelBytes: 60,
+  agentBytes: 64,
+  recordIdBytes: 68,
+  /** Place in `QOS` from 1; 0: nothing is asked for. */
+  qos: 72,
+  zero: 73,
+} as const;
+export const AGENT_FIXED_BYTES = 76;
 
 /** Offsets in a settle message; `SETTLEMENT_BYTES` for each settlement follow. */
 export const SETTLE = { magic: 0, version: 4, hasRoom: 5, zero: 6, settlementCount: 8, zero2: 12, creditBytes: 16, roomBytes: 24 } as const;

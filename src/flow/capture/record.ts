@@ -4,14 +4,16 @@
  * Promise: one pass, one copy; no JSON, no regular expression over content, no allocation per field. What can't be
  * written without loss is refused by `measureRecord` before anything is written. `decode.ts` reads it back.
  */
-import type { AgentRecord, CaptureRecord, RecordBody, TransactionRecord } from "../../driver/source.ts";
+import { QOS, type AgentRecord, type CaptureRecord, type RecordBody, type TransactionRecord } from "../../driver/source.ts";
 import {
   AGENT,
   AGENT_FIXED_BYTES,
   BATCH_HEADER_BYTES,
   FLAG_DURABLE,
   FLAG_FIRST_TRUNCATED,
+  FLAG_REPEATED,
   FLAG_RESPONSE_TRUNCATED,
+  FLAG_RESUMES,
   FLAG_WALLET,
   KIND_AGENT,
   KIND_TRANSACTION,
@@ -81,16 +83,21 @@ function measureTransaction(record: TransactionRecord): number {
   );
 }
 
+/** In the order in which they are written. */
+function textsOf({ id, topic, wallet, label, agent, recordId }: AgentRecord): readonly string[] {
+  return [id, topic, wallet ?? "", label ?? "", agent ?? "", recordId ?? ""];
+}
+
+const TEXT_LENGTHS = [AGENT.idBytes, AGENT.topicBytes, AGENT.walletBytes, AGENT.labelBytes, AGENT.agentBytes, AGENT.recordIdBytes] as const;
+
 function measureAgent(record: AgentRecord): number {
   checkSize(record.payload.sizeBytes, "payload");
-  const walletBytes = record.wallet === null ? 0 : Buffer.byteLength(record.wallet, "utf8");
-  return (
-    AGENT_FIXED_BYTES +
-    Buffer.byteLength(record.id, "utf8") +
-    Buffer.byteLength(record.topic, "utf8") +
-    walletBytes +
-    bodyBytes(record.payload)
-  );
+  const position = record.place?.position;
+  if (position !== undefined && !(Number.isSafeInteger(position) && position > 0))
+    throw invalidHandover("position", "is not a number from 1");
+  let bytes = AGENT_FIXED_BYTES + bodyBytes(record.payload);
+  for (const text of textsOf(record)) bytes += Buffer.byteLength(text, "utf8");
+  return bytes;
 }
 
 /**
@@ -142,18 +149,17 @@ function writeTransaction(target: WriteTarget, offset: number, record: Transacti
 function writeAgent(target: WriteTarget, offset: number, record: AgentRecord): number {
   const { bytes, view } = target;
   let at = offset + AGENT_FIXED_BYTES;
-  const idBytes = bytes.write(record.id, at, "utf8");
-  at += idBytes;
-  const topicBytes = bytes.write(record.topic, at, "utf8");
-  at += topicBytes;
-  const walletBytes = record.wallet === null ? 0 : bytes.write(record.wallet, at, "utf8");
-  at += walletBytes;
+  for (const [index, text] of textsOf(record).entries()) {
+    const textBytes = bytes.write(text, at, "utf8");
+    view.setUint32(offset + (TEXT_LENGTHS[index] as number), textBytes, true);
+    at += textBytes;
+  }
   const end = writeBody(target, at, record.payload);
-  view.setUint32(offset + AGENT.idBytes, idBytes, true);
-  view.setUint32(offset + AGENT.topicBytes, topicBytes, true);
-  view.setUint32(offset + AGENT.walletBytes, walletBytes, true);
   view.setUint32(offset + AGENT.payloadBytes, end - at, true);
   writeU53(view, offset + AGENT.payloadSizeBytes, record.payload.sizeBytes);
+  writeU53(view, offset + AGENT.position, record.place?.position ?? 0);
+  // One byte, and three that are zero.
+  view.setUint32(offset + AGENT.qos, record.qos === undefined ? 0 : QOS.indexOf(record.qos) + 1, true);
   return end;
 }
 
@@ -165,6 +171,8 @@ function flagsOf(record: CaptureRecord, durable: boolean): number {
   } else {
     if (record.payload.truncated) flags |= FLAG_FIRST_TRUNCATED;
     if (record.wallet !== null) flags |= FLAG_WALLET;
+    if (record.place?.resumes === true) flags |= FLAG_RESUMES;
+    if (record.place?.isRepeated === true) flags |= FLAG_REPEATED;
   }
   return flags;
 }

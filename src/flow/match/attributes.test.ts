@@ -112,10 +112,25 @@ test("the category is the record's topic, also in the agent's own form", () => {
   for (const [topic, category] of [
     ["acapy::record::connections::completed", "connections"],
     ["acapy::webhook::basicmessages", "basicmessages"],
-    ["acapy::ping", "acapy::ping"],
+    ["acapy::basicmessage::received", "basicmessages"],
+    ["acapy::actionmenu::received", "actionmenu"],
+    ["acapy::actionmenu::get-active-menu", "get-active-menu"],
+    ["acapy::ping::response_received", "ping"],
+    ["acapy::core::multitenant::wallet::created::1", "core"],
+    ["anoncreds::revocation-list::finished", "revocation-list"],
+    ["sidestream::journal::gap", "gap"],
+    ["ping", "ping"],
+    ["__proto__", "__proto__"],
   ] as const) {
     equal(word(eventOf({ agent: { ...agent, topic } }), "CATEGORY"), category);
   }
+});
+
+test("label and quality of service are what the source tells", () => {
+  const event = eventOf({ agent: { ...agent, label: "Alice", qos: "exactly-once" } });
+  equal(word(event, "LABEL"), "Alice");
+  equal(word(event, "QOS"), "exactly-once");
+  equal(word(eventOf({ agent }), "QOS"), undefined);
 });
 
 test("the state comes out of the payload: its value, absent, or unknown", () => {

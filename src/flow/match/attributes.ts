@@ -5,6 +5,7 @@ import { isUtf8 } from "node:buffer";
 import { targetPath } from "../../driver/target-path.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import { HEADER_NAMES_MAX } from "./bounds.ts";
+import { categoryOf } from "./category.ts";
 import type { Attributes, ContentPart, ReservedWord } from "./rule.ts";
 
 /** Looks into the bodies of one event. The stage that decodes content supplies it, and keeps what it found. */
@@ -153,8 +154,9 @@ class EventAttributes implements Attributes {
       case "WALLET":
         return agent?.wallet ?? undefined;
       case "LABEL":
-        // Webhooks don't carry the agent's label.
-        return undefined;
+        return agent?.label;
+      case "QOS":
+        return agent?.qos;
     }
   }
 }
@@ -171,11 +173,6 @@ function sizeText(sizeBytes: number | undefined): string | undefined {
 /** Null (unknown) stays null. */
 function firstOf(values: readonly string[] | undefined | null): string | undefined | null {
   return values === null ? null : values?.[0];
-}
-
-/** `connections`, also out of the agent's own form `acapy::record::connections::completed`. */
-function categoryOf(topic: string): string {
-  return /^acapy::(?:record|webhook)::([^:]+)/i.exec(topic)?.[1] ?? topic;
 }
 
 /**

@@ -29,6 +29,7 @@ export const RESERVED_WORDS = [
   "STATE",
   "WALLET",
   "LABEL",
+  "QOS",
 ] as const;
 export type ReservedWord = (typeof RESERVED_WORDS)[number];
 

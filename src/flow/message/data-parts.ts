@@ -193,6 +193,8 @@ class AgentParts implements DataParts {
   readonly bodyName = "payload";
   private readonly event: IdentifiedEvent;
   private readonly state: string | null;
+  private readonly recordId: string | null;
+  private readonly label: string | null;
   private readonly removals: Removals;
 
   constructor(event: IdentifiedEvent, content: ContentValues, plan: RedactionPlan, key: Buffer) {
@@ -211,12 +213,11 @@ class AgentParts implements DataParts {
       never,
     });
     this.bodies = [body];
-    // The state stands beside the payload only where the payload itself would show it.
-    const state =
-      body.encoding === "json" && part.keep === "all" && part.redact === null && plan.patterns.length === 0
-        ? content.values("payload", STATE)
-        : null;
-    this.state = state?.[0] ?? null;
+    // State and id stand beside the payload only where the payload itself would show them.
+    const isShown = body.encoding === "json" && part.keep === "all" && part.redact === null && plan.patterns.length === 0;
+    this.state = (isShown ? content.values("payload", STATE)?.[0] : null) ?? null;
+    this.recordId = (isShown ? agent.recordId : null) ?? null;
+    this.label = agent.label === undefined ? null : withoutPatterns(agent.label, plan.patterns);
   }
 
   frame(level: Level): readonly string[] {
@@ -225,9 +226,16 @@ class AgentParts implements DataParts {
     if (agent === null || limits === undefined) throw new TypeError("not an agent's event");
     const { textCharsMax } = limits;
     const wallet = agent.wallet === null ? "null" : quote(agent.wallet, textCharsMax);
-    const state = this.state === null ? "" : `,"state":${quote(this.state, textCharsMax)}`;
+    const optional = (name: string, text: string | null | undefined): string =>
+      text === null || text === undefined ? "" : `,"${name}":${quote(text, textCharsMax)}`;
+    const facts =
+      optional("state", this.state) +
+      optional("label", this.label) +
+      optional("agent", agent.agent) +
+      optional("recordId", this.recordId) +
+      optional("qos", agent.qos);
     return [
-      `{"topic":${quote(this.subject, textCharsMax)},"wallet":${wallet}${state},"payload":`,
+      `{"topic":${quote(this.subject, textCharsMax)},"wallet":${wallet}${facts},"payload":`,
       `,${removedJson(this.removals, limits.removalsMax)}${level > 0 ? ',"headTruncated":true' : ""}}`,
     ];
   }

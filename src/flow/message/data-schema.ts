@@ -4,7 +4,7 @@
  * Nothing on the way of an event imports this file: messages are written by hand, and tests check them against it.
  */
 import { z } from "zod";
-import { OUTCOMES } from "../../driver/source.ts";
+import { OUTCOMES, QOS } from "../../driver/source.ts";
 import { DATA_SCHEMA_ID } from "./encode.ts";
 import { PATTERN_NAMES } from "./patterns.ts";
 
@@ -102,6 +102,10 @@ export const agentData = z.strictObject({
   topic: z.string(),
   wallet: z.string().nullable().describe("Wallet id; null for the base wallet."),
   state: z.string().optional().describe("The record's state, where the payload has one."),
+  label: z.string().optional().describe("Name of the tenant for people, where the source tells it."),
+  agent: z.string().optional().describe("Name of the agent, where the source tells it."),
+  recordId: z.string().optional().describe("Id of the record that the event is about, where the source tells it."),
+  qos: z.enum(QOS).optional().describe("What the agent asked to be promised."),
   ...bodyMembers("payload"),
   ...redacted,
 });

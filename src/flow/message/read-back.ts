@@ -10,7 +10,7 @@ import type { ContentLimits } from "../content/content.ts";
 import { valuesAt } from "../content/json-pointer.ts";
 import { scanJson, type JsonDocument } from "../content/json-scan.ts";
 import { ContentValues } from "../content/pointers.ts";
-import type { CapturedBody, IdentifiedEvent, Identity } from "../event.ts";
+import type { AgentEvent, CapturedBody, IdentifiedEvent, Identity } from "../event.ts";
 import { knownIdentity } from "../identify/known-identity.ts";
 import { percentDecoded } from "../identify/tenant-value.ts";
 import type { Attribute, Attributes, ContentPart } from "../match/rule.ts";
@@ -180,6 +180,16 @@ function ofTransaction(data: TransactionData, envelope: Envelope, isWhole: boole
   return { event, gaps };
 }
 
+/** What only some sources tell. */
+function factsOf({ label, agent, recordId, qos }: AgentData): Pick<AgentEvent, "label" | "agent" | "recordId" | "qos"> {
+  return {
+    ...(label === undefined ? {} : { label }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(recordId === undefined ? {} : { recordId }),
+    ...(qos === undefined ? {} : { qos }),
+  };
+}
+
 function ofAgent(data: AgentData, envelope: Envelope, isWhole: boolean): Made {
   const payload = bodyOf(partsOf(data, "payload"), rawText(scanned(envelope.text), [...envelope.path, "payload"]), {});
   const event: IdentifiedEvent = {
@@ -187,7 +197,7 @@ function ofAgent(data: AgentData, envelope: Envelope, isWhole: boolean): Made {
     kind: "agent",
     transaction: null,
     identity: { tenant: envelope.attribute("sidestreamtenant") },
-    agent: { topic: data.topic, wallet: data.wallet, payload: payload.captured },
+    agent: { topic: data.topic, wallet: data.wallet, payload: payload.captured, ...factsOf(data) },
   };
   const gaps = {
     headTruncated: data.headTruncated === true,

@@ -132,8 +132,9 @@ class Adoption {
       bytes += message.value.length;
       if ((chunk.length > 0 && bytes > CHUNK_BYTES_MAX) || !this.#room.has(message)) break;
       try {
-        // Acknowledging: what can't be written is told here, and stays in the orphan. Here it is a message like any other.
-        into.append({ ...message, stream: streamOfLabel(message.stream) }, true);
+        // Acknowledging: what can't be written is told here, and stays in the orphan. Here it is a message like any other,
+        // but it tells nothing of how far its source was read for this log.
+        into.append({ ...message, stream: streamOfLabel(message.stream), sourcePosition: 0 }, true);
       } catch (error) {
         // What was taken before is moved all the same; whatever comes next meets the error first.
         if (chunk.length > 0 || isWithoutRoom(error)) break;

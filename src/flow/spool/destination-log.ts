@@ -44,6 +44,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
   /** What is done and still on disk. */
   readonly history: LogHistory;
   readonly archive: Archive | null;
+  readonly progress: Pick<LogBooks["progress"], "has" | "isThrough">;
   readonly #books: LogBooks;
   readonly #waiters = new SequenceWaiters();
   readonly #reading: LogReading;
@@ -62,7 +63,7 @@ export class DestinationLog implements MessageLog, SegmentLogOwner {
     this.destination = destination;
     this.logId = found.logId;
     this.archive = archive;
-    this.#books = new LogBooks(found.state, settings.topicsMax, cursor);
+    this.progress = (this.#books = new LogBooks(found.state, settings.topicsMax, cursor)).progress;
     this.#cursor = cursor;
     this.#stopped = stopReason(destination, found, cursor);
     this.#unreadable = found.readableEnd < found.nextSequence ? [found.readableEnd, found.nextSequence] : null;

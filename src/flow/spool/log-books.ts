@@ -7,18 +7,20 @@
 import type { Message } from "../message/message.ts";
 import type { FrameTag } from "./batch.ts";
 import type { Cursor } from "./cursor.ts";
-import { TenantCounts, TopicNumbers, type LogStateRecord, type StreamTable } from "./log-state.ts";
+import { TenantCounts, TopicNumbers, type LogStateRecord } from "./log-state.ts";
 import { LANE_UNASSIGNED } from "./message-codec.ts";
 import { PendingMessages } from "./pending-messages.ts";
+import { SourceProgress } from "./source-progress.ts";
 import type { Confirmation } from "./spooled.ts";
 
 export class LogBooks {
   readonly accepted = new TenantCounts();
   readonly pending = new PendingMessages();
+  /** Which events of sources that can be read again are here. */
+  readonly progress = new SourceProgress();
   /** Messages given up since the start. */
   givenUp = 0;
   readonly #numbers: TopicNumbers;
-  readonly #progress: Record<string, number>;
   readonly #floor: number;
   readonly #cursor: Cursor;
 
@@ -27,7 +29,7 @@ export class LogBooks {
     this.#numbers = new TopicNumbers(topicsMax, this.#floor);
     this.#numbers.load(state.sequences);
     this.accepted.load(state.accepted);
-    this.#progress = { ...state.progress };
+    this.progress.load(state);
     this.#cursor = cursor;
   }
 
@@ -42,8 +44,10 @@ export class LogBooks {
   }
 
   /** A message was appended. */
-  take({ stream, topic }: Message, { tenant, frameBytes }: FrameTag): void {
+  take(message: Message, { tenant, frameBytes }: FrameTag): void {
+    const { stream, topic } = message;
     this.#numbers.take(stream, topic);
+    this.progress.take(message);
     this.accepted.add(stream, tenant, 1);
     this.pending.add(stream, tenant, 1, frameBytes);
   }
@@ -51,6 +55,7 @@ export class LogBooks {
   /** Messages that were appended could not be written. One whose source isn't told counts as dropped. */
   takeBack(tags: readonly FrameTag[]): void {
     this.#numbers.rollBack();
+    this.progress.rollBack();
     for (const { stream, tenant, acknowledging, frameBytes } of tags) {
       this.accepted.add(stream, tenant, -1);
       this.pending.add(stream, tenant, -1, -frameBytes);
@@ -68,10 +73,12 @@ export class LogBooks {
 
   sealBatch(): void {
     this.#numbers.sealBatch();
+    this.progress.sealBatch();
   }
 
   batchDurable(): void {
     this.#numbers.batchDurable();
+    this.progress.batchDurable();
   }
 
   /** Counts a message that was accepted but never reached the log. It reaches the disk with the next cursor. */
@@ -96,19 +103,20 @@ export class LogBooks {
 
   /** With all that was appended. @param control - Control records in force, oldest first. */
   state(control: readonly unknown[]): LogStateRecord {
-    return this.#state(this.#numbers.table(), this.accepted.table(), control);
+    const tables = { sequences: this.#numbers.table(), accepted: this.accepted.table(), ...this.progress.record() };
+    return this.#state(tables, control);
   }
 
   /** By what is on disk: without these frames. */
   durableState(waiting: readonly FrameTag[], control: readonly unknown[]): LogStateRecord {
     for (const { stream, tenant } of waiting) this.accepted.add(stream, tenant, -1);
-    const accepted = this.accepted.table();
+    const tables = { sequences: this.#numbers.durableTable(), accepted: this.accepted.table(), ...this.progress.durableRecord() };
     for (const { stream, tenant } of waiting) this.accepted.add(stream, tenant, 1);
-    return this.#state(this.#numbers.durableTable(), accepted, control);
+    return this.#state(tables, control);
   }
 
-  #state(sequences: StreamTable, accepted: StreamTable, control: readonly unknown[]): LogStateRecord {
+  #state(tables: Omit<LogStateRecord, "version" | "control" | "floor">, control: readonly unknown[]): LogStateRecord {
     const floor = this.#floor === 0 ? {} : { floor: this.#floor };
-    return { version: 1, sequences, accepted, progress: this.#progress, control, ...floor };
+    return { version: 1, ...tables, control, ...floor };
   }
 }

@@ -21,8 +21,10 @@ export interface LogStateRecord {
   readonly sequences: StreamTable;
   /** Messages ever appended per stream and tenant. */
   readonly accepted: StreamTable;
-  /** Position up to which each source was read and its messages appended. */
+  /** Source and boot → position of the last event that a message was appended of; all before it are through. */
   readonly progress: Record<string, number>;
+  /** The same keys → stream and topic, with a space between, of each message of that event. */
+  readonly begun?: Record<string, readonly string[]>;
   /** Control records in force, oldest first. */
   readonly control: readonly unknown[];
   /** Topics that `sequences` doesn't have begin above this: so many messages were lost whose topics nobody knows. Absent: 0. */

@@ -6,11 +6,10 @@
  */
 import { ControlRecords } from "./control-records.ts";
 import type { LogStateRecord, StreamTable } from "./log-state.ts";
+import { SourceProgress, type Placed } from "./source-progress.ts";
 
 /** What of a message the state counts. */
-export interface StateMessage {
-  readonly stream: string;
-  readonly topic: string;
+export interface StateMessage extends Placed {
   readonly tenant: string;
   readonly sequence: number;
 }
@@ -20,7 +19,7 @@ export class RecoveredState {
   known = true;
   #numbers: NamedTable = new Map();
   #accepted: NamedTable = new Map();
-  #progress: Record<string, number> = {};
+  #progress = new SourceProgress();
   #floor = 0;
   #control = new ControlRecords();
   /** Number that the next frame has when none is missing. */
@@ -38,7 +37,8 @@ export class RecoveredState {
   load(state: LogStateRecord, nextSequence: number): void {
     this.#numbers = namedTable(state.sequences);
     this.#accepted = namedTable(state.accepted);
-    this.#progress = state.progress;
+    this.#progress = new SourceProgress();
+    this.#progress.load(state);
     this.#floor = state.floor ?? 0;
     this.#control = new ControlRecords(state.control);
     this.#position = nextSequence;
@@ -64,6 +64,7 @@ export class RecoveredState {
     topics.set(message.topic, Math.max(topics.get(message.topic) ?? 1, message.sequence + 1));
     const tenants = rowOf(this.#accepted, message.stream);
     tenants.set(message.tenant, (tenants.get(message.tenant) ?? 0) + 1);
+    this.#progress.found(message);
   }
 
   /** A control record that is in no state yet. */
@@ -80,7 +81,7 @@ export class RecoveredState {
     const sequences = plainTable(this.#numbers, this.#lost);
     const accepted = plainTable(this.#accepted, 0);
     const floor = this.#floor + this.#lost === 0 ? {} : { floor: this.#floor + this.#lost };
-    return { version: 1, sequences, accepted, progress: this.#progress, control: this.#control.list(), ...floor };
+    return { version: 1, sequences, accepted, ...this.#progress.record(), control: this.#control.list(), ...floor };
   }
 }
 
