@@ -3,6 +3,7 @@ import { file } from "./destinations/file/file.ts";
 import { kafka } from "./destinations/kafka/kafka.ts";
 import { stdout } from "./destinations/stdout/stdout.ts";
 import { registerDestination, registerSource } from "./driver/registry.ts";
+import { acapyJournal } from "./sources/acapy-journal/acapy-journal.ts";
 import { acapyWebhook } from "./sources/acapy-webhook/acapy-webhook.ts";
 import { gateway } from "./sources/gateway/gateway.ts";
 
@@ -12,4 +13,5 @@ export function registerBuiltInDrivers(): void {
   registerDestination(stdout);
   registerSource(gateway);
   registerSource(acapyWebhook);
+  registerSource(acapyJournal);
 }

@@ -52,6 +52,16 @@ export const ERRORS = {
     exit: 75,
     hint: "The engine or the spool can't keep up: see `sidestream status` for the destination that lags.",
   },
+  SST_JOURNAL_LOCKED: {
+    retry: "later",
+    exit: 75,
+    hint: "One Sidestream reads a folder of journals: end the other one, or give each its own folder.",
+  },
+  SST_JOURNAL_VERSION: {
+    retry: "later",
+    exit: 78,
+    hint: "Use a plugin and a Sidestream of the same release; docs/journal-format.md describes the format.",
+  },
   SST_ENGINE_LOST: { retry: "later", exit: 75, hint: "The engine is being restarted; the log names the cause." },
   SST_ENGINE_SILENT: {
     retry: "later",

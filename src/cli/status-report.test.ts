@@ -51,7 +51,7 @@ const report = (over: Partial<StatusReport> = {}): StatusReport => ({
   uptimeSeconds: 7,
   engineUp: true,
   engineRestarts: 0,
-  sources: [{ source: "front", address: "http://127.0.0.1:9130", samples: {} }],
+  sources: [{ source: "front", address: "http://127.0.0.1:9130", samples: {}, troubles: [] }],
   edge: { captured: [], lost: [], unreadable: 0 },
   destinations: [destination()],
   messages: [

@@ -37,7 +37,8 @@ export function checkSources(value: unknown, context: CheckContext): readonly So
     }
     if (common === undefined || options === undefined) continue;
     const platform = driver.acknowledges ? null : platformSettings(common.platform ?? { type: "none", tenant: {} }, common.tenant);
-    settings.push({ name, type: entry.type, platform, defaultTenant: common.tenant, options: options.value });
+    const resolved = withPaths(options.value, driver.paths ?? [], dirname(context.document.file));
+    settings.push({ name, type: entry.type, platform, defaultTenant: common.tenant, options: resolved });
   }
   return settings;
 }

@@ -115,10 +115,14 @@ export interface CapturePort {
   countLoss(route: number, reason: LossReason): void;
 }
 
+/** Tells the operator something, in the log. Never per event. */
+export type Notice = (level: "info" | "warn" | "error", text: string) => void;
+
 export interface SourceContext {
   /** Name in the configuration. */
   readonly name: string;
   readonly port: CapturePort;
+  readonly notice: Notice;
   readonly signal: AbortSignal;
 }
 
@@ -127,6 +131,8 @@ export interface SourceConnection {
   readonly address: string;
   /** Counters for metrics, name to value by label text. Read when scraped. */
   counters(): Readonly<Record<string, number>>;
+  /** What an operator must see to, for as long as it lasts; absent: it has nothing of the kind. */
+  troubles?(): readonly string[];
   /** Ends accepting, lets running exchanges end within the grace period, then cuts them. Again is harmless. */
   close(graceMs: number): Promise<void>;
 }
@@ -137,6 +143,8 @@ export interface SourceDriver<Options = unknown> {
   readonly options: z.ZodType<Options>;
   /** Durable by nature: it acknowledges after the disk. */
   readonly acknowledges: boolean;
+  /** Options that are paths, relative to the configuration's file; the driver is given them whole. */
+  readonly paths?: readonly string[];
   /** Names of its routes for counters, index 0 being the default. */
   routes(options: Options): readonly string[];
   /** Those of them whose events a crash may lose before they are on disk. Absent: none. */

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { sourceDriver } from "../driver/registry.ts";
-import type { CapturePort, SourceConnection } from "../driver/source.ts";
+import type { CapturePort, Notice, SourceConnection } from "../driver/source.ts";
 import { SidestreamError } from "../errors.ts";
 import { openLoopDelayMeter } from "../observe/loop-delay.ts";
 import type { Log, LogLevel } from "../observe/log.ts";
@@ -47,7 +47,7 @@ const ACT_MS_MAX = 60_000;
 
 export interface EdgeStatus extends Snapshot {
   readonly engineUp: boolean;
-  readonly sources: readonly (SourceSamples & { readonly address: string })[];
+  readonly sources: readonly (SourceSamples & { readonly address: string; readonly troubles: readonly string[] })[];
   readonly flow: FlowSnapshot | null;
 }
 
@@ -132,7 +132,12 @@ export class Edge {
       edgeLoopDelay: this.#loopDelay.read(false),
       unidentified: flow?.unidentified ?? 0,
       shadows: flow?.shadows ?? [],
-      sources: this.sources.map(({ name, connection }) => ({ source: name, address: connection.address, samples: connection.counters() })),
+      sources: this.sources.map(({ name, connection }) => ({
+        source: name,
+        address: connection.address,
+        samples: connection.counters(),
+        troubles: connection.troubles?.() ?? [],
+      })),
     };
   }
 
@@ -247,7 +252,9 @@ async function openSource(source: SourceSettings, index: number, host: EngineHos
     return null;
   }
   const port = host?.port({ index, name: source.name, routes: driver.routes(source.options) }) ?? NOTHING;
-  return driver.open(source.options, { name: source.name, port, signal: new AbortController().signal });
+  const { name } = source;
+  const notice: Notice = (level, text) => log[level]({ source: name }, text);
+  return driver.open(source.options, { name, port, notice, signal: new AbortController().signal });
 }
 
 /** The port while the program is switched off: everything passes, nothing is kept. */

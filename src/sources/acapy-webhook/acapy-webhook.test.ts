@@ -23,7 +23,7 @@ interface Rig {
 async function startRig(t: TestContext, options: Partial<z.input<typeof webhookOptions>> = {}): Promise<Rig> {
   const port = new FakePort();
   const parsed = webhookOptions.parse({ listen: "127.0.0.1:0", ...options });
-  const source = await acapyWebhook.open(parsed, { name: "agents", port, signal: new AbortController().signal });
+  const source = await acapyWebhook.open(parsed, { name: "agents", port, notice: () => undefined, signal: new AbortController().signal });
   t.after(() => source.close(0));
   return {
     port,
@@ -230,9 +230,12 @@ test("an address that is taken is SST_LISTEN_FAILED", async (t) => {
   await once(other, "listening");
   t.after(() => other.close());
   const options = webhookOptions.parse({ listen: `127.0.0.1:${(other.address() as AddressInfo).port}` });
-  await assert.rejects(acapyWebhook.open(options, { name: "a", port: new FakePort(), signal: new AbortController().signal }), {
-    code: "SST_LISTEN_FAILED",
-  });
+  await assert.rejects(
+    acapyWebhook.open(options, { name: "a", port: new FakePort(), notice: () => undefined, signal: new AbortController().signal }),
+    {
+      code: "SST_LISTEN_FAILED",
+    },
+  );
 });
 
 test("listening beyond this machine without a key is a configuration error that names apiKey", () => {

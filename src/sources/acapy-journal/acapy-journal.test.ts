@@ -1,0 +1,331 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import type { z } from "zod";
+import type { AgentRecord, SourceConnection } from "../../driver/source.ts";
+import { bodyBytes, FakePort } from "../../driver/testing/fake-port.ts";
+import { acapyJournal } from "./acapy-journal.ts";
+import { journalOptions } from "./options.ts";
+import { BOOT, JournalWriter, record } from "./testing/journal-writer.ts";
+
+interface Rig {
+  readonly port: FakePort;
+  readonly source: SourceConnection;
+  readonly notices: string[];
+}
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "journals-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function start(t: TestContext, journals: string, options: Partial<z.input<typeof journalOptions>> = {}): Promise<Rig> {
+  const port = new FakePort();
+  const notices: string[] = [];
+  const notice = (level: string, text: string): void => void notices.push(`${level}: ${text}`);
+  const parsed = journalOptions.parse({ journals, ...options });
+  const source = await acapyJournal.open(parsed, { name: "agents", port, notice, signal: new AbortController().signal });
+  t.after(() => source.close(100));
+  return { port, source, notices };
+}
+
+function kept({ port }: Pick<Rig, "port">): readonly AgentRecord[] {
+  return port.kept.map(({ record: each, durable }) => {
+    assert.ok(durable && each.kind === "agent");
+    return each;
+  });
+}
+
+function ackIn(journals: string, name = "agent-1"): { boot: string; sequence: number; segment: number; claimed: number } {
+  return JSON.parse(readFileSync(join(journals, name, "ack"), "utf8")) as ReturnType<typeof ackIn>;
+}
+
+test("events come with all that stands in the journal, in order, and are acknowledged", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"), { description: { agent: "a-1", qos: "exactly-once" } });
+  const payload = { state: "active", ü: "\u0000", connection_id: "c1" };
+  writer.append({ topic: "acapy::record::connections::active", wallet: "w1", label: "Alice", state: "active", recordId: "c1", payload });
+  writer.roll();
+  writer.append({ topic: "acapy::basicmessage::received", payload: "x".repeat(600_000) });
+  const rig = await start(t, journals);
+  await rig.port.records(2);
+  const [first, second] = kept(rig);
+  assert.deepEqual(
+    { ...first, payload: undefined },
+    {
+      kind: "agent",
+      route: 0,
+      startedMs: 1_800_000_000_000,
+      id: `${BOOT}/1`,
+      topic: "acapy::record::connections::active",
+      wallet: "w1",
+      label: "Alice",
+      agent: "a-1",
+      recordId: "c1",
+      qos: "exactly-once",
+      place: { position: 1, resumes: true, isRepeated: false },
+      payload: undefined,
+    },
+  );
+  assert.deepEqual(JSON.parse(String(first && bodyBytes(first.payload))), payload);
+  assert.equal(second?.payload.sizeBytes, 600_002);
+  assert.deepEqual(second?.place, { position: 2, resumes: false, isRepeated: false });
+  assert.equal(second?.wallet, null);
+  await rig.source.close(100);
+  const { boot, sequence, segment, claimed } = ackIn(journals);
+  assert.deepEqual({ boot, sequence, segment, claimed }, { boot: BOOT, sequence: 2, segment: 2, claimed: 2 });
+  assert.equal(rig.port.openReservations, 0);
+});
+
+test("what was acknowledged isn't read again, and what comes later is", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  for (let i = 0; i < 10; i += 1) writer.append({ topic: "acapy::record::connections" });
+  const first = await start(t, journals);
+  await first.port.records(10);
+  await first.source.close(100);
+  writer.append({ topic: "acapy::record::connections" });
+  const second = await start(t, journals);
+  await second.port.records(1);
+  assert.deepEqual(
+    kept(second).map(({ place }) => place),
+    [{ position: 11, resumes: true, isRepeated: false }],
+  );
+});
+
+test("what was turned back is handed in again, in order, with nothing behind it in between", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  for (let i = 0; i < 3; i += 1) writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  rig.port.settlement = null;
+  await rig.port.records(3);
+  rig.port.settle("spooled");
+  rig.port.settle("refused");
+  rig.port.settle("spooled");
+  await rig.port.records(5);
+  assert.deepEqual(
+    kept(rig).map(({ place }) => [place?.position, place?.resumes, place?.isRepeated]),
+    [
+      [1, true, false],
+      [2, false, false],
+      [3, false, false],
+      [2, true, false],
+      [3, false, false],
+    ],
+  );
+  rig.port.settle("spooled");
+  rig.port.settle("lost");
+  await rig.port.records(6);
+  assert.deepEqual(kept(rig)[5]?.place, { position: 3, resumes: true, isRepeated: true });
+  rig.port.settle("spooled");
+});
+
+test("what may have been passed on before a kill is marked, what surely wasn't isn't", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  for (let i = 0; i < 2_000; i += 1) writer.append({ topic: "acapy::record::connections" });
+  const ack = { version: 1, boot: BOOT, sequence: 10, segment: 1, claimed: 1_034 };
+  writeFileSync(join(journals, "agent-1", "ack"), JSON.stringify(ack));
+  const rig = await start(t, journals);
+  await rig.port.records(1_990);
+  const repeated = kept(rig).filter(({ place }) => place?.isRepeated);
+  assert.deepEqual([repeated[0]?.place?.position, repeated.at(-1)?.place?.position], [11, 1_034]);
+});
+
+test("a gap and damage come as events of their own, that tell what is missing, once", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  writer.gap(5, "full");
+  writer.append({ topic: "acapy::record::connections" });
+  const flipped = writer.next({ topic: "acapy::record::connections" }, Buffer.from('{"a":1}'));
+  flipped.writeUInt8(flipped.readUInt8(40) ^ 1, 40);
+  writer.raw(flipped);
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  await rig.port.records(5);
+  assert.deepEqual(
+    kept(rig).map(({ id, topic, wallet, payload }) => [
+      Number(id.split("/")[1]),
+      topic === "sidestream::journal::gap" ? [wallet, JSON.parse(String(bodyBytes(payload)))] : topic,
+    ]),
+    [
+      [1, "acapy::record::connections"],
+      [2, [null, { boot: BOOT, first: 2, last: 5, reason: "full", journal: "agent-1" }]],
+      [6, "acapy::record::connections"],
+      [7, [null, { boot: BOOT, first: 7, last: 7, reason: "damage", journal: "agent-1" }]],
+      [8, "acapy::record::connections"],
+    ],
+  );
+  await rig.source.close(100);
+  writer.gap(12, "disk");
+  const second = await start(t, journals);
+  await second.port.records(1);
+  await second.source.close(100);
+  const third = await start(t, journals);
+  writer.append({ topic: "acapy::record::last" });
+  await third.port.records(1);
+  assert.deepEqual(
+    kept(third).map(({ topic }) => topic),
+    ["acapy::record::last"],
+  );
+});
+
+test("a torn end is waited for while it is the last, and stepped over once another segment follows", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  const whole = writer.next({ topic: "acapy::record::late" }, Buffer.from("{}"));
+  writer.raw(whole.subarray(0, 50));
+  const rig = await start(t, journals);
+  await rig.port.records(1);
+  writer.raw(whole.subarray(50));
+  await rig.port.records(2);
+  assert.equal(kept(rig)[1]?.topic, "acapy::record::late");
+  writer.raw(whole.subarray(0, 40));
+  const next = new JournalWriter(join(journals, "agent-1"), { boot: "c1".repeat(16) }, 2);
+  next.append({ topic: "acapy::record::next" });
+  await rig.port.records(3);
+  assert.equal(kept(rig)[2]?.id, `${"c1".repeat(16)}/1`);
+});
+
+test("segments that were removed before they were read are told as missing", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  await rig.port.records(1);
+  await rig.source.close(100);
+  writer.append({ topic: "acapy::record::connections" });
+  const path = writer.path;
+  writer.roll();
+  writer.append({ topic: "acapy::record::connections" });
+  rmSync(path);
+  const second = await start(t, journals);
+  await second.port.records(2);
+  assert.deepEqual(JSON.parse(String(bodyBytes(kept(second)[0]?.payload ?? assert.fail()))), {
+    boot: BOOT,
+    first: 2,
+    last: 2,
+    reason: "damage",
+    journal: "agent-1",
+  });
+});
+
+test("a journal cut short while it is read goes on with what comes, and tells what is missing", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  writer.append({ topic: "acapy::record::connections" });
+  const bytes = readFileSync(writer.path).length;
+  const rig = await start(t, journals);
+  await rig.port.records(2);
+  writer.append({ topic: "acapy::record::connections", payload: "x".repeat(1000) });
+  await rig.port.records(3);
+  truncateSync(writer.path, bytes);
+  writer.next({}, Buffer.from("{}"));
+  writer.append({ topic: "acapy::record::connections" });
+  await rig.port.records(5);
+  assert.deepEqual(
+    kept(rig)
+      .slice(3)
+      .map(({ id, topic }) => [id.split("/")[1], topic]),
+    [
+      ["4", "sidestream::journal::gap"],
+      ["5", "acapy::record::connections"],
+    ],
+  );
+});
+
+test("a segment of another format stops that journal by name, and no other", async (t) => {
+  const journals = folderOf(t);
+  const newer = new JournalWriter(join(journals, "newer"), { format: 2 });
+  newer.append({ topic: "acapy::record::connections" });
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  await rig.port.records(1);
+  await until(() => rig.notices.some((text) => text.includes("has format 2, this release reads format 1")));
+  assert.equal(rig.port.kept.length, 1);
+  assert.ok(rig.source.troubles?.().some((text) => text.startsWith("journal newer: ")));
+});
+
+test("a second reader of the folder is refused", async (t) => {
+  const journals = folderOf(t);
+  await start(t, journals);
+  await assert.rejects(start(t, journals), { code: "SST_JOURNAL_LOCKED" });
+});
+
+test("a writer that says so is heard at once, and is told when all is read and what may be removed", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  const rig = await start(t, journals);
+  const socket = connect(join(journals, "wake"));
+  t.after(() => socket.destroy());
+  let told = "";
+  socket.setEncoding("latin1").on("data", (text: string) => (told += text));
+  socket.write("agent-1\n");
+  await until(() => told.includes("w"));
+  told = "";
+  writer.append({ topic: "acapy::record::connections" });
+  socket.write("w");
+  await rig.port.records(1);
+  await until(() => told.includes("w"));
+  writer.roll();
+  writer.append({ topic: "acapy::record::connections" });
+  socket.write("w");
+  await until(() => told.includes("a"));
+  assert.equal(ackIn(journals).segment, 2);
+});
+
+test("a payload that is too large goes on without its content", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections", payload: "x".repeat(2000) });
+  const rig = await start(t, journals, { eventBytesMax: 1024 });
+  await rig.port.records(1);
+  assert.deepEqual(kept(rig)[0]?.payload, { slices: [Buffer.alloc(0)], sizeBytes: 2002, truncated: true });
+});
+
+test("records that no writer may write are damage", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  const bad = [
+    { topic: "" },
+    { topic: 5 },
+    { topic: "a\u0000b" },
+    { topic: "t", wallet: "a b" },
+    { topic: "t", wallet: "w".repeat(129) },
+    [],
+  ];
+  for (const attributes of bad) writer.raw(writer.next(attributes, Buffer.from("{}")));
+  writer.raw(record(++writer.sequence, 2, { last: 1 }, Buffer.alloc(0), writer.salt));
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  await rig.port.records(2);
+  assert.deepEqual(JSON.parse(String(bodyBytes(kept(rig)[0]?.payload ?? assert.fail()))).last, bad.length + 1);
+  assert.equal(kept(rig)[1]?.id, `${BOOT}/${bad.length + 2}`);
+});
+
+test("a record is found behind any damage, however the bytes lie", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  writer.next({}, Buffer.alloc(0));
+  appendFileSync(writer.path, Buffer.alloc(700_001, 0x01));
+  writer.append({ topic: "acapy::record::behind", payload: "y".repeat(400_000) });
+  const rig = await start(t, journals);
+  await rig.port.records(3);
+  assert.equal(kept(rig)[2]?.topic, "acapy::record::behind");
+});
+
+/** Looks each turn, bounded by the test's own deadline. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,161 @@
+/**
+ * Drains the journals that plugins in ACA-Py agents write: one folder for each agent, all in one.
+ *
+ * Promise: what a plugin journaled is in the spool of each destination that wants it before the plugin may remove it,
+ * each message once; a second reader is refused; a writer that falls silent is told.
+ *
+ * @see docs/journal-format.md, docs/acapy.md
+ */
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { lockFile, type FileLock } from "../../driver/file-lock.ts";
+import { defineSource, type SourceConnection, type SourceContext } from "../../driver/source.ts";
+import { SidestreamError } from "../../errors.ts";
+import { JOURNAL_NAME, journalOptions, type JournalOptions } from "./options.ts";
+import { TOLD, WakeSocket } from "./wake-socket.ts";
+import { WatchedJournal } from "./watched-journal.ts";
+
+const FOLDER_MODE = 0o700;
+const LOCK_NAME = "reader.lock";
+const JOURNALS_MAX = 1_000;
+/** How often new journals are looked for, and those that are known are looked after. */
+const LOOK_MS = 2_000;
+/** An idle journal is read so often when its writer says nothing, and when it is connected. */
+const POLL_MS = 500;
+const POLL_CONNECTED_MS = 5_000;
+/** Time that a journal that must be there has to appear. */
+const EXPECTED_MS = 30_000;
+
+class JournalSource implements SourceConnection {
+  readonly address: string;
+  readonly #options: JournalOptions;
+  readonly #context: SourceContext;
+  readonly #lock: FileLock;
+  readonly #journals = new Map<string, WatchedJournal>();
+  readonly #absent = new Set<string>();
+  readonly #sinceMs = Date.now();
+  #socket: WakeSocket | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #looking: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: JournalOptions, context: SourceContext, lock: FileLock) {
+    this.address = options.journals;
+    this.#options = options;
+    this.#context = context;
+    this.#lock = lock;
+  }
+
+  async open(): Promise<void> {
+    const socket = await WakeSocket.open(this.#options.journals, (name) => this.#wake(name));
+    if (typeof socket === "string") this.#context.notice("warn", `journals are looked at every ${POLL_MS} ms, unasked: ${socket}`);
+    else this.#socket = socket;
+    await this.#look();
+    this.#timer = setInterval(() => void this.#lookOnce(), LOOK_MS);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    const samples: Record<string, number> = {
+      sidestream_acapy_journals: this.#journals.size,
+      sidestream_acapy_journals_absent: this.#absent.size,
+    };
+    for (const watched of this.#journals.values()) Object.assign(samples, watched.samples());
+    return samples;
+  }
+
+  troubles(): readonly string[] {
+    const absent = [...this.#absent].map((name) => `journal ${name}: it is not there: its agent doesn't run, or runs without the plugin`);
+    return [...absent, ...[...this.#journals.values()].flatMap(({ troubles }) => troubles)];
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#looking;
+    await Promise.all([...this.#journals.values()].map(({ journal }) => journal.close(graceMs)));
+    await this.#socket?.close();
+    this.#lock.release();
+  }
+
+  #wake(name: string): void {
+    const watched = this.#journals.get(name);
+    if (watched === undefined) void this.#lookOnce();
+    else watched.journal.wake();
+  }
+
+  /** One at a time. Never rejects. */
+  #lookOnce(): Promise<void> {
+    if (this.#closing !== null) return Promise.resolve();
+    this.#looking ??= this.#look()
+      .catch((error: Error) => this.#context.notice("warn", `the folder of journals can't be looked at: ${error.message}`))
+      .finally(() => (this.#looking = null));
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const { journals: folder } = this.#options;
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (!entry.isDirectory() || !JOURNAL_NAME.test(entry.name) || this.#journals.has(entry.name)) continue;
+      if (this.#journals.size >= JOURNALS_MAX) break;
+      await this.#begin(entry.name);
+    }
+    for (const watched of this.#journals.values()) await watched.look();
+    this.#lookForExpected();
+  }
+
+  async #begin(name: string): Promise<void> {
+    const { journals, eventBytesMax } = this.#options;
+    const { port, notice } = this.#context;
+    const settings = {
+      name,
+      folder: join(journals, name),
+      port,
+      eventBytesMax,
+      onFreed: () => this.#socket?.tell(name, TOLD.lookAtAck),
+      onIdle: () => this.#socket?.tell(name, TOLD.wakeMe),
+      pollMs: () => (this.#socket?.has(name) === true ? POLL_CONNECTED_MS : POLL_MS),
+    };
+    this.#journals.set(name, await WatchedJournal.open(settings, notice));
+  }
+
+  #lookForExpected(): void {
+    const isEarly = Date.now() - this.#sinceMs < EXPECTED_MS;
+    for (const name of this.#options.expect) {
+      if (this.#journals.has(name)) {
+        if (this.#absent.delete(name)) this.#context.notice("info", `journal ${name}: it is there now`);
+      } else if (!isEarly && !this.#absent.has(name)) {
+        this.#absent.add(name);
+        this.#context.notice("error", `journal ${name}: it is expected and not there: its agent doesn't run, or runs without the plugin`);
+      }
+    }
+  }
+}
+
+export const acapyJournal = defineSource({
+  type: "acapy-journal",
+  summary: "Drains the journals that the plugin in ACA-Py agents writes",
+  options: journalOptions,
+  acknowledges: true,
+  paths: ["journals"],
+  routes: () => ["default"],
+  async open(options, context) {
+    await mkdir(options.journals, { recursive: true, mode: FOLDER_MODE });
+    const lock = lockFile(join(options.journals, LOCK_NAME));
+    if (lock === null)
+      throw new SidestreamError("SST_JOURNAL_LOCKED", `${options.journals} is read by another Sidestream, or by another source`);
+    const source = new JournalSource(options, context, lock);
+    try {
+      await source.open();
+    } catch (error) {
+      await source.close(0);
+      throw error;
+    }
+    context.signal.addEventListener("abort", () => void source.close(0), { once: true });
+    if (context.signal.aborted) await source.close(0);
+    return source;
+  },
+});

@@ -1,0 +1,104 @@
+/**
+ * The file `ack`: how far a journal's reader is done.
+ *
+ * Promise: `write` settles after fdatasync. The file is written in place and never grows, so that a full disk can't keep
+ * its writer from hearing what may be removed. One write runs at a time; calls that come meanwhile share the next.
+ *
+ * @see docs/journal-format.md, section 4.
+ */
+import { open, readFile, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+const FILE_MODE = 0o600;
+export const ACK_FILE = "ack";
+/** A sector: what a disk writes whole or not at all. */
+const FILE_BYTES = 512;
+
+const position = z.int().min(0);
+const schema = z.object({
+  version: z.literal(1),
+  boot: z.string().regex(/^[0-9a-f]{32}$/),
+  sequence: position,
+  segment: position,
+  claimed: position,
+});
+
+export interface Ack {
+  /** 32 hex digits; zeros before the first record. */
+  readonly boot: string;
+  /** Last record of which everything is safe; 0: none of this boot. */
+  readonly sequence: number;
+  /** Number of the segment that it stands in. */
+  readonly segment: number;
+  /** Events of the boot up to here may have been passed on to be sent at most once. */
+  readonly claimed: number;
+}
+
+/** Null: there is none, or none that can be read; then all that is there is read. */
+export async function readAck(folder: string): Promise<Ack | null> {
+  try {
+    const parsed = schema.safeParse(JSON.parse(await readFile(join(folder, ACK_FILE), "utf8")));
+    return parsed.success ? parsed.data : null;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+export class AckFile {
+  readonly #file: FileHandle;
+  #writing: Promise<void> | null = null;
+  #next: { ack: Ack; readonly written: PromiseWithResolvers<void> } | null = null;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Opens the file, making it with all its bytes where there is none. @throws As `node:fs` does. */
+  static async open(folder: string): Promise<AckFile> {
+    const path = join(folder, ACK_FILE);
+    const file = await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return open(path, "wx+", FILE_MODE);
+      throw error;
+    });
+    try {
+      if ((await file.stat()).size < FILE_BYTES) await file.appendFile(" ".repeat(FILE_BYTES));
+      return new AckFile(file);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Settles once this, or a later one, is on disk. @throws As `node:fs` does. */
+  write(ack: Ack): Promise<void> {
+    if (this.#writing === null) return (this.#writing = this.#run(ack));
+    if (this.#next === null) this.#next = { ack, written: Promise.withResolvers() };
+    else this.#next.ack = ack;
+    return this.#next.written.promise;
+  }
+
+  async #run(ack: Ack): Promise<void> {
+    try {
+      await this.#put(ack);
+    } finally {
+      const next = this.#next;
+      this.#next = null;
+      this.#writing = next === null ? null : this.#run(next.ack);
+      if (next !== null) void this.#writing?.then(next.written.resolve, next.written.reject);
+    }
+  }
+
+  async #put(ack: Ack): Promise<void> {
+    const text = `${JSON.stringify({ version: 1, ...ack }).padEnd(FILE_BYTES - 1)}\n`;
+    await this.#file.write(text, 0);
+    await this.#file.datasync();
+  }
+
+  /** After the writes under way. */
+  async close(): Promise<void> {
+    while (this.#writing !== null) await this.#writing.catch(() => undefined);
+    await this.#file.close();
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Reads a journal, segment by segment, and sees what is missing.
+ *
+ * Promise: records come in the order of segments and sequences, each once until it is told to go back; for whatever is
+ * missing between two records of a boot a gap comes in its place.
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Qos } from "../../driver/source.ts";
+import type { Ack } from "./ack-file.ts";
+import type { EventRecord } from "./record.ts";
+import { SegmentReader } from "./segment-reader.ts";
+
+const SEGMENT = /^(\d{16})\.journal$/;
+/** Reason of a gap that no writer told of. */
+export const DAMAGE = "damage";
+
+/** Where a record stands, and whose it is. */
+export interface Place {
+  readonly boot: string;
+  readonly sequence: number;
+  readonly segment: number;
+  readonly agent: string | null;
+  readonly qos: Qos | null;
+}
+
+/** Events that are missing: from the place's sequence to `last`. */
+export interface Gap {
+  readonly kind: "gap";
+  readonly timeMs: number;
+  readonly last: number;
+  readonly reason: string;
+}
+
+export interface Read {
+  readonly place: Place;
+  readonly record: EventRecord | Gap;
+}
+
+interface OpenSegment {
+  readonly number: number;
+  readonly reader: SegmentReader;
+}
+
+export class JournalReader {
+  readonly #folder: string;
+  #open: OpenSegment | null = null;
+  /** Nothing at or before it is given again. Null: whatever is there. */
+  #after: Pick<Ack, "boot" | "sequence" | "segment"> | null;
+  #boot = "";
+  /** Sequence that the next record of the boot has when none is missing; null: whatever comes. */
+  #expected: number | null = null;
+  #damagedBytes = 0;
+
+  constructor(folder: string, after: Ack | null) {
+    this.#folder = folder;
+    this.#after = after;
+  }
+
+  /** Bytes that could not be read and were stepped over. */
+  get damagedBytes(): number {
+    return this.#damagedBytes + (this.#open?.reader.damagedBytes ?? 0);
+  }
+
+  /** Goes back to what stands behind a place. */
+  async seek(after: Pick<Ack, "boot" | "sequence" | "segment"> | null): Promise<void> {
+    await this.close();
+    this.#after = after;
+    this.#boot = "";
+    this.#expected = null;
+  }
+
+  /**
+   * Reads what follows, about 256 KiB of it.
+   *
+   * @returns Nothing when all is read that is there by now.
+   * @throws SidestreamError `SST_JOURNAL_VERSION`; else as `node:fs` does.
+   */
+  async read(): Promise<readonly Read[]> {
+    for (;;) {
+      const open = this.#open ?? (await this.#next(this.#after?.segment ?? 0));
+      if (open === null) return [];
+      this.#open = open;
+      const found = await this.#readOpen(open);
+      if (found.length > 0) return found;
+      // Looked for before the end is looked at once more: then nothing can have come behind it.
+      const next = await this.#next(open.number + 1);
+      if (next === null) return [];
+      const rest = await this.#readOpen(open);
+      if (rest.length > 0) {
+        await next.reader.close();
+        return rest;
+      }
+      this.#damagedBytes += open.reader.damagedBytes;
+      this.#open = next;
+      await open.reader.close();
+    }
+  }
+
+  /** Bytes that are not read yet. */
+  async backlogBytes(): Promise<number> {
+    const open = this.#open;
+    let bytes = open === null ? 0 : Math.max(0, (await open.reader.sizeBytes()) - open.reader.offset);
+    for (const number of await this.#numbers((open?.number ?? (this.#after?.segment ?? 0) - 1) + 1)) {
+      const reader = await this.#openSegment(number);
+      if (reader === null) continue;
+      bytes += await reader.sizeBytes();
+      await reader.close();
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = null;
+    if (open === null) return;
+    this.#damagedBytes += open.reader.damagedBytes;
+    await open.reader.close();
+  }
+
+  async #readOpen({ number, reader }: OpenSegment): Promise<readonly Read[]> {
+    for (;;) {
+      const records = await reader.read();
+      const { header } = reader;
+      if (header === null || records.length === 0) return [];
+      if (header.boot !== this.#boot) this.#enter(header.boot, header.firstSequence);
+      const { boot, agent, qos } = header;
+      const found: Read[] = [];
+      for (const record of records) {
+        const at = { boot, segment: number, agent, qos };
+        const expected = this.#expected ?? record.sequence;
+        const last = record.kind === "gap" ? record.last : record.sequence;
+        if (last < expected) continue;
+        this.#expected = last + 1;
+        if (expected < record.sequence) {
+          const missing: Gap = { kind: "gap", timeMs: record.timeMs, last: record.sequence - 1, reason: DAMAGE };
+          found.push({ place: { ...at, sequence: expected }, record: missing });
+        }
+        found.push({ place: { ...at, sequence: Math.max(expected, record.sequence) }, record });
+      }
+      if (found.length > 0) return found;
+    }
+  }
+
+  /** A boot begins here. */
+  #enter(boot: string, firstSequence: number): void {
+    const after = this.#after;
+    this.#boot = boot;
+    // Who knows nothing of what was before can't tell what was removed since it was done.
+    if (after?.boot === boot) this.#expected = after.sequence + 1;
+    else this.#expected = after === null ? firstSequence : 1;
+    this.#after = { boot, sequence: this.#expected - 1, segment: after?.segment ?? 0 };
+  }
+
+  async #next(from: number): Promise<OpenSegment | null> {
+    for (const number of await this.#numbers(from)) {
+      const reader = await this.#openSegment(number);
+      if (reader !== null) return { number, reader };
+    }
+    return null;
+  }
+
+  /** Null: it was removed meanwhile. */
+  async #openSegment(number: number): Promise<SegmentReader | null> {
+    const name = `${String(number).padStart(16, "0")}.journal`;
+    try {
+      return await SegmentReader.open(join(this.#folder, name), join(this.#folder, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw error;
+    }
+  }
+
+  /** Of the segments there are, rising. */
+  async #numbers(from: number): Promise<number[]> {
+    const numbers = (await readdir(this.#folder)).flatMap((name) => {
+      const number = Number(SEGMENT.exec(name)?.[1] ?? -1);
+      return number >= from && number >= 0 ? [number] : [];
+    });
+    return numbers.toSorted((a, b) => a - b);
+  }
+}

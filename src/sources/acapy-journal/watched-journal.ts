@@ -1,0 +1,116 @@
+/**
+ * A journal with its writer: what it says of itself, and what an operator must hear of.
+ *
+ * Promise: each trouble is told once when it begins and once when it ends, and shows in the status for as long as it
+ * lasts.
+ */
+import type { Notice } from "../../driver/source.ts";
+import { isAlive, readHeartbeat, silenceMs, type Heartbeat } from "./heartbeat.ts";
+import { Journal, type JournalSettings } from "./journal.ts";
+
+/** Time after which a journal without any heartbeat is told. */
+const FIRST_HEARTBEAT_MS = 30_000;
+
+export class WatchedJournal {
+  readonly journal: Journal;
+  readonly #folder: string;
+  readonly #notice: Notice;
+  readonly #sinceMs = Date.now();
+  #heartbeat: Heartbeat | null = null;
+  #backlogBytes = 0;
+  /** Kind of trouble → its text. */
+  readonly #troubles = new Map<string, string>();
+  #notices: readonly string[] = [];
+  #missingTold = 0;
+
+  private constructor(journal: Journal, folder: string, notice: Notice) {
+    this.journal = journal;
+    this.#folder = folder;
+    this.#notice = notice;
+  }
+
+  /** @throws As `node:fs` does. */
+  static async open(settings: Omit<JournalSettings, "onTrouble">, notice: Notice): Promise<WatchedJournal> {
+    const watched: { it: WatchedJournal | null } = { it: null };
+    const onTrouble = (error: Error | null): void => watched.it?.tell("reading", error === null ? null : error.message);
+    const journal = await Journal.open({ ...settings, onTrouble });
+    watched.it = new WatchedJournal(journal, settings.folder, notice);
+    return watched.it;
+  }
+
+  get troubles(): readonly string[] {
+    return [...this.#troubles.values()];
+  }
+
+  /** Looks at what the writer says, and at what waits. To be called every few seconds. Never rejects. */
+  async look(): Promise<void> {
+    try {
+      this.#heartbeat = (await readHeartbeat(this.#folder)) ?? this.#heartbeat;
+      this.#backlogBytes = await this.journal.backlogBytes();
+    } catch {
+      // It is told by whoever reads the journal.
+    }
+    this.tell("heartbeat", this.#silence(Date.now()));
+    this.#tellNotices();
+    this.#tellMissing();
+  }
+
+  /** Begins, changes or ends a trouble. */
+  tell(kind: string, text: string | null): void {
+    const before = this.#troubles.get(kind);
+    if (text === null) {
+      if (!this.#troubles.delete(kind)) return;
+      this.#notice("info", `journal ${this.journal.name}: over: ${before}`);
+      return;
+    }
+    this.#troubles.set(kind, `journal ${this.journal.name}: ${text}`);
+    // A silence grows: that is no news.
+    if (before === undefined) this.#notice("warn", `journal ${this.journal.name}: ${text}`);
+  }
+
+  samples(): Readonly<Record<string, number>> {
+    const label = `{journal="${this.journal.name}"}`;
+    const silence = this.#heartbeat === null ? null : silenceMs(this.#heartbeat, Date.now());
+    const samples: Record<string, number> = {
+      [`sidestream_acapy_journal_records_total${label}`]: this.journal.recordCount,
+      [`sidestream_acapy_journal_backlog_bytes${label}`]: this.#backlogBytes,
+      [`sidestream_acapy_journal_damaged_bytes${label}`]: this.journal.damagedBytes,
+      [`sidestream_acapy_journal_troubles${label}`]: this.#troubles.size,
+    };
+    if (silence !== null) samples[`sidestream_acapy_journal_heartbeat_age_seconds${label}`] = silence / 1000;
+    for (const [reason, count] of this.journal.missing) {
+      samples[`sidestream_acapy_journal_missing_total{journal="${this.journal.name}",reason="${reason.replace(/[^\w-]/g, "_")}"}`] = count;
+    }
+    return samples;
+  }
+
+  #silence(nowMs: number): string | null {
+    if (this.#heartbeat === null) {
+      if (nowMs - this.#sinceMs < FIRST_HEARTBEAT_MS) return null;
+      return "its agent has not given a sign of life: is the plugin loaded?";
+    }
+    if (isAlive(this.#heartbeat, nowMs)) return null;
+    const seconds = Math.round((silenceMs(this.#heartbeat, nowMs) ?? 0) / 1000);
+    return `its agent gave the last sign of life ${seconds} s ago: it hangs, was killed, or runs without the plugin. If it is gone for good and all is read, remove its folder`;
+  }
+
+  /** What the writer has to say to an operator, each once. */
+  #tellNotices(): void {
+    const said = this.#heartbeat?.notices ?? [];
+    for (const text of said)
+      if (!this.#notices.includes(text)) this.#notice("warn", `journal ${this.journal.name}: its agent says: ${text}`);
+    this.#notices = said;
+  }
+
+  #tellMissing(): void {
+    let missing = 0;
+    for (const count of this.journal.missing.values()) missing += count;
+    if (missing === this.#missingTold) return;
+    const reasons = [...this.journal.missing].map(([reason, count]) => `${count} ${reason}`).join(", ");
+    this.#missingTold = missing;
+    this.#notice(
+      "warn",
+      `journal ${this.journal.name}: events are missing, since the start of this program: ${reasons}; messages of the category "gap" name them`,
+    );
+  }
+}
