@@ -138,7 +138,7 @@ export function command(
     env: { ...process.env, NO_COLOR: "1", ...options.env },
     encoding: "utf8",
     timeout: 60_000,
-    maxBuffer: 64 * 1024 * 1024,
+    maxBuffer: 256 * 1024 * 1024,
   });
   return { status, stdout, stderr };
 }
