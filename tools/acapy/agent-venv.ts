@@ -91,6 +91,7 @@ export async function agentPython(version: string = AGENT_VERSION): Promise<stri
   return join(folder, "bin/python");
 }
 
+/** When this process is killed, an installation goes on to its end, within its bound: for the next who asks. */
 async function makeEnvironment(folder: string, python: string, requirement: string, more: readonly string[]): Promise<void> {
   const make = ["timeout", String(INSTALL_SECONDS_MAX), "sh", "-c", MAKE_FOLDER, "sh", folder, python, requirement, ...more];
   try {
