@@ -91,7 +91,7 @@ test(
     const moments = Array.from({ length: KILLS + ENGINE_DEATHS }, (_, index) => ({
       at: Math.floor(next() * EVENTS),
       isKill: index < KILLS,
-      waitMs: Math.floor(next() * 60),
+      waitMs: Math.floor(next() * 500),
     })).toSorted((a, b) => a.at - b.at);
     const ids: string[] = [];
     let program = await run();
@@ -116,7 +116,7 @@ test(
           await delay(waitMs);
         }
       }
-      if (n % 500 === 0) await delay(Math.floor(next() * 10));
+      if (n % 100 === 0) await delay(Math.floor(next() * 10));
     }
     while (!acked(site, writer.boot, writer.sequence)) await delay(50);
     statusWhen(site.data, ({ breaches }) => breaches.length === 0);
