@@ -24,7 +24,7 @@ export const LATER_DESTINATION_TYPES: readonly string[] = [
 ];
 
 const LATER_PLATFORMS: readonly string[] = ["okapi", "eureka"];
-const LATER_FORMATS: readonly string[] = ["protobuf", "folio-domain-event", "acapy", "raw"];
+const LATER_FORMATS: readonly string[] = ["protobuf", "folio-domain-event", "raw"];
 export const LATER_CAPTURES: readonly string[] = ["write-ahead"];
 
 /** Tells that something is not available yet; returns the place, so that no other fault is told there. */
@@ -86,7 +86,7 @@ export function laterInDescriptor(value: unknown, context: CheckContext): Readon
   const told = new Set<string>();
   const format = valueAt(value, ["format"]);
   if (typeof format === "string" && LATER_FORMATS.includes(format))
-    told.add(tellNotAvailable(context, ["format"], `format ${format}`, "Use `cloudevents` or `cloudevents-binary`."));
+    told.add(tellNotAvailable(context, ["format"], `format ${format}`, "Use `cloudevents`, `cloudevents-binary` or `acapy`."));
   return told;
 }
 

@@ -1,7 +1,7 @@
 /** The schema of a message stream descriptor. */
 import { z } from "zod";
 import { size } from "../driver/quantity.ts";
-import { DELIVERIES, RULE_MODES } from "../flow/settings.ts";
+import { DELIVERIES, MESSAGE_FORMATS, RULE_MODES } from "../flow/settings.ts";
 
 const MIB = 2 ** 20;
 
@@ -87,10 +87,10 @@ export const streamSchema = z
         "Promise to the destination. `at-most-once`: from memory, sent once, drops are counted; `at-least-once`: from the spool until acknowledged; `exactly-once`: likewise, and where it can't be told whether a message arrived, its lane stops until somebody decides.",
       ),
     format: z
-      .enum(["cloudevents", "cloudevents-binary"])
+      .enum(MESSAGE_FORMATS)
       .default("cloudevents")
       .describe(
-        "Form of the message. `cloudevents`: one JSON text with attributes and data; `cloudevents-binary`: attributes as protocol headers, the data alone as value.",
+        "Form of the message. `cloudevents`: one JSON text with attributes and data; `cloudevents-binary`: attributes as protocol headers, the data alone as value; `acapy`: likewise, the value of an agent's event as the agents' own queue plugins write it.",
       ),
     key: z
       .string()

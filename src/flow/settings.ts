@@ -21,10 +21,11 @@ export type FieldPath =
   | { readonly kind: "pattern"; readonly name: string };
 
 /**
- * How a message is written: as one JSON text with attributes and data, or with the attributes as protocol headers and
- * the data alone as value.
+ * How a message is written: as one JSON text with attributes and data; with the attributes as protocol headers and the
+ * data alone as value; or likewise, the value of an agent's event in the form of the agents' own queue plugins.
  */
-export type MessageFormat = "cloudevents" | "cloudevents-binary";
+export const MESSAGE_FORMATS = ["cloudevents", "cloudevents-binary", "acapy"] as const;
+export type MessageFormat = (typeof MESSAGE_FORMATS)[number];
 
 /** What is promised of a stream's messages to their destination, the weakest first. */
 export const DELIVERIES = ["at-most-once", "at-least-once", "exactly-once"] as const;

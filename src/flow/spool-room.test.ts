@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { destinationsOf } from "./deliveries.ts";
 import { parseRule } from "./match/parse.ts";
-import type { FlowSettings, StreamSettings } from "./settings.ts";
+import { MESSAGE_FORMATS, type FlowSettings, type StreamSettings } from "./settings.ts";
 import { makeMessage, template, transactionEvent } from "./message/testing/messages.ts";
 import { messagePayloadBytesMax } from "./spool/message-codec.ts";
 import { dropOldestBytesMin, eventBytesMax, logBudget, messagesBytesMax } from "./spool-room.ts";
@@ -58,7 +58,7 @@ test("a message with as many and as long headers as can be takes no more than is
   const wide = "\u9375".repeat(400);
   let mostBytes = 0;
   for (const text of [wide, "a".repeat(1_000)]) {
-    for (const format of ["cloudevents", "cloudevents-binary"] as const) {
+    for (const format of MESSAGE_FORMATS) {
       const headers = Array.from({ length: 32 }, (_, index) => ({ name: `h${index}`, value: [text] }));
       const identity = { tenant: text.slice(0, 128), entityId: text };
       const bodies = { requestBody: { bytes: Buffer.alloc(200_000, "x"), sizeBytes: 200_000, truncated: false } };

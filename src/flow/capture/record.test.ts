@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { OUTCOMES, type CaptureRecord, type RecordBody } from "../../driver/source.ts";
-import type { CapturedBody } from "../event.ts";
+import { OUTCOMES, QOS, type CaptureRecord, type RecordBody } from "../../driver/source.ts";
+import { journalKey, type CapturedBody } from "../event.ts";
 import { isSidestreamError } from "../../errors.ts";
 import { Batcher, type SealedBatch } from "./batcher.ts";
 import { decodeBatch } from "./decode.ts";
@@ -131,17 +131,36 @@ const transactions = fc
     return { record, expected, id: null };
   });
 
+const given = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined });
+const filled = unicode.filter((text) => text !== "");
+const facts = fc.record({ label: filled, agent: filled, recordId: filled, qos: fc.constantFrom(...QOS) }, { requiredKeys: [] });
+const places = fc.record({
+  position: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  resumes: fc.boolean(),
+  isRepeated: fc.boolean(),
+});
 const agents = fc
-  .record({ id: unicode, topic: unicode, wallet: fc.option(unicode), payload: body, route: routes, startedMs: timeMs })
-  .map(({ id, topic, wallet, payload, route, startedMs }) => {
-    const record: CaptureRecord = { kind: "agent", id, topic, wallet, payload, route, startedMs };
+  .record({
+    id: unicode,
+    topic: unicode,
+    wallet: fc.option(unicode),
+    payload: body,
+    route: routes,
+    startedMs: timeMs,
+    facts,
+    place: given(places),
+  })
+  .map(({ id, topic, wallet, payload, route, startedMs, facts: told, place }) => {
+    const common = { id, topic, wallet, payload, route, startedMs, ...told };
+    const record: CaptureRecord = { kind: "agent", ...common, ...(place === undefined ? {} : { place }) };
+    const journal = place && { key: journalKey("front", id), resumes: place.resumes, isRepeated: place.isRepeated };
     const expected = {
       kind: "agent",
       source: "front",
-      sourcePosition: 0,
+      sourcePosition: place?.position ?? 0,
       timeMs: startedMs,
       transaction: null,
-      agent: { topic, wallet, payload: captured(payload) },
+      agent: { topic, wallet, payload: captured(payload), ...told, ...(journal === undefined ? {} : { journal }) },
     };
     return { record, expected, id };
   });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import type { AgentEvent } from "../event.ts";
+import type { StreamSettings } from "../settings.ts";
 import { agentEvent, body, makeMessage, readBack } from "./testing/messages.ts";
 
 function lines(name: string): readonly unknown[] {
@@ -32,6 +34,49 @@ test("every recorded webhook makes a valid message that holds its payload unchan
     );
     assert.deepEqual([event.subject, data.payload, data.redacted], [topic, webhook.body, []]);
   }
+});
+
+test("the form of the agents' own plugins has their five members, and no others where the payload is whole", () => {
+  const topic = "acapy::record::connections::active";
+  const payload = { connection_id: "c1", state: "active", their_label: "ü" };
+  const made = (format: StreamSettings["format"], more: Partial<StreamSettings> = {}, agent: Partial<AgentEvent> = {}) =>
+    makeMessage(agentEvent({ topic, wallet: "alice", payload: body(JSON.stringify(payload)), ...agent }), { format, ...more });
+  const { value, headers } = made("acapy");
+  assert.deepEqual(JSON.parse(value.toString()), { wallet_id: "alice", state: "active", topic, category: "connections", payload });
+  assert.equal(
+    value.toString(),
+    `{"wallet_id":"alice","state":"active","topic":"${topic}","category":"connections","payload":${JSON.stringify(payload)}}`,
+  );
+  const names = new Map(headers);
+  assert.deepEqual(
+    [names.get("ce_type"), names.get("ce_dataschema"), names.get("content-type")],
+    ["dev.sidestream.acapy", undefined, "application/json"],
+  );
+  const base = JSON.parse(
+    made("acapy", {}, { wallet: null, topic: "acapy::basicmessage::received", payload: body("{}") }).value.toString(),
+  ) as object;
+  assert.deepEqual(base, {
+    wallet_id: "base",
+    state: null,
+    topic: "acapy::basicmessage::received",
+    category: "basicmessages",
+    payload: {},
+  });
+  const hidden = made("acapy", { redact: [{ kind: "content", part: "payload", pointer: ["state"] }] });
+  const shown = JSON.parse(hidden.value.toString()) as { state: unknown; payload: { state: unknown } };
+  assert.deepEqual([shown.state, shown.payload.state], [null, "[redacted]"]);
+  const cut = JSON.parse(made("acapy", { body: { bytesMax: 20, types: ["json"] } }).value.toString()) as Record<string, unknown>;
+  assert.equal(cut["payloadTruncated"], true);
+  assert.ok(made("cloudevents").value.includes('"state":"active"'));
+});
+
+test("label, agent, record id and quality of service stand in the data, the id only where nothing is hidden", () => {
+  const facts = { label: "Alice", agent: "agent-1", recordId: "c1", qos: "exactly-once" as const };
+  const event = agentEvent({ topic: "connections", payload: body('{"connection_id":"c1"}'), ...facts });
+  const { data } = readBack(makeMessage(event));
+  assert.deepEqual([data.label, data.agent, data.recordId, data.qos], Object.values(facts));
+  const hidden = readBack(makeMessage(event, { redact: [{ kind: "content", part: "payload", pointer: ["connection_id"] }] }));
+  assert.deepEqual([hidden.data.label, hidden.data.recordId], ["Alice", undefined]);
 });
 
 test("every recorded event of the agent's bus makes a valid message, and none tells a key or a plaintext", () => {

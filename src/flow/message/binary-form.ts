@@ -21,6 +21,8 @@ const TYPES: Readonly<Record<IdentifiedEvent["kind"], Header>> = {
 /** The binding maps `datacontenttype` to this header, and to no other. */
 const CONTENT_TYPE: Header = ["content-type", "application/json"];
 const DATA_SCHEMA: Header = ["ce_dataschema", DATA_SCHEMA_ID];
+/** Of a value in the form of the agents' own queue plugins, which no schema describes. */
+const ACAPY_TYPE: Header = ["ce_type", "dev.sidestream.acapy"];
 
 /** Headers that the messages of one event have in common. */
 export interface EventHeaders {
@@ -46,11 +48,21 @@ export function eventHeaders(
   };
 }
 
-/** All attributes of a message as protocol headers. */
-export function binaryHeaders({ event, subject, key, evidence }: MessageHead, common: EventHeaders): Header[] {
-  const headers: Header[] = [SPEC_VERSION, common.id, common.source, TYPES[event.kind], common.time];
+/**
+ * All attributes of a message as protocol headers.
+ *
+ * @param form - Of the value: `data` as everywhere, or that of `format: acapy`.
+ */
+export function binaryHeaders(
+  { event, subject, key, evidence }: MessageHead,
+  common: EventHeaders,
+  form: "data" | "acapy" = "data",
+): Header[] {
+  const type = form === "acapy" ? ACAPY_TYPE : TYPES[event.kind];
+  const headers: Header[] = [SPEC_VERSION, common.id, common.source, type, common.time];
   if (subject !== "") headers.push(["ce_subject", subjectText(subject)]);
-  headers.push(CONTENT_TYPE, DATA_SCHEMA);
+  headers.push(CONTENT_TYPE);
+  if (form === "data") headers.push(DATA_SCHEMA);
   if (common.traceparent !== null) headers.push(common.traceparent);
   if (key !== "") headers.push(["ce_partitionkey", attributeText(key, KEY_CHARS_MAX)]);
   if (common.tenant !== null) headers.push(common.tenant);

@@ -13,6 +13,8 @@ export interface BodyJson {
   readonly valueBytes: number;
   /** The members that follow, `,"bodyEncoding":...`. */
   readonly marks: string;
+  /** It is JSON, whole. */
+  readonly isPlain: boolean;
 }
 
 /**
@@ -31,18 +33,19 @@ export function encodeBody(body: OutBody, name: "body" | "payload", settings: Bo
   // The quotes around text and base64 don't count: the stream's limit is one for the body.
   const quotes = body.encoding === "json" ? 0 : 2;
   if (valueBytes - quotes <= settings.bytesMax && valueBytes <= bytesMax) {
-    return { value, valueBytes, marks: marksOf(body, name, body.encoding, body.truncated, null) };
+    const isPlain = body.encoding === "json" && !body.truncated && body.withheld === null;
+    return { value, valueBytes, marks: marksOf(body, name, body.encoding, body.truncated, null), isPlain };
   }
   const limit = Math.min(bytesMax, settings.bytesMax + 2);
-  if (limit < CUT_BYTES_MIN) return { value: "null", valueBytes: 4, marks: marksOf(body, name, null, true, null) };
+  if (limit < CUT_BYTES_MIN) return { value: "null", valueBytes: 4, marks: marksOf(body, name, null, true, null), isPlain: false };
   const cut = body.bytes === null ? cutText(body.text, limit) : base64(body.bytes.subarray(0, Math.floor((limit - 2) / 4) * 3));
   // JSON that was cut is no JSON any more; what is left of it is text.
   const encoding = body.encoding === "json" ? "text" : body.encoding;
-  return { value: cut, valueBytes: Buffer.byteLength(cut), marks: marksOf(body, name, encoding, true, null) };
+  return { value: cut, valueBytes: Buffer.byteLength(cut), marks: marksOf(body, name, encoding, true, null), isPlain: false };
 }
 
 function without(body: OutBody, name: string, omitted: OutBody["omitted"]): BodyJson {
-  return { value: "null", valueBytes: 4, marks: marksOf(body, name, null, body.truncated, omitted) };
+  return { value: "null", valueBytes: 4, marks: marksOf(body, name, null, body.truncated, omitted), isPlain: false };
 }
 
 function marksOf(body: OutBody, name: string, encoding: OutBody["encoding"], truncated: boolean, omitted: OutBody["omitted"]): string {

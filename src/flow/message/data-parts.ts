@@ -4,12 +4,14 @@
  */
 import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent, Identity } from "../event.ts";
+import { categoryOf } from "../match/category.ts";
 import type { RedactionPlan } from "./plan.ts";
 import { redactBody, type OutBody } from "./redact-body.ts";
 import { redactHeaders } from "./redact-headers.ts";
 import { redactUrl } from "./redact-parameters.ts";
 import { withoutPatterns } from "./redact-text.ts";
 import { Removals } from "./removals.ts";
+import { shownValue } from "./shown-value.ts";
 import { isLoginRoute } from "./secret-names.ts";
 
 /** How much of an event's heads a message holds: all, bounded lists, or the bare facts. */
@@ -43,6 +45,10 @@ export interface DataParts {
   readonly bodyName: "body" | "payload";
   /** JSON text before, between and behind the bodies. */
   frame(level: Level, dataBytesMax: number): readonly string[];
+  /** Of an agent's event: the same in the form that consumers of the agents' own queue plugins read. */
+  readonly acapy?: DataParts;
+  /** True: a body that is here whole, as JSON, is told nothing of. */
+  readonly leavesOutPlainMarks?: boolean;
 }
 
 export function makeParts(event: IdentifiedEvent, content: ContentValues, plan: RedactionPlan, key: Buffer): DataParts {
@@ -214,10 +220,25 @@ class AgentParts implements DataParts {
     });
     this.bodies = [body];
     // State and id stand beside the payload only where the payload itself would show them.
-    const isShown = body.encoding === "json" && part.keep === "all" && part.redact === null && plan.patterns.length === 0;
-    this.state = (isShown ? content.values("payload", STATE)?.[0] : null) ?? null;
-    this.recordId = (isShown ? agent.recordId : null) ?? null;
+    const state = body.encoding === "json" ? shownValue("payload", "state", content, plan) : undefined;
+    this.state = state === undefined ? null : withoutPatterns(state, plan.patterns);
+    const isWhole = body.encoding === "json" && part.keep === "all" && part.redact === null && plan.patterns.length === 0;
+    this.recordId = (isWhole ? agent.recordId : null) ?? null;
     this.label = agent.label === undefined ? null : withoutPatterns(agent.label, plan.patterns);
+  }
+
+  get acapy(): DataParts {
+    const { subject, bodies, bodyName } = this;
+    return { subject, bodies, bodyName, leavesOutPlainMarks: true, frame: (level) => this.acapyFrame(level) };
+  }
+
+  private acapyFrame(level: Level): readonly string[] {
+    const { textCharsMax } = LEVELS[level] as LevelLimits;
+    const wallet = this.event.agent?.wallet ?? BASE_WALLET;
+    const state = this.state === null ? "null" : quote(this.state, textCharsMax);
+    const category = quote(categoryOf(this.subject), textCharsMax);
+    const topic = quote(this.subject, textCharsMax);
+    return [`{"wallet_id":${quote(wallet, textCharsMax)},"state":${state},"topic":${topic},"category":${category},"payload":`, "}"];
   }
 
   frame(level: Level): readonly string[] {
@@ -241,4 +262,5 @@ class AgentParts implements DataParts {
   }
 }
 
-const STATE: readonly string[] = ["state"];
+/** What the queue plugins call the wallet of an agent with one tenant, and the base wallet. */
+const BASE_WALLET = "base";

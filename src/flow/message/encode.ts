@@ -33,7 +33,7 @@ export function encodeData(parts: DataParts, settings: BodySettings, bytesMax: n
   const { bodies, bodyName } = parts;
   const encoded = bodies.map((body) => encodeBody(body, bodyName, settings, bytesMax));
   const frame = parts.frame(0, bytesMax);
-  const data = join(frame, encoded);
+  const data = join(parts, frame, encoded);
   if (data.length * 3 <= bytesMax || Buffer.byteLength(data) <= bytesMax) return data;
   const room = (pieces: readonly string[]): number => bytesMax - byteLength(pieces) - bodies.length * MARKS_BYTES;
   // Heads that fill more than half are cut themselves before the bodies are given up for them.
@@ -42,7 +42,7 @@ export function encodeData(parts: DataParts, settings: BodySettings, bytesMax: n
     if (room(pieces) >= bytesMax / 2) break;
     pieces = parts.frame(level, bytesMax);
   }
-  return join(pieces, fit(parts, settings, encoded, Math.max(0, room(pieces))));
+  return join(parts, pieces, fit(parts, settings, encoded, Math.max(0, room(pieces))));
 }
 
 /** Shares room among the bodies: each gets what it needs, or an equal part of what the smaller ones leave. */
@@ -65,11 +65,12 @@ function byteLength(pieces: readonly string[]): number {
   return bytes;
 }
 
-function join(frame: readonly string[], bodies: readonly BodyJson[]): string {
+function join({ leavesOutPlainMarks = false }: DataParts, frame: readonly string[], bodies: readonly BodyJson[]): string {
   let data = frame[0] ?? "";
   for (let index = 0; index < bodies.length; index++) {
     const body = bodies[index];
-    if (body !== undefined) data += body.value + body.marks + (frame[index + 1] ?? "");
+    if (body === undefined) continue;
+    data += body.value + (leavesOutPlainMarks && body.isPlain ? "" : body.marks) + (frame[index + 1] ?? "");
   }
   return data;
 }

@@ -1,29 +1,28 @@
 /** The entity that an event is about: its kind and its id. */
 import { targetPath } from "../../driver/target-path.ts";
-import type { ContentPart, ContentValues } from "../content/pointers.ts";
+import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import type { RedactionPlan } from "./plan.ts";
 import { withoutPatterns } from "./redact-text.ts";
 import { isLoginRoute, lenientDecode } from "./secret-names.ts";
 import { hidesSecret } from "./secret-text.ts";
+import { shownValue } from "./shown-value.ts";
 
 /** Where agents put the id of the record that an event is about; the first that is there counts. */
-const AGENT_IDS: readonly (readonly string[])[] = [
-  ["cred_ex_id"],
-  ["pres_ex_id"],
-  ["oob_id"],
-  ["connection_id"],
-  ["mediation_id"],
-  ["discovery_exchange_id"],
-  ["transaction_id"],
-  ["record_id"],
-  ["message_id"],
-  ["wallet_id"],
-  ["id"],
+const AGENT_IDS: readonly string[] = [
+  "cred_ex_id",
+  "pres_ex_id",
+  "oob_id",
+  "connection_id",
+  "mediation_id",
+  "discovery_exchange_id",
+  "transaction_id",
+  "record_id",
+  "message_id",
+  "wallet_id",
+  "id",
 ];
-const ID: readonly string[] = ["id"];
-/** Longer values are not ids. */
-const ID_CHARS_MAX = 512;
+const ID = "id";
 
 /**
  * Kind of the entity: the last segment of the route that is no parameter, else of the path that is no id. A star at a
@@ -70,23 +69,13 @@ function pathId({ identity: { entityId: id } }: IdentifiedEvent): string | undef
 /** Bodies of login routes don't leave, and no id out of them does. */
 function bodyId({ transaction }: IdentifiedEvent, content: ContentValues, plan: RedactionPlan): string | undefined {
   if (transaction === null || isLoginRoute(transaction.target.replace(/\?[^]*$/, ""))) return undefined;
-  return idIn("response.body", ID, content, plan) ?? idIn("request.body", ID, content, plan);
+  return shownValue("response.body", ID, content, plan) ?? shownValue("request.body", ID, content, plan);
 }
 
 function agentId(content: ContentValues, plan: RedactionPlan): string | undefined {
-  for (const pointer of AGENT_IDS) {
-    const id = idIn("payload", pointer, content, plan);
+  for (const name of AGENT_IDS) {
+    const id = shownValue("payload", name, content, plan);
     if (id !== undefined) return id;
   }
   return undefined;
-}
-
-function idIn(part: ContentPart, pointer: readonly string[], content: ContentValues, plan: RedactionPlan): string | undefined {
-  const { removeWhole, redact, keep } = plan.parts[part];
-  const name = pointer[0] ?? "";
-  if (removeWhole || (redact !== null && redact.accepts(redact.member(redact.start, name)))) return undefined;
-  if (keep === "none" || (keep !== "all" && !keep.accepts(keep.member(keep.start, name)))) return undefined;
-  const value = content.values(part, pointer)?.[0];
-  if (value === undefined || value === "null" || value.length > ID_CHARS_MAX) return undefined;
-  return value.startsWith("{") || value.startsWith("[") ? undefined : value;
 }

@@ -57,10 +57,12 @@ export interface MessageMakerOptions {
 interface Shape {
   readonly plan: RedactionPlan;
   readonly body: BodySettings;
+  /** The data of agents' events is in the form of their own queue plugins. */
+  readonly isAcapy: boolean;
 }
 
 /** What is to be left of an event, as a stream says it. */
-export type ShapeSettings = Pick<StreamSettings, "redact" | "keep" | "body">;
+export type ShapeSettings = Pick<StreamSettings, "redact" | "keep" | "body"> & Partial<Pick<StreamSettings, "format">>;
 
 /** A message as its format writes it. */
 interface Form extends Pick<Message, "headers" | "value"> {
@@ -169,7 +171,8 @@ export class MessageMaker {
     const shape = this.shape(stream);
     const data = this.data(prepared, shape, own.bytes);
     const head = { ...this.eventHead(prepared, shape), key, evidence };
-    const { headers, value, headersBytes } = stream.format === "cloudevents" ? structured(head, data) : this.binary(prepared, head, data);
+    const { headers, value, headersBytes } =
+      stream.format === "cloudevents" ? structured(head, data) : this.binary(prepared, head, data, shape.isAcapy && event.agent !== null);
     assert(value.length + headersBytes + own.bytes <= this.options.limits.messageBytesMax, "a message stays within its limit");
     return {
       stream: stream.id,
@@ -214,7 +217,8 @@ export class MessageMaker {
   /** The data of a shape; made anew for a message whose own headers leave too little room for that of the others. */
   private data(prepared: Prepared, shape: Shape, headersBytes: number): Data {
     const bytesMax = this.options.limits.messageBytesMax - ATTRIBUTES_BYTES_MAX;
-    const parts = this.parts(prepared, shape.plan);
+    const own = this.parts(prepared, shape.plan);
+    const parts = shape.isAcapy ? (own.acapy ?? own) : own;
     let data = prepared.data.get(shape);
     if (data === undefined) prepared.data.set(shape, (data = new Data(encodeData(parts, shape.body, bytesMax))));
     const room = bytesMax - headersBytes;
@@ -222,9 +226,13 @@ export class MessageMaker {
     return new Data(encodeData(parts, shape.body, room));
   }
 
-  private binary(prepared: Prepared, head: MessageHead, data: Data): Form {
+  private binary(prepared: Prepared, head: MessageHead, data: Data, isAcapy: boolean): Form {
     prepared.headers ??= eventHeaders(head.event, head.source, head.traceparent);
-    return { headers: binaryHeaders(head, prepared.headers), value: data.value(), headersBytes: ATTRIBUTES_BYTES_MAX };
+    return {
+      headers: binaryHeaders(head, prepared.headers, isAcapy ? "acapy" : "data"),
+      value: data.value(),
+      headersBytes: ATTRIBUTES_BYTES_MAX,
+    };
   }
 
   private parts(prepared: Prepared, plan: RedactionPlan): DataParts {
@@ -249,13 +257,14 @@ export class MessageMaker {
     return shape;
   }
 
-  private compile({ redact, keep, body }: ShapeSettings): Shape {
+  private compile({ redact, keep, body, format }: ShapeSettings): Shape {
+    const isAcapy = format === "acapy";
     const planKey = JSON.stringify([redact, keep]);
     let plan = this.plans.get(planKey);
     if (plan === undefined) this.plans.set(planKey, (plan = compilePlan(redact, keep)));
-    const shapeKey = JSON.stringify([planKey, body]);
+    const shapeKey = JSON.stringify([planKey, body, isAcapy]);
     let shape = this.shapes.get(shapeKey);
-    if (shape === undefined) this.shapes.set(shapeKey, (shape = { plan, body }));
+    if (shape === undefined) this.shapes.set(shapeKey, (shape = { plan, body, isAcapy }));
     return shape;
   }
 }
