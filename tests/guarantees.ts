@@ -31,7 +31,7 @@ export const FAILURES = {
 } as const;
 
 export type Failure = keyof typeof FAILURES;
-export const CAPTURES = ["best-effort", "durable"] as const;
+export const CAPTURES = ["best-effort", "durable", "journal"] as const;
 export const DELIVERIES = ["at-most-once", "at-least-once", "exactly-once"] as const;
 
 interface Row {

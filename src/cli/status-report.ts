@@ -7,7 +7,7 @@ import { bytesOfText } from "../observe/bytes-text.ts";
 import { conservationBreaches, droppedOf, type ConservationBreach, type MessageCounts } from "../observe/conservation.ts";
 import { VERSION } from "../version.ts";
 import type { OrphanReport } from "./orphan-report.ts";
-import { counted, table } from "./output.ts";
+import { counted, harmless, table } from "./output.ts";
 import { printDestinations, type Destination } from "./status-destinations.ts";
 import { printShadows } from "./status-shadows.ts";
 
@@ -95,7 +95,8 @@ export function needsAttention(report: StatusReport, orphans: readonly OrphanRep
     transmit?.state === "paused" ||
     transmit?.blocked.some(({ code }) => WAITS_FOR_PERSON.has(code)) === true;
   const waits = orphans.some(({ pending }) => pending !== 0);
-  return report.breaches.length > 0 || !report.engineUp || report.destinations.some(isIll) || waits;
+  const isTroubled = report.sources.some(({ troubles }) => troubles.length > 0);
+  return report.breaches.length > 0 || !report.engineUp || report.destinations.some(isIll) || isTroubled || waits;
 }
 
 /** Whatever was lost or doubled is lost or doubled by now: what is left is to keep what tells why. */
@@ -114,7 +115,10 @@ export function printStatus(report: StatusReport, orphans: readonly OrphanReport
   const parts = [
     `sidestream ${report.version}, instance ${report.instance}, process ${report.pid}, up ${report.uptimeSeconds} s\n`,
     `engine ${report.engineUp ? "up" : "DOWN"}, restarted ${report.engineRestarts} times\n`,
-    ...report.sources.map(({ source, address }) => `source ${source} listens on ${address}\n`),
+    ...report.sources.flatMap(({ source, address, troubles }) => [
+      `source ${source} listens on ${address}\n`,
+      ...troubles.slice(0, ROWS_MAX).map((text) => `source ${source}: ${harmless(text)}\n`),
+    ]),
     "\n",
     printDestinations(report.destinations, orphans),
     "\n",
