@@ -1,6 +1,7 @@
 /** Finds and reads the files of message stream descriptors that a configuration names. */
-import { access, glob } from "node:fs/promises";
+import { access, glob, readdir } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CheckContext } from "./check.ts";
 import { type DescribedStream, readDescriptor } from "./descriptor.ts";
 import { type Findings, formatPath } from "./finding.ts";
@@ -18,6 +19,20 @@ export function isTestsFile(file: string): boolean {
 }
 
 const MAGIC = /[*?[\]{}]/;
+
+/** Descriptors that come with this package are named by it, not by where it is installed. */
+const SHIPPED = "sidestream:";
+const SHIPPED_FOLDER = fileURLToPath(new URL("../../descriptors/", import.meta.url));
+
+/** The file of `sidestream:NAME`; null for the name of any other file. */
+function shippedDescriptor(pattern: string): string | null {
+  return pattern.startsWith(SHIPPED) ? join(SHIPPED_FOLDER, `${pattern.slice(SHIPPED.length).replaceAll(/[^a-z0-9-]/g, "_")}.yaml`) : null;
+}
+
+async function shippedNames(): Promise<readonly string[]> {
+  const names = (await readdir(SHIPPED_FOLDER)).filter((name) => name.endsWith(".yaml"));
+  return names.map((name) => `${SHIPPED}${name.slice(0, -".yaml".length)}`).toSorted();
+}
 
 /** A descriptor's file, and what it is called in findings: without secrets. */
 export interface DescriptorFile {
@@ -39,7 +54,9 @@ export async function findDescriptors(
   const files = new Map<string, DescriptorFile>();
   for (const [index, pattern] of patterns.entries()) {
     const path = ["streams", index];
-    const matches = MAGIC.test(pattern) ? await expand(pattern, folder) : [isAbsolute(pattern) ? pattern : join(folder, pattern)];
+    const shipped = shippedDescriptor(pattern);
+    const isPattern = shipped === null && MAGIC.test(pattern);
+    const matches = isPattern ? await expand(pattern, folder) : [shipped ?? (isAbsolute(pattern) ? pattern : join(folder, pattern))];
     if (matches.length === 0) {
       findings.add({
         severity: "warning",
@@ -51,7 +68,7 @@ export async function findDescriptors(
         hint: "It is relative to the folder of this file.",
       });
     }
-    const isMissing = !MAGIC.test(pattern) && matches[0] !== undefined && !(await exists(matches[0]));
+    const isMissing = !isPattern && matches[0] !== undefined && !(await exists(matches[0]));
     if (isMissing) {
       findings.add({
         severity: "error",
@@ -60,7 +77,7 @@ export async function findDescriptors(
         ...document.place(path),
         path: formatPath(path),
         problem: `no such file: ${resolved?.shown(matches[0] ?? "", path) ?? pattern}`,
-        hint: "It is relative to the folder of this file.",
+        hint: shipped === null ? "It is relative to the folder of this file." : `This package has ${(await shippedNames()).join(", ")}.`,
       });
       continue;
     }

@@ -245,7 +245,9 @@ export const configurationSchema = z
     targetSets: z.record(name, z.array(z.string())).default({}).describe("Named groups of targets. Not available yet: leave it empty."),
     streams: fileNames("expected a file name")
       .default([])
-      .describe("Files of message stream descriptors, relative to this file; `*`, `?` and `**` match names."),
+      .describe(
+        "Files of message stream descriptors, relative to this file; `*`, `?` and `**` match names. `sidestream:NAME` is one that comes with this package, such as `sidestream:acapy-events`.",
+      ),
     policies: fileNames("expected a file name").default([]).describe("Rules over all streams. Not available yet: leave it empty."),
     assignments: z
       .string()

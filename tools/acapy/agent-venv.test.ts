@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { OLDEST_AGENT_VERSION, agentPython, agentPythonMinor, agentRequirement, agentsFolder, constraintsFile } from "./agent-venv.ts";
+import { OLDEST_AGENT_VERSION, agentPython, agentPythonMinor, agentRequirement, constraintsFile } from "./agent-venv.ts";
+import { environmentsFolder } from "../python-environment.ts";
 import { skipWithoutAgents } from "./for-tests.ts";
 
 /** Sets variables of the environment until the test ends. */
@@ -91,9 +92,9 @@ test("environments are kept in the user's folder for caches unless told otherwis
   const before = process.env["SIDESTREAM_AGENTS"];
   delete process.env["SIDESTREAM_AGENTS"];
   t.after(() => (before === undefined ? null : (process.env["SIDESTREAM_AGENTS"] = before)));
-  equal(agentsFolder(), "/caches/sidestream/agents");
+  equal(environmentsFolder(), "/caches/sidestream/agents");
   process.env["XDG_CACHE_HOME"] = "";
-  match(agentsFolder(), /\/\.cache\/sidestream\/agents$/u);
+  match(environmentsFolder(), /\/\.cache\/sidestream\/agents$/u);
   delete process.env["SIDESTREAM_AGENTS"];
 });
 
