@@ -55,12 +55,14 @@ class JournalSource implements SourceConnection {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const samples: Record<string, number> = {
-      sidestream_acapy_journals: this.#journals.size,
-      sidestream_acapy_journals_absent: this.#absent.size,
-    };
-    for (const watched of this.#journals.values()) Object.assign(samples, watched.samples());
-    return samples;
+    const own = [
+      ["sidestream_acapy_journals", this.#journals.size],
+      ["sidestream_acapy_journals_absent", this.#absent.size],
+    ] as const;
+    return Object.assign(Object.fromEntries(own), ...[...this.#journals.values()].map((watched) => watched.samples())) as Record<
+      string,
+      number
+    >;
   }
 
   troubles(): readonly string[] {

@@ -8,6 +8,7 @@ import type { Notice } from "../../driver/source.ts";
 import { isAlive, readHeartbeat, silenceMs, type Heartbeat } from "./heartbeat.ts";
 import { Journal, type JournalSettings } from "./journal.ts";
 
+const MISSING = "sidestream_acapy_journal_missing_total";
 /** Time after which a journal without any heartbeat is told. */
 const FIRST_HEARTBEAT_MS = 30_000;
 
@@ -69,19 +70,20 @@ export class WatchedJournal {
   }
 
   samples(): Readonly<Record<string, number>> {
-    const label = `{journal="${this.journal.name}"}`;
+    const label = `journal="${this.journal.name}"`;
     const silence = this.#heartbeat === null ? null : silenceMs(this.#heartbeat, Date.now());
-    const samples: Record<string, number> = {
-      [`sidestream_acapy_journal_records_total${label}`]: this.journal.recordCount,
-      [`sidestream_acapy_journal_backlog_bytes${label}`]: this.#backlogBytes,
-      [`sidestream_acapy_journal_damaged_bytes${label}`]: this.journal.damagedBytes,
-      [`sidestream_acapy_journal_troubles${label}`]: this.#troubles.size,
-    };
-    if (silence !== null) samples[`sidestream_acapy_journal_heartbeat_age_seconds${label}`] = silence / 1000;
-    for (const [reason, count] of this.journal.missing) {
-      samples[`sidestream_acapy_journal_missing_total{journal="${this.journal.name}",reason="${reason.replace(/[^\w-]/g, "_")}"}`] = count;
-    }
-    return samples;
+    const own: [string, number][] = [
+      ["sidestream_acapy_journal_records_total", this.journal.recordCount],
+      ["sidestream_acapy_journal_backlog_bytes", this.#backlogBytes],
+      ["sidestream_acapy_journal_damaged_bytes", this.journal.damagedBytes],
+      ["sidestream_acapy_journal_troubles", this.#troubles.size],
+    ];
+    if (silence !== null) own.push(["sidestream_acapy_journal_heartbeat_age_seconds", silence / 1000]);
+    const missing = [...this.journal.missing].map(([reason, count]): [string, number] => [
+      `${MISSING}{${label},reason="${reason.replaceAll(/[^\w-]/g, "_")}"}`,
+      count,
+    ]);
+    return Object.fromEntries([...own.map(([name, value]): [string, number] => [`${name}{${label}}`, value]), ...missing]);
   }
 
   #silence(nowMs: number): string | null {
