@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: runs one bench. Figures are ratios between things run side by side; see docs/performance.md. */
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => Promise<void> }>>> = {
+  acapy: () => import("./acapy.ts"),
   flow: () => import("./flow.ts"),
   kafka: () => import("./kafka.ts"),
   match: () => import("./match.ts"),

@@ -10,6 +10,7 @@
 export const FAILURES = {
   killed: "the program is killed (SIGKILL), or its memory runs out",
   "engine-dies": "the engine thread dies, the program lives",
+  "agent-killed": "the agent is killed",
   "power-lost": "the machine loses its power",
   "disk-full": "the disk is full",
   "disk-fails": "the disk refuses to write or sync, or turns read-only",
