@@ -1,0 +1,144 @@
+"""The configuration of the plugin, read once."""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigurationError
+from .faults import Faults, Section, shown, written_size
+from .journal import SMALL_FILES_BYTES
+from .journal_format import ATTRIBUTES_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES
+from .topics import DEFAULT, PatternSelection, Selection
+
+SECTION = "sidestream"
+LEAST_CONFIGURATION = """sidestream: nothing is configured. The least that is needed, in the file of --plugin-config:
+
+sidestream:
+  journals: /var/lib/sidestream/journals   # a folder on a local disk that Sidestream's source acapy-journal names too
+"""
+
+QOS = ("at-most-once", "at-least-once", "exactly-once")
+_FAIL_OPEN, _FAIL_CLOSED = "fail-open", "fail-closed"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_TOPIC_CHARS_MAX = 256
+_RECORD_OVERHEAD_BYTES = RECORD_HEADER_BYTES + ATTRIBUTES_BYTES_MAX
+# What a segment's header takes at most: see journal-format.md.
+_HEADER_BYTES_MAX = 64 * 2**10
+MIB, GIB = 2**20, 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is configured, with defaults filled in."""
+
+    journals: str
+    agent: str
+    qos: str
+    selection: Selection
+    bytes_max: int
+    segment_bytes: int
+    event_bytes_max: int
+    fails_closed: bool
+    hold_ms_max: int
+    syncs: bool
+    fsync_ms: int
+    heartbeat_ms: int
+
+
+def read_options(settings: Any) -> Options:
+    """Reads the options out of the agent's settings. Raises ConfigurationError, which lists every fault."""
+    configured = settings.get("plugin_config")
+    configured = configured if isinstance(configured, Mapping) else {}
+    values = configured.get(SECTION)
+    if values is None or values == {}:
+        raise ConfigurationError(LEAST_CONFIGURATION)
+    faults = Faults()
+    if not isinstance(values, Mapping):
+        faults.add(SECTION, f"expected keys with values, not {shown(values)}")
+        faults.throw()
+    section = Section(SECTION, values, faults)
+    options = _read(section)
+    section.tell_unknown()
+    if faults:
+        faults.throw()
+    return options
+
+
+def _read(section: Section) -> Options:
+    journals = section.text("journals")
+    if not section.has("journals"):
+        section.fault("journals", "expected the path of a folder", "the folder that Sidestream's source names")
+    qos = section.choice("qos", QOS, "at-least-once")
+    bytes_max, segment_bytes, event_bytes_max = _sizes(section)
+    return Options(
+        journals=os.path.abspath(os.path.expanduser(journals or ".")),
+        agent=_agent(section),
+        qos=qos,
+        selection=_selection(section),
+        bytes_max=bytes_max,
+        segment_bytes=segment_bytes,
+        event_bytes_max=event_bytes_max,
+        fails_closed=_fails_closed(section, qos),
+        hold_ms_max=section.whole("holdMsMax", 5_000, 0, 600_000),
+        syncs=section.choice("fsync", ("none", "batch"), "none") == "batch",
+        fsync_ms=section.whole("fsyncMs", 5, 0, 10_000),
+        heartbeat_ms=section.whole("heartbeatMs", 5_000, 100, 3_600_000),
+    )
+
+
+def _agent(section: Section) -> str:
+    agent = section.text("agent")
+    if agent is None:
+        return normalised_name(socket.gethostname())
+    if _NAME.fullmatch(agent) is None:
+        section.fault(
+            "agent",
+            f"expected 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit, "
+            f"not {shown(agent)}",
+            f"such as {normalised_name(agent)}",
+        )
+    return agent
+
+
+def normalised_name(name: str) -> str:
+    """The nearest that a journal can be called."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:63] or "agent"
+
+
+def _selection(section: Section) -> Selection:
+    patterns = section.list_of_texts("events") or [DEFAULT]
+    for pattern in patterns:
+        if "*" in pattern[:-1] or len(pattern) > _TOPIC_CHARS_MAX:
+            section.fault(
+                "events",
+                f"expected a topic, or the beginning of one and a star at the end, not {shown(pattern)}",
+                "such as acapy::record::*",
+            )
+    return PatternSelection(patterns)
+
+
+def _sizes(section: Section) -> tuple[int, int, int]:
+    bytes_max = section.size("bytesMax", GIB, MIB, 1_024 * GIB)
+    event_most = RECORD_BYTES_MAX - _RECORD_OVERHEAD_BYTES
+    event_bytes_max = section.size("eventBytesMax", min(16 * MIB, bytes_max // 4), 1_024, event_most)
+    segment_bytes = section.size("segmentBytes", min(8 * MIB, bytes_max // 8), 64 * 2**10, GIB)
+    # With everything acknowledged the newest segment still stands, and the largest event must fit beside it.
+    record = event_bytes_max + _RECORD_OVERHEAD_BYTES + _HEADER_BYTES_MAX
+    least = max(segment_bytes, record) + record + SMALL_FILES_BYTES
+    if bytes_max < least:
+        section.fault(
+            "bytesMax",
+            f"expected at least {written_size(-(-least // 1_024) * 1_024)}, so that a segment and the largest event fit",
+            "or lower segmentBytes and eventBytesMax",
+        )
+    return bytes_max, segment_bytes, event_bytes_max
+
+
+def _fails_closed(section: Section, qos: str) -> bool:
+    chosen = section.choice("whenJournalFull", (_FAIL_OPEN, _FAIL_CLOSED), _FAIL_OPEN)
+    if chosen == _FAIL_CLOSED and qos == "at-most-once":
+        section.fault("whenJournalFull", "expected fail-open, since qos at-most-once gives events up rather than wait")
+    return chosen == _FAIL_CLOSED

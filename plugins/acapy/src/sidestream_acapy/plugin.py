@@ -1,0 +1,202 @@
+"""Sets the plugin up in an agent, and ends it."""
+
+import asyncio
+import atexit
+import logging
+import os
+from importlib import import_module
+from typing import Any
+
+from .bounded_log import BoundedLog
+from .bus import claim, release, subscribe, wrap
+from .errors import SidestreamError
+from .heartbeat import Heartbeat
+from .intake import HoldPolicy, Intake
+from .journal import Journal, JournalSettings
+from .options import Options, read_options
+from .recorder import Recorder
+from .sync import BatchSync
+from .topics import TopicFilter
+from .wake import Wake
+
+_LOGGER = logging.getLogger(__package__)
+
+
+async def setup(context: Any) -> None:
+    """Called by the agent when it starts. What it raises stops the agent, which is better than silence."""
+    options = read_options(context.settings)
+    Plugin(options, context.inject(_event_bus_class())).start()
+
+
+def _event_bus_class() -> Any:
+    # The agent is there when this is called, and needn't be for anything else in this package.
+    try:
+        return import_module("acapy_agent.core.event_bus").EventBus
+    except ImportError:
+        # Its name before version 1.1.
+        return import_module("aries_cloudagent.core.event_bus").EventBus
+
+
+class Plugin:
+    """One agent's journal, and what feeds it."""
+
+    def __init__(self, options: Options, bus: Any) -> None:
+        self._options = options
+        self._bus = bus
+        self._log = BoundedLog(_LOGGER)
+        self._life: asyncio.Task[None] | None = None
+        self._is_stopped = False
+        self._is_closed = False
+        # What the disk said since the last heartbeat, and what the operator was told of it.
+        self._trouble: str | None = None
+        self._told_trouble: str | None = None
+
+    def start(self) -> None:
+        """Opens the journal and takes the bus. Raises SidestreamError."""
+        claim(self._bus)
+        try:
+            self._open()
+        except SidestreamError:
+            release(self._bus)
+            raise
+        self._take_bus()
+        self.wake.connect()
+        self._beat()
+        self._life = asyncio.get_running_loop().create_task(self._live(), name="sidestream")
+        atexit.register(self.close)
+        _LOGGER.info("sidestream: events go to the journal %s", self.journal.folder.path)
+
+    def stop(self) -> None:
+        """The agent shuts down. What it still notifies is journaled, but nothing waits any more; again is harmless."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self.intake.stop_holding()
+        self.intake.flush_gaps(at_end=True)
+        self.wake.close()
+        self._beat()
+
+    def close(self) -> None:
+        """Ends everything; again is harmless. What is notified later is not journaled."""
+        if self._is_closed:
+            return
+        self.stop()
+        self._is_closed = True
+        atexit.unregister(self.close)
+        self.intake.flush_gaps(at_end=True)
+        if self.sync is not None:
+            self.sync.close()
+        self._beat()
+        self.journal.close()
+        if self._life is not None and not self._life.done():
+            self._life.cancel()
+
+    def _open(self) -> None:
+        options = self._options
+        self.journal = Journal(
+            JournalSettings(
+                journals=options.journals,
+                agent=options.agent,
+                qos=options.qos,
+                bytes_max=options.bytes_max,
+                segment_bytes=options.segment_bytes,
+                syncs=options.syncs,
+            ),
+            self._on_write_failed,
+        )
+        self.heartbeat = Heartbeat(
+            self.journal.folder.path,
+            boot=self.journal.boot.hex(),
+            agent=options.agent,
+            qos=options.qos,
+            every_ms=options.heartbeat_ms,
+        )
+        self.wake = Wake(options.journals, options.agent, self._on_ack)
+        if self.wake.problem is not None:
+            self._notice(self.wake.problem)
+        self.sync = self._make_sync() if options.syncs else None
+
+    def _make_sync(self) -> BatchSync:
+        return BatchSync(
+            self.journal,
+            every_seconds=self._options.fsync_ms / 1_000,
+            fails_closed=self._options.fails_closed,
+            on_trouble=self._on_sync_failed,
+        )
+
+    def _take_bus(self) -> None:
+        options = self._options
+        problem = wrap(self._bus, self._take, self.stop, self._log)
+        is_wrapped = problem is None
+        policy = HoldPolicy(
+            holds=is_wrapped and options.qos != "at-most-once",
+            hold_seconds=options.hold_ms_max / 1_000,
+            fails_closed=is_wrapped and options.fails_closed,
+            waits_for_sync=is_wrapped,
+        )
+        self.intake = Intake(self.journal, policy, self.sync, self._log, self.wake.appended)
+        self.recorder = Recorder(TopicFilter(options.selection), self.intake, options.event_bytes_max)
+        if not is_wrapped:
+            self._notice(
+                f"the agent's event bus can't be wrapped, {problem}: events are taken as a subscriber, "
+                "so their order may differ, and the agent is never held: whenJournalFull and fsync bind it to nothing"
+            )
+            subscribe(self._bus, options.selection.regex(), self._take, self.stop, self._log)
+
+    def _take(self, profile: Any, event: Any) -> Any:
+        return None if self._is_closed else self.recorder.take(profile, event)
+
+    async def _live(self) -> None:
+        """Until the agent's loop ends, which cancels it."""
+        try:
+            while True:
+                await asyncio.sleep(self._options.heartbeat_ms / 1_000)
+                if not self._is_stopped:
+                    self._work()
+        finally:
+            self.close()
+
+    def _work(self) -> None:
+        try:
+            self.journal.remove_acknowledged()
+            self.intake.look_again()
+            self.intake.flush_gaps()
+            self.wake.connect()
+            self._tell_trouble()
+        except Exception as error:
+            self._log.warn("work", "the regular work on the journal failed", error)
+        self._beat()
+
+    def _beat(self) -> None:
+        try:
+            self.heartbeat.write(
+                sequence=self.journal.sequence, dropped=self.journal.dropped, stopped=self._is_stopped
+            )
+        except OSError as error:
+            self._log.warn("heartbeat", "the heartbeat could not be written", error)
+
+    def _on_ack(self) -> None:
+        self.journal.remove_acknowledged()
+        self.intake.look_again()
+
+    def _on_write_failed(self, folder: str, error: OSError) -> None:
+        self._trouble = f"writing to {folder} fails: {os.strerror(error.errno or 0)}"
+        self._log.warn("write", f"writing to {folder} failed", error)
+
+    def _on_sync_failed(self, text: str, error: BaseException) -> None:
+        self._trouble = f"{text}: {error}"
+        self._log.warn("sync", text, error)
+
+    def _tell_trouble(self) -> None:
+        trouble, self._trouble = self._trouble, None
+        if trouble == self._told_trouble:
+            return
+        if self._told_trouble is not None:
+            self.heartbeat.withdraw_notice(self._told_trouble)
+        if trouble is not None:
+            self.heartbeat.add_notice(trouble)
+        self._told_trouble = trouble
+
+    def _notice(self, text: str) -> None:
+        self.heartbeat.add_notice(text)
+        _LOGGER.warning("sidestream: %s", text)

@@ -1,0 +1,113 @@
+"""The configuration: defaults, and every fault told at once."""
+
+import os
+from typing import Any
+
+import pytest
+
+from sidestream_acapy.errors import ConfigurationError
+from sidestream_acapy.options import Options, normalised_name, read_options
+
+
+def options(**section: Any) -> Options:
+    return read_options({"plugin_config": {"sidestream": {"journals": "/j", "agent": "a", **section}}})
+
+
+def faults(**section: Any) -> list[str]:
+    with pytest.raises(ConfigurationError) as told:
+        options(**section)
+    lines = str(told.value).split("\n  ")
+    count = "a fault" if len(lines) == 2 else f"{len(lines) - 1} faults"
+    assert lines[0] == f"sidestream: there is {count} in the configuration:"
+    return lines[1:]
+
+
+@pytest.mark.parametrize("configured", [None, {}, {"other": {"a": 1}}, {"sidestream": None}, {"sidestream": {}}])
+def test_without_a_configuration_the_least_is_shown(configured: Any) -> None:
+    with pytest.raises(ConfigurationError, match="nothing is configured(.|\n)*sidestream:\n  journals: /var/lib"):
+        read_options({"plugin_config": configured})
+    with pytest.raises(ConfigurationError):
+        read_options({})
+
+
+def test_defaults_are_filled_in() -> None:
+    read = read_options({"plugin_config": {"sidestream": {"journals": "journals"}}})
+    assert read.journals == os.path.abspath("journals")
+    assert read.agent == normalised_name(os.uname().nodename)
+    assert read.qos == "at-least-once"
+    assert (read.bytes_max, read.segment_bytes, read.event_bytes_max) == (2**30, 8 * 2**20, 16 * 2**20)
+    assert (read.fails_closed, read.hold_ms_max, read.syncs, read.fsync_ms) == (False, 5_000, False, 5)
+    assert read.heartbeat_ms == 5_000
+    assert read.selection.wants("acapy::problem_report")
+
+
+def test_numbers_and_lists_may_come_as_texts() -> None:
+    read = options(
+        holdMsMax="250", bytesMax="256MiB", segmentBytes="65536", eventBytesMax="2 MiB", events="acapy::ping::*", agent=7
+    )
+    assert (read.hold_ms_max, read.bytes_max, read.segment_bytes) == (250, 2**28, 65_536)
+    assert (read.event_bytes_max, read.agent) == (2**21, "7")
+    assert not read.selection.wants("acapy::problem_report")
+
+
+def test_a_small_budget_brings_small_segments() -> None:
+    read = options(bytesMax="4MiB")
+    assert (read.segment_bytes, read.event_bytes_max) == (2**19, 2**20)
+
+
+def test_all_faults_are_told_at_once_each_with_its_key() -> None:
+    assert faults(
+        agent="/etc",
+        qos="atleastonce",
+        events=["acapy::*::x", "acapy::record::*"],
+        segmentBytes="8MB",
+        holdMsMax=-1,
+        whenJournalFull="fail-close",
+        fsync=True,
+        heartbeatMs="soon",
+        journal="x",
+        quality="y",
+    ) == [
+        "sidestream.qos: expected at-most-once, at-least-once or exactly-once, not 'atleastonce' (did you mean at-least-once?)",
+        "sidestream.segmentBytes: expected 64KiB to 1GiB, not '8MB'",
+        "sidestream.agent: expected 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit, "
+        "not '/etc' (such as etc)",
+        "sidestream.events: expected a topic, or the beginning of one and a star at the end, not 'acapy::*::x' "
+        "(such as acapy::record::*)",
+        "sidestream.whenJournalFull: expected fail-open or fail-closed, not 'fail-close' (did you mean fail-closed?)",
+        "sidestream.holdMsMax: expected 0 to 600,000, not -1",
+        "sidestream.fsync: expected none or batch, not True",
+        "sidestream.heartbeatMs: expected 100 to 3,600,000, not 'soon'",
+        "sidestream.journal: this key is not known (did you mean journals?)",
+        "sidestream.quality: this key is not known",
+    ]
+
+
+@pytest.mark.parametrize("journals", [None, "", [], {}])
+def test_the_folder_is_needed(journals: Any) -> None:
+    assert faults(journals=journals)[0].startswith("sidestream.journals: expected ")
+
+
+def test_a_section_that_is_no_mapping_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="sidestream: expected keys with values, not 'journals'"):
+        read_options({"plugin_config": {"sidestream": "journals"}})
+
+
+def test_a_budget_in_which_the_largest_event_would_never_fit_is_refused() -> None:
+    assert "sidestream.bytesMax: expected at least " in faults(bytesMax="16MiB", eventBytesMax="16MiB")[0]
+
+
+def test_an_event_has_room_in_a_record() -> None:
+    assert faults(eventBytesMax="64MiB", bytesMax="1GiB")[0].startswith("sidestream.eventBytesMax: expected 1KiB to ")
+    assert options(eventBytesMax="63MiB").event_bytes_max == 63 * 2**20
+
+
+def test_failing_closed_contradicts_at_most_once() -> None:
+    assert faults(qos="at-most-once", whenJournalFull="fail-closed")[0].startswith("sidestream.whenJournalFull: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("pod-1", "pod-1"), ("agent one.example", "agent-one.example"), ("-.x", "x"), ("ä", "agent"), ("a" * 99, "a" * 63)]
+)
+def test_a_hosts_name_becomes_a_journals_name(host: str, name: str) -> None:
+    assert normalised_name(host) == name

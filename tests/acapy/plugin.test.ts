@@ -1,0 +1,71 @@
+/** Builds the plugin for agents as it is released, installs it where nothing else is, and runs its own tests there. */
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { after, test } from "node:test";
+import { promisify } from "node:util";
+import { agentPython } from "../../tools/acapy/agent-venv.ts";
+import { skipWithoutAgents } from "../../tools/acapy/for-tests.ts";
+import { findPython } from "../../tools/python.ts";
+
+const run = promisify(execFile);
+
+const ROOT = join(import.meta.dirname, "../..");
+const PLUGIN = join(ROOT, "plugins/acapy");
+/** The oldest that the plugin says it runs on. */
+const PYTHON_MINOR = 12;
+const STEP_MS_MAX = 120_000;
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+/** What a build or a run leaves in the folder of the sources. */
+const LEFT_BY_RUNS = /^(build|__pycache__|\.pytest_cache|\.mypy_cache|.*\.egg-info)$/u;
+
+const folder = mkdtempSync(join(tmpdir(), "sidestream-plugin-"));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+
+/** Runs a program. @throws Error with all that it said. */
+async function step(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  try {
+    await run(program, args, {
+      cwd: join(folder, "acapy"),
+      env: { ...process.env, ...environment },
+      timeout: STEP_MS_MAX,
+      maxBuffer: OUTPUT_BYTES_MAX,
+    });
+  } catch (error) {
+    const { stdout, stderr } = error as { readonly stdout?: string; readonly stderr?: string };
+    throw new Error(`${basename(program)} ${args.join(" ")} failed:\n${stdout ?? ""}\n${stderr ?? ""}`, { cause: error });
+  }
+}
+
+const python = await findPython(PYTHON_MINOR);
+if (python === null && process.env["CI"] === "true")
+  throw new Error(`there is no Python 3.${PYTHON_MINOR} or newer: set SIDESTREAM_PYTHON`);
+const skip = python === null ? `SKIPPED: no Python 3.${PYTHON_MINOR} or newer here; set SIDESTREAM_PYTHON` : false;
+const virtual = join(folder, "venv/bin/python");
+const environment = { SIDESTREAM_RECORDED_EVENTS: join(ROOT, "tests/data/acapy/eventbus.jsonl"), PYTHONDONTWRITEBYTECODE: "1" };
+const pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
+
+test("the plugin's wheel installs by itself and passes the plugin's own tests", { skip }, async () => {
+  cpSync(PLUGIN, join(folder, "acapy"), { recursive: true, filter: (source) => !LEFT_BY_RUNS.test(basename(source)) });
+  await step(python ?? "", ["-m", "venv", join(folder, "venv")]);
+  const quiet = ["--quiet", "--no-input", "--disable-pip-version-check"];
+  await step(virtual, ["-m", "pip", "wheel", ...quiet, "--no-deps", "--wheel-dir", join(folder, "wheel"), "."]);
+  const wheel = readdirSync(join(folder, "wheel")).find((name) => name.endsWith(".whl")) ?? "";
+  await step(virtual, ["-m", "pip", "install", ...quiet, "--no-index", join(folder, "wheel", wheel)]);
+  await step(virtual, ["-m", "pip", "install", ...quiet, "pytest", "mypy"]);
+  // Sources are taken out of the way, so that what is tested is what was installed.
+  rmSync(join(folder, "acapy/src"), { recursive: true });
+  await step(virtual, [...pytest, "--ignore", "tests/test_real_bus.py"], environment);
+});
+
+test("the installed package's types are strict", { skip }, async () => {
+  await step(virtual, ["-m", "mypy", "--strict", "--cache-dir", join(folder, "mypy"), "--package", "sidestream_acapy"]);
+});
+
+test("the plugin takes the bus of a real agent", { skip: skip === false ? await skipWithoutAgents() : skip }, async () => {
+  // Nothing is installed into the agent's environment: it finds the plugin where the tests have it.
+  const packages = readdirSync(join(folder, "venv/lib"))[0] ?? "";
+  const paths = { PYTHONPATH: join(folder, "venv/lib", packages, "site-packages") };
+  await step(await agentPython(), [...pytest, "tests/test_real_bus.py"], { ...environment, ...paths });
+});
