@@ -1,54 +1,19 @@
 /** docs/rules.md leads from nothing to a live rule: its commands, typed as written; and its example of the library. */
 import { equal, match, ok } from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { readMessages } from "./support/messages.ts";
 import { freePort, temporaryFolder } from "./support/program.ts";
+import { blocksOf, runScript } from "./support/typed-commands.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const PAGE = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
 const WAIT_MS_MAX = 60_000;
 
-/** Text of the blocks with this tag, in their order. */
-function blocks(tag: string): readonly string[] {
-  const found = [...PAGE.matchAll(/^```([^\n]*)\n([^]*?)^```$/gm)].filter((block) => block[1] === tag).map((block) => block[2] ?? "");
-  ok(found.length > 0, `docs/rules.md has a block tagged ${tag}`);
-  return found;
-}
-
-/** Runs a script in a group of processes of its own, all of which end with the test. */
-async function run(context: TestContext, folder: string, script: string): Promise<{ status: number | null; output: string }> {
-  const child = spawn("bash", ["-e", "-c", `exec 2>&1\n${script}`], {
-    cwd: folder,
-    detached: true,
-    stdio: ["ignore", "pipe", "inherit"],
-    // Eight programs start one after another: the first leaves the others what it compiled.
-    env: { ...process.env, NO_COLOR: "1", NODE_COMPILE_CACHE: join(folder, "compiled") },
-  });
-  const end = (): void => {
-    try {
-      process.kill(-(child.pid ?? 0), "SIGKILL");
-    } catch {
-      // All of them have ended.
-    }
-  };
-  context.after(end);
-  context.signal.addEventListener("abort", end);
-  process.once("exit", end);
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const closed = once(child, "close");
-  const [status] = (await once(child, "exit")) as [number | null];
-  // A script that failed leaves running what it started, which would hold its output open.
-  end();
-  await closed;
-  process.off("exit", end);
-  return { status, output };
-}
+/** Text of the page's blocks with this tag. */
+const blocks = (tag: string): readonly string[] => blocksOf(PAGE, tag);
 
 test("the commands of docs/rules.md, typed as written, lead from nothing to a live rule", { timeout: WAIT_MS_MAX }, async (context) => {
   const folder = temporaryFolder(context);
@@ -59,7 +24,7 @@ test("the commands of docs/rules.md, typed as written, lead from nothing to a li
     ok(script.includes(port));
     script = script.replaceAll(port, String(await freePort()));
   }
-  const { status, output } = await run(context, folder, script);
+  const { status, output } = await runScript(context, folder, script);
   equal(status, 0, output);
   let at = 0;
   for (const told of blocks("text live")) {
@@ -84,7 +49,7 @@ test("the example of the library in docs/rules.md prints what it says", async (c
     join(folder, "example.mjs"),
     example.replace('from "sidestream/rules"', `from ${JSON.stringify(pathToFileURL(join(ROOT, "src/rules.ts")).href)}`),
   );
-  const { status, output } = await run(context, folder, `"${process.execPath}" example.mjs`);
+  const { status, output } = await runScript(context, folder, `"${process.execPath}" example.mjs`);
   equal(output, blocks("text library")[0]);
   equal(status, 0);
 });

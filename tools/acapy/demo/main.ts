@@ -18,7 +18,7 @@ import { startSidestream } from "./sidestream.ts";
 import { TopicReader, type ArrivedEvent } from "./topic-reader.ts";
 import { TRANSPORTS } from "./transport.ts";
 
-const TRANSPORT = TRANSPORTS.webhook;
+const TRANSPORT = TRANSPORTS.journal;
 const TOPIC = "agent-events";
 const MESSAGE_EACH_MS = 2_000;
 const MILLISECONDS_PER_SECOND = 1_000;
