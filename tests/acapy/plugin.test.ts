@@ -53,7 +53,7 @@ test("the plugin's wheel installs by itself and passes the plugin's own tests", 
   await step(virtual, ["-m", "pip", "wheel", ...quiet, "--no-deps", "--wheel-dir", join(folder, "wheel"), "."]);
   const wheel = readdirSync(join(folder, "wheel")).find((name) => name.endsWith(".whl")) ?? "";
   await step(virtual, ["-m", "pip", "install", ...quiet, "--no-index", join(folder, "wheel", wheel)]);
-  await step(virtual, ["-m", "pip", "install", ...quiet, "pytest", "mypy"]);
+  await step(virtual, ["-m", "pip", "install", ...quiet, "pytest==9.2.0", "mypy==2.4.1"]);
   // Sources are taken out of the way, so that what is tested is what was installed.
   rmSync(join(folder, "acapy/src"), { recursive: true });
   await step(virtual, [...pytest, "--ignore", "tests/test_real_bus.py"], environment);

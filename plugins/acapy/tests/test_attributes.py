@@ -53,17 +53,28 @@ def test_an_odd_wallet_id_stays_one_of_its_own(wallet: str) -> None:
     assert fitting_wallet(wallet + "x") != fitting
 
 
-def test_a_tenant_is_wallet_and_label_and_a_changed_label_shows() -> None:
+def test_a_tenant_is_wallet_and_label_and_a_changed_label_shows_a_second_later() -> None:
     tenants = TenantFragments()
     alice = Profile("w1", "Alice")
-    assert tenants.of(alice) == b',"wallet":"w1","label":"Alice"'
+    assert tenants.of(alice, 0) == b',"wallet":"w1","label":"Alice"'
     alice.settings["default_label"] = "Alice & Co"
-    assert tenants.of(alice) == b',"wallet":"w1","label":"Alice & Co"'
-    assert tenants.of(Profile()) == b""
+    assert tenants.of(alice, 999_999_999) == b',"wallet":"w1","label":"Alice"'
+    assert tenants.of(alice, 1_000_000_000) == b',"wallet":"w1","label":"Alice & Co"'
+    assert tenants.of(Profile(), 0) == b""
+
+
+def test_another_profile_in_the_place_of_one_that_is_gone_is_not_taken_for_it() -> None:
+    tenants = TenantFragments()
+    for number in range(100):
+        profile = Profile(f"w{number}")
+        assert tenants.of(profile, 0) == f',"wallet":"w{number}"'.encode()
+        del profile
 
 
 def test_the_memory_of_tenants_is_bounded() -> None:
     tenants = TenantFragments()
+    profiles: list[Profile] = []
     for number in range(10_000):
-        tenants.of(Profile(f"w{number}"))
-    assert len(tenants._fragments) <= 4_096
+        profiles.append(Profile(f"w{number}"))
+        tenants.of(profiles[-1], 0)
+    assert len(tenants._known) <= 4_096

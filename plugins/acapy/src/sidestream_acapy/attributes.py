@@ -4,9 +4,11 @@ Promise: whatever the agent gives, they are within the bounds that readers of th
 """
 
 import hashlib
+import json
 import re
+import weakref
 from collections.abc import Mapping
-from json import JSONEncoder
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -30,11 +32,13 @@ RECORD_IDS = (
     "id",
 )
 
-# One entry a tenant; forgotten as a whole beyond that.
+# One entry a profile; forgotten as a whole beyond that.
 _TENANTS_MAX = 4_096
+_LABEL_NS_MAX = 1_000_000_000
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _WALLET = re.compile("[\x21-\x7e]{1,128}")
-_text_json = JSONEncoder(ensure_ascii=False).encode
+# What JSONEncoder(ensure_ascii=False) writes texts with.
+_text_json = json.encoder.encode_basestring
 
 
 def clipped(text: str, chars_max: int) -> str:
@@ -44,6 +48,13 @@ def clipped(text: str, chars_max: int) -> str:
     if len(text) * 2 <= chars_max or (len(text) <= chars_max and text.isascii()):
         return text
     return text.encode("utf-16-le")[: chars_max * 2].decode("utf-16-le", "ignore")
+
+
+def _clipped_json(text: str, chars_max: int) -> str:
+    # Nearly all are short and plain.
+    if len(text) <= chars_max and text.isascii() and text.isprintable():
+        return _text_json(text)
+    return _text_json(clipped(text, chars_max))
 
 
 def topic_fragment(topic: str) -> bytes:
@@ -62,20 +73,26 @@ def fitting_wallet(wallet: str) -> str:
 
 
 class TenantFragments:
-    """Which tenant an event is of, as a piece of its attributes; made once for each tenant."""
+    """Which tenant an event is of, as a piece of its attributes.
+
+    Promise: a profile's wallet never changes; a label that was changed shows a second later at the latest.
+    """
 
     def __init__(self) -> None:
-        self._fragments: dict[tuple[Any, Any], bytes] = {}
+        # By the profile's identity: whether it is still the same one, when its settings were asked, what they said.
+        self._known: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
 
-    def of(self, profile: Any) -> bytes:
-        """Looks at the profile's settings each time, since a tenant's label can change."""
+    def of(self, profile: Any, now_ns: int) -> bytes:
+        """The piece for a profile. Asking an agent's settings takes as long as all else here."""
+        known = self._known.get(id(profile))
+        if known is not None and known[0]() is profile and now_ns - known[1] < _LABEL_NS_MAX:
+            return known[2]
         settings = profile.settings
-        tenant = (settings.get("wallet.id"), settings.get("default_label"))
-        fragment = self._fragments.get(tenant)
-        if fragment is None:
-            if len(self._fragments) >= _TENANTS_MAX:
-                self._fragments.clear()
-            fragment = self._fragments[tenant] = _tenant_fragment(*tenant)
+        fragment = _tenant_fragment(settings.get("wallet.id"), settings.get("default_label"))
+        if len(self._known) >= _TENANTS_MAX:
+            self._known.clear()
+        with suppress(TypeError):  # It can't be referred to weakly, and is asked each time.
+            self._known[id(profile)] = (weakref.ref(profile), now_ns, fragment)
         return fragment
 
 
@@ -90,17 +107,17 @@ def _tenant_fragment(wallet: Any, label: Any) -> bytes:
 
 def record_fragment(payload: Any) -> bytes:
     """What the payload says of the record that the event is about."""
-    if not isinstance(payload, Mapping):
+    if type(payload) is not dict and not isinstance(payload, Mapping):
         return b"}"
     text = ""
     state = payload.get("state")
     if isinstance(state, str) and state != "":
-        text += ',"state":' + _text_json(clipped(state, ID_CHARS_MAX))
+        text = ',"state":' + _clipped_json(state, ID_CHARS_MAX)
     for name in RECORD_IDS:
         value = payload.get(name)
         if isinstance(value, str) or type(value) is int:
-            record_id = clipped(str(value), ID_CHARS_MAX)
+            record_id = str(value)
             if record_id != "":
-                text += ',"recordId":' + _text_json(record_id)
+                text += ',"recordId":' + _clipped_json(record_id, ID_CHARS_MAX)
             break
     return (text + "}").encode()

@@ -64,6 +64,5 @@ def segment_header(
 def record(sequence: int, kind: int, time_ns: int, attributes: bytes, payload: bytes, salt: int) -> bytes:
     """One record. The checksum is seeded with the segment's salt."""
     size = RECORD_HEADER_BYTES + len(attributes) + len(payload)
-    start = _pack_record(size, sequence, time_ns, kind, len(attributes))
-    checksum = crc32(payload, crc32(attributes, crc32(start, salt)))
-    return b"".join((_pack_checksum(checksum), start, attributes, payload))
+    covered = _pack_record(size, sequence, time_ns, kind, len(attributes)) + attributes + payload
+    return _pack_checksum(crc32(covered, salt)) + covered

@@ -6,9 +6,10 @@ out is always one JSON value in UTF-8; what can't be one is refused.
 
 import base64
 import dataclasses
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from enum import Enum
 from json import JSONEncoder
@@ -38,10 +39,31 @@ def to_json(payload: Any) -> bytes:
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
+def _prepared_encoder() -> Callable[[Any], str]:
+    """As `_encode`, but what each call of it makes anew is made once: half of the time that a small payload takes."""
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    try:
+        # Without markers a circle is a RecursionError, and nothing of one call is left for the next.
+        chunks = make(None, _refuse, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+        if "".join(chunks({"a": ["ü", None]}, 0)) != '{"a":["ü",null]}':
+            return _encode
+    except TypeError:
+        # Another Python, where it is made otherwise or not at all.
+        return _encode
+    return lambda payload: "".join(chunks(payload, 0))
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"a {type(value).__name__} is in it")
+
+
+_encode_prepared = _prepared_encoder()
+
+
 def _encode_quickly(payload: Any) -> str | None:
     try:
-        return _encode(payload)
-    except (ValueError, TypeError):
+        return _encode_prepared(payload)
+    except (ValueError, TypeError, RecursionError):
         # NaN, a circle, or a key that is no text: the slow way tells them apart.
         return None
 
@@ -52,10 +74,14 @@ def _is_json(value: Any) -> bool:
     if kind in _PLAIN:
         return True
     if kind is dict:
-        return all(type(each) in _PLAIN or _is_json(each) for each in value.values())
-    if kind is list:
-        return all(type(each) in _PLAIN or _is_json(each) for each in value)
-    return False
+        value = value.values()
+    elif kind is not list:
+        return False
+    # A loop: `all` with a generator takes twice as long.
+    for each in value:  # noqa: SIM110
+        if type(each) not in _PLAIN and not _is_json(each):
+            return False
+    return True
 
 
 def _utf8(text: str) -> bytes:

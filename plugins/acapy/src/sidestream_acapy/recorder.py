@@ -37,7 +37,8 @@ class Recorder:
             content = to_json(payload)
             if holds_settings(content):
                 content = without_settings(content)
-            attributes = fragment + self._tenants.of(profile) + self._record_of(payload)
+            named = payload._asdict() if isinstance(payload, tuple) and hasattr(payload, "_asdict") else payload
+            attributes = fragment + self._tenants.of(profile, now_ns) + record_fragment(named)
         except Exception as error:
             # What an agent's objects do when they are asked is not in our hands.
             self._intake.lose(now_ns, REASON_UNSERIALISABLE, topic, error)
@@ -46,9 +47,3 @@ class Recorder:
             self._intake.lose(now_ns, REASON_TOO_LARGE, topic, None)
             return None
         return self._intake.put(now_ns, attributes, content)
-
-    @staticmethod
-    def _record_of(payload: Any) -> bytes:
-        if isinstance(payload, tuple) and hasattr(payload, "_asdict"):
-            payload = payload._asdict()
-        return record_fragment(payload)
