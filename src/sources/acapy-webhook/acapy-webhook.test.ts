@@ -5,43 +5,10 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
-import type { z } from "zod";
-import type { AgentRecord, SourceConnection } from "../../driver/source.ts";
 import { bodyBytes, FakePort } from "../../driver/testing/fake-port.ts";
-import { RawClient } from "../../driver/testing/raw-client.ts";
 import { acapyWebhook } from "./acapy-webhook.ts";
 import { webhookOptions } from "./options.ts";
-
-interface Rig {
-  readonly port: FakePort;
-  readonly source: SourceConnection;
-  send(text: string | Buffer): Promise<RawClient>;
-  agentRecord(number: number): AgentRecord;
-}
-
-async function startRig(t: TestContext, options: Partial<z.input<typeof webhookOptions>> = {}): Promise<Rig> {
-  const port = new FakePort();
-  const parsed = webhookOptions.parse({ listen: "127.0.0.1:0", ...options });
-  const source = await acapyWebhook.open(parsed, { name: "agents", port, notice: () => undefined, signal: new AbortController().signal });
-  t.after(() => source.close(0));
-  return {
-    port,
-    source,
-    send: async (text) => (await RawClient.connect(source.address)).send(text),
-    agentRecord: (number) => {
-      const record = port.kept[number]?.record;
-      if (record?.kind !== "agent") throw new Error("not an agent's record");
-      return record;
-    },
-  };
-}
-
-function post(path: string, body: string | Buffer, ...fields: string[]): Buffer {
-  const bytes = Buffer.from(body);
-  const head = [`POST ${path} HTTP/1.1`, "Host: h", ...fields, `Content-Length: ${bytes.length}`].join("\r\n");
-  return Buffer.concat([Buffer.from(`${head}\r\n\r\n`, "latin1"), bytes]);
-}
+import { post, startRig } from "./testing/rig.ts";
 
 interface Recorded {
   readonly path: string;
@@ -247,6 +214,7 @@ test("listening beyond this machine without a key is a configuration error that 
       listen,
     );
     assert.equal(webhookOptions.safeParse({ listen, apiKey: "k" }).success, true);
+    assert.equal(webhookOptions.safeParse({ listen, walletKeys: { w1: "k" } }).success, true);
     assert.equal(webhookOptions.safeParse({ listen, apiKeyRequired: false }).success, true);
   }
   for (const listen of ["127.0.0.1:9100", "[::1]:9100", "localhost:9100"]) assert.equal(webhookOptions.safeParse({ listen }).success, true);

@@ -15,10 +15,11 @@ import { Pipeline } from "../../driver/http-pipeline.ts";
 import { addressUrl, readListenAddress } from "../../driver/listen-address.ts";
 import { defineSource } from "../../driver/source.ts";
 import type { SourceConnection } from "../../driver/source.ts";
-import { webhookOptions } from "./options.ts";
+import { keysOf, webhookOptions } from "./options.ts";
 import { receive } from "./receive.ts";
 import type { Receiver } from "./receive.ts";
-import { keyDigest } from "./webhook-request.ts";
+import { Repeats } from "./repeats.ts";
+import { WebhookKeys } from "./webhook-keys.ts";
 
 /** Time for a client to send a whole head. */
 const HEAD_WAIT_MS = 10_000;
@@ -29,10 +30,12 @@ class WebhookListener implements SourceConnection {
   readonly #server: http.Server;
   readonly #pipeline = new Pipeline();
   readonly #answers = new Map<number, number>();
+  readonly #receiver: Receiver;
   #closing: Promise<void> | null = null;
   #address = "";
 
   constructor(receiver: Receiver) {
+    this.#receiver = receiver;
     const { connectionsMax, deadlineMs } = receiver.options;
     this.#server = http.createServer({
       httpValidation: "strict",
@@ -62,9 +65,10 @@ class WebhookListener implements SourceConnection {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(
-      [...this.#answers].map(([status, count]) => [`sidestream_acapy_webhook_answers_total{status="${status}"}`, count]),
+    const answers = [...this.#answers].map(
+      ([status, count]) => [`sidestream_acapy_webhook_answers_total{status="${status}"}`, count] as const,
     );
+    return Object.fromEntries([...answers, ["sidestream_acapy_webhook_repeats_total", this.#receiver.repeatCount]]);
   }
 
   async listen(text: string): Promise<void> {
@@ -108,7 +112,8 @@ export const acapyWebhook = defineSource({
   acknowledges: true,
   routes: () => ["default"],
   async open(options, { port, signal }) {
-    const listener = new WebhookListener({ port, options, key: options.apiKey === undefined ? null : keyDigest(options.apiKey) });
+    const keys = new WebhookKeys(keysOf(options.apiKey), options.walletKeys);
+    const listener = new WebhookListener({ port, options, keys, repeats: new Repeats(), repeatCount: 0 });
     await listener.listen(options.listen);
     signal.addEventListener("abort", () => void listener.close(0), { once: true });
     if (signal.aborted) await listener.close(0);

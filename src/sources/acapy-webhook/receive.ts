@@ -2,7 +2,7 @@
  * One webhook post, from its head to its answer.
  *
  * Promise: 200 only after the event's messages are on disk; every request is answered within the deadline; what was
- * answered otherwise, the agent sends again.
+ * answered otherwise, the agent sends again, and what was stored of it all the same isn't stored twice.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AgentRecord, CapturePort, Settlement } from "../../driver/source.ts";
@@ -10,6 +10,8 @@ import { drainUpload, sendAnswer } from "../../driver/http-answer.ts";
 import type { Answer } from "../../driver/http-answer.ts";
 import { GatheredBody } from "./gathered-body.ts";
 import type { WebhookOptions } from "./options.ts";
+import type { Repeats } from "./repeats.ts";
+import type { WebhookKeys } from "./webhook-keys.ts";
 import { eventId, isAnswer, isJson, readHead } from "./webhook-request.ts";
 import type { WebhookHead } from "./webhook-request.ts";
 
@@ -25,56 +27,91 @@ const NOT_JSON: Answer = { status: 400, code: "SST_REQUEST_INVALID", message: "t
 export interface Receiver {
   readonly port: CapturePort;
   readonly options: WebhookOptions;
-  /** Digest of the key; null when none is asked for. */
-  readonly key: Buffer | null;
+  readonly keys: WebhookKeys;
+  readonly repeats: Repeats;
+  /** Posts that were answered for an event that was stored before. */
+  repeatCount: number;
+}
+
+/** One post and what became of its event. */
+interface Attempt {
+  readonly request: IncomingMessage;
+  readonly deadline: AbortSignal;
+  id: string;
+  /** How the event's way to the disk ends; null: it wasn't handed in. */
+  stored: Promise<Settlement> | null;
+  /** It was handed in by an earlier post. */
+  isRepeat: boolean;
 }
 
 /** Handles one post. @returns The status it was answered; 0 when the client went away. Never rejects. */
 export async function receive(receiver: Receiver, request: IncomingMessage, response: ServerResponse): Promise<number> {
-  const { options } = receiver;
+  const { options, repeats } = receiver;
   drainUpload(response);
   request.on("error", () => {}); // The body's end tells of it.
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), options.deadlineMs);
   const { promise: expired, resolve: expire } = Promise.withResolvers<Answer>();
   deadline.signal.addEventListener("abort", () => expire(TOO_LATE), { once: true });
+  const attempt: Attempt = { request, deadline: deadline.signal, id: "", stored: null, isRepeat: false };
   try {
-    const answer = await Promise.race([store(receiver, request, deadline.signal), expired]);
-    if (response.destroyed) return 0;
-    if (answer === null) {
-      response.sendDate = false;
-      response.writeHead(200, ["Content-Length", "0"]).end();
-      return 200;
-    }
-    sendAnswer(response, answer, false);
-    return answer.status;
+    const answer = await Promise.race([store(receiver, attempt), expired]);
+    const status = await sent(response, answer);
+    // The agent will send it again: what is on disk by then is not stored twice.
+    if (status !== 200 && attempt.stored !== null) repeats.add(attempt.id, attempt.stored, performance.now());
+    if (status === 200 && attempt.isRepeat) receiver.repeatCount += 1;
+    return status;
   } finally {
     clearTimeout(timer);
   }
 }
 
+/** @returns The status; 0 when the client went away before the whole answer was on its way. */
+async function sent(response: ServerResponse, answer: Answer | null): Promise<number> {
+  if (response.destroyed) return 0;
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  response.once("finish", () => resolve(true));
+  response.once("close", () => resolve(false));
+  if (answer === null) {
+    response.sendDate = false;
+    response.writeHead(200, ["Content-Length", "0"]).end();
+  } else sendAnswer(response, answer, false);
+  return (await promise) ? response.statusCode : 0;
+}
+
 /** @returns Null once the event is on disk; else what to answer. */
-async function store(receiver: Receiver, request: IncomingMessage, deadline: AbortSignal): Promise<Answer | null> {
+async function store(receiver: Receiver, attempt: Attempt): Promise<Answer | null> {
   const startedMs = Date.now();
-  const head = readHead(request, receiver.key);
+  const { request } = attempt;
+  const head = readHead(request, receiver.keys);
   if (isAnswer(head)) return head;
   const body = new GatheredBody(receiver.port, receiver.options.bodyBytesMax);
   try {
     const failure = await readBody(request, body, receiver.options.bodyBytesMax);
     if (failure !== null) return failure;
     if (!isJson(body.bytes())) return NOT_JSON;
-    return await storeEvent(receiver, request, agentRecord(head, body.bytes(), startedMs), deadline);
+    const record = agentRecord(head, body.bytes(), startedMs);
+    attempt.id = record.id;
+    return (await wasStored(receiver, attempt)) ? null : await storeEvent(receiver, attempt, record);
   } finally {
     body.release();
   }
 }
 
-async function storeEvent(
-  { port, options }: Receiver,
-  request: IncomingMessage,
-  record: AgentRecord,
-  deadline: AbortSignal,
-): Promise<Answer | null> {
+/** True when this post repeats one whose event got to the disk, though the agent was not told so. */
+async function wasStored({ repeats }: Receiver, attempt: Attempt): Promise<boolean> {
+  while (!attempt.deadline.aborted) {
+    attempt.stored = repeats.take(attempt.id, performance.now());
+    if (attempt.stored === null) return false;
+    // Until its end is known it is the same event under way: a second copy would be one too many.
+    attempt.isRepeat = (await attempt.stored) === "spooled";
+    if (attempt.isRepeat) return true;
+  }
+  return false;
+}
+
+async function storeEvent({ port, options }: Receiver, attempt: Attempt, record: AgentRecord): Promise<Answer | null> {
+  const { request, deadline } = attempt;
   const roomBytes = record.payload.sizeBytes + Buffer.byteLength(record.topic) + (record.wallet?.length ?? 0) + FRAME_BYTES;
   const reservation = await port.reserve(roomBytes, Math.min(ROOM_WAIT_MS, options.deadlineMs));
   if (reservation === null) return NO_ROOM;
@@ -82,12 +119,8 @@ async function storeEvent(
     reservation.release();
     return TOO_LATE;
   }
-  let settlement: Settlement;
-  try {
-    settlement = await port.submitDurable(record, reservation);
-  } catch {
-    settlement = "lost";
-  }
+  attempt.stored = port.submitDurable(record, reservation).catch(() => "lost" as const);
+  const settlement = await attempt.stored;
   if (settlement === "spooled") return null;
   return settlement === "refused" ? NO_ROOM : TOO_LATE;
 }

@@ -3,43 +3,34 @@
  *
  * Promise: anything that is not exactly what an agent sends is refused with a reason, before it is stored.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Answer } from "../../driver/http-answer.ts";
+import type { WebhookKeys } from "./webhook-keys.ts";
 
 /** `{any prefix}/topic/{topic}/`, with or without the last slash. */
 const PATH = /\/topic\/([^/]{1,768})\/?$/;
 const TOPIC_CHARACTERS_MAX = 256;
 /** Wallet ids are UUIDs today. */
-const WALLET = /^[\x21-\x7e]{1,128}$/;
+export const WALLET = /^[\x21-\x7e]{1,128}$/;
 
 export interface WebhookHead {
   readonly topic: string;
   readonly wallet: string | null;
 }
 
-/** A key in the form it is compared in: of one length, whatever was sent. */
-export function keyDigest(key: string): Buffer {
-  return createHash("sha256").update(key, "latin1").digest();
-}
-
-/**
- * Reads target, method and fields.
- *
- * @param key - Digest of the key that must come along; null when none is asked for.
- */
-export function readHead(request: IncomingMessage, key: Buffer | null): WebhookHead | Answer {
+/** Reads target, method and fields. */
+export function readHead(request: IncomingMessage, keys: WebhookKeys): WebhookHead | Answer {
   const topic = topicOf(request.url ?? "");
   if (topic === undefined) return { status: 404, code: "SST_REQUEST_INVALID", message: "expected a path that ends in /topic/NAME/" };
   if (request.method !== "POST") {
     return { status: 405, code: "SST_REQUEST_INVALID", message: "events are sent with POST", headers: ["Allow", "POST"] };
   }
-  const keys = valuesOf(request, "x-api-key");
-  if (key !== null && !(keys.length === 1 && timingSafeEqual(keyDigest(keys[0] ?? ""), key))) {
-    return { status: 401, code: "SST_REQUEST_UNAUTHORIZED", message: "x-api-key is missing or wrong" };
-  }
   const wallets = valuesOf(request, "x-wallet-id");
   const wallet = wallets[0] ?? null;
+  if (!keys.allow(valuesOf(request, "x-api-key"), wallet)) {
+    return { status: 401, code: "SST_REQUEST_UNAUTHORIZED", message: "x-api-key is missing, wrong or that of another wallet" };
+  }
   if (wallets.length > 1 || (wallet !== null && !WALLET.test(wallet))) {
     return { status: 400, code: "SST_REQUEST_INVALID", message: "x-wallet-id stands there twice or is no wallet id" };
   }
