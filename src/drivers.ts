@@ -5,6 +5,7 @@ import { stdout } from "./destinations/stdout/stdout.ts";
 import { registerDestination, registerSource } from "./driver/registry.ts";
 import { acapyJournal } from "./sources/acapy-journal/acapy-journal.ts";
 import { acapyWebhook } from "./sources/acapy-webhook/acapy-webhook.ts";
+import { acapyWebsocket } from "./sources/acapy-websocket/acapy-websocket.ts";
 import { gateway } from "./sources/gateway/gateway.ts";
 
 export function registerBuiltInDrivers(): void {
@@ -14,4 +15,5 @@ export function registerBuiltInDrivers(): void {
   registerSource(gateway);
   registerSource(acapyWebhook);
   registerSource(acapyJournal);
+  registerSource(acapyWebsocket);
 }

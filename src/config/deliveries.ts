@@ -105,16 +105,28 @@ function givesUp({ name }: DestinationSettings): DeliveryFault {
 
 /** Events that are lost before the spool arrive never. Null where no source loses any. */
 function fedBestEffort({ sources }: FlowSettings): DeliveryFault | null {
-  const losing = sources.flatMap(({ name, type, options }) => {
-    const routes = sourceDriver(type)?.bestEffortRoutes?.(options) ?? [];
-    if (routes.length === 0) return [];
-    const named = routes.slice(0, ROUTES_NAMED_MAX).join(", ");
-    return [`${name} (${routes.length > ROUTES_NAMED_MAX ? `${named} and ${routes.length - ROUTES_NAMED_MAX} more` : named})`];
-  });
-  if (losing.length === 0) return null;
+  const chosen: string[] = [];
+  const byNature: string[] = [];
+  for (const { name, type, options } of sources) {
+    const driver = sourceDriver(type);
+    const routes = driver?.bestEffortRoutes?.(options) ?? [];
+    if (routes.length === 0) continue;
+    if (driver?.caution !== undefined) byNature.push(name);
+    else {
+      const named = routes.slice(0, ROUTES_NAMED_MAX).join(", ");
+      chosen.push(`${name} (${routes.length > ROUTES_NAMED_MAX ? `${named} and ${routes.length - ROUTES_NAMED_MAX} more` : named})`);
+    }
+  }
+  if (chosen.length + byNature.length === 0) return null;
+  const captured = chosen.length === 0 ? [] : [`\`capture: best-effort\` may lose events before it: source ${chosen.join("; ")}`];
+  const told = byNature.length === 0 ? [] : [`events of ${byNature.join(", ")} may be lost before it`];
+  const hints = [
+    ...(chosen.length === 0 ? [] : ["Where each event must arrive, write `capture: durable` there."]),
+    ...(byNature.length === 0 ? [] : ["An agent's events are safe from its journal on: see docs/acapy.md."]),
+  ];
   return {
     severity: "warning",
-    problem: `exactly-once is promised from the spool on, and \`capture: best-effort\` may lose events before it: source ${losing.join("; ")}`,
-    hint: "Where each event must arrive, write `capture: durable` there.",
+    problem: `exactly-once is promised from the spool on, and ${[...captured, ...told].join("; and ")}`,
+    hint: hints.join(" "),
   };
 }

@@ -6,7 +6,7 @@ import { type CheckContext, valueAt } from "./check.ts";
 import type { Path } from "./yaml-document.ts";
 
 /** Source types that later releases have. */
-export const LATER_SOURCE_TYPES: readonly string[] = ["acapy-websocket", "clock", "ingest", "journal", "okapi-filter", "system"];
+export const LATER_SOURCE_TYPES: readonly string[] = ["clock", "ingest", "journal", "okapi-filter", "system"];
 
 /** Destination types that later releases have. */
 export const LATER_DESTINATION_TYPES: readonly string[] = [

@@ -143,6 +143,10 @@ export interface SourceDriver<Options = unknown> {
   readonly options: z.ZodType<Options>;
   /** Durable by nature: it acknowledges after the disk. */
   readonly acknowledges: boolean;
+  /** Its events name their tenants, so it takes no platform. Absent: as `acknowledges`. */
+  readonly namesTenants?: boolean;
+  /** What must be known before it is relied on; a warning when a configuration is loaded. Absent: nothing. */
+  readonly caution?: string;
   /** Options that are paths, relative to the configuration's file; the driver is given them whole. */
   readonly paths?: readonly string[];
   /** Names of its routes for counters, index 0 being the default. */

@@ -1,8 +1,8 @@
 /** Options of the webhook source: their schema and their defaults. */
 import { z } from "zod";
+import { WALLET } from "../../driver/agent-event.ts";
 import { isLoopback, listenText, readListenAddress } from "../../driver/listen-address.ts";
 import { size } from "../../driver/quantity.ts";
-import { WALLET } from "./webhook-request.ts";
 
 /** Keys of that many agents, or of that many wallets. */
 const AGENT_KEYS_MAX = 100;

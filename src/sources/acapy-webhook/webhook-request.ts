@@ -5,14 +5,12 @@
  */
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { isTopic, WALLET } from "../../driver/agent-event.ts";
 import type { Answer } from "../../driver/http-answer.ts";
 import type { WebhookKeys } from "./webhook-keys.ts";
 
 /** `{any prefix}/topic/{topic}/`, with or without the last slash. */
 const PATH = /\/topic\/([^/]{1,768})\/?$/;
-const TOPIC_CHARACTERS_MAX = 256;
-/** Wallet ids are UUIDs today. */
-export const WALLET = /^[\x21-\x7e]{1,128}$/;
 
 export interface WebhookHead {
   readonly topic: string;
@@ -70,7 +68,7 @@ function topicOf(target: string): string | undefined {
   if (encoded === undefined) return undefined;
   try {
     const topic = decodeURIComponent(encoded);
-    return topic.length <= TOPIC_CHARACTERS_MAX && !/[\p{Cc}\p{Cs}\p{Z}]/u.test(topic) ? topic : undefined;
+    return isTopic(topic) ? topic : undefined;
   } catch {
     return undefined;
   }
