@@ -95,6 +95,8 @@ export type LossReason = "no-room" | "engine-lost" | "refused" | "stream";
 
 /** What capture offers to one source. */
 export interface CapturePort {
+  /** No larger record, encoded, will ever be granted room. */
+  readonly recordBytesMax: number;
   /**
    * Reserves room for a durable record, in the hand-over and in the spool.
    *

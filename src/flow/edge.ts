@@ -259,6 +259,7 @@ async function openSource(source: SourceSettings, index: number, host: EngineHos
 
 /** The port while the program is switched off: everything passes, nothing is kept. */
 const NOTHING: CapturePort = {
+  recordBytesMax: Number.MAX_SAFE_INTEGER,
   reserve: () => Promise.resolve({ bytes: 0, release: () => undefined }),
   hold: () => false,
   unhold: () => undefined,

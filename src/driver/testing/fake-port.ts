@@ -16,6 +16,7 @@ interface Waiting {
 }
 
 export class FakePort implements CapturePort {
+  recordBytesMax = Number.MAX_SAFE_INTEGER;
   readonly kept: KeptRecord[] = [];
   readonly losses: { readonly route: number; readonly reason: LossReason }[] = [];
   readonly reserved: number[] = [];

@@ -38,6 +38,10 @@ export class SourcePort implements CapturePort {
     this.#losses = [this.#defaultLosses, ...source.routes.slice(1).map((route) => new RouteLosses(source.name, route))];
   }
 
+  get recordBytesMax(): number {
+    return this.#line.room.bytesMax - BATCH_HEADER_BYTES;
+  }
+
   reserve(bytesMax: number, waitMsMax: number): Promise<Reservation | null> {
     // The record may begin a batch, whose header takes room too.
     return this.#line.room.reserve(bytesMax + BATCH_HEADER_BYTES, waitMsMax);

@@ -24,8 +24,14 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-async function start(t: TestContext, journals: string, options: Partial<z.input<typeof journalOptions>> = {}): Promise<Rig> {
+async function start(
+  t: TestContext,
+  journals: string,
+  options: Partial<z.input<typeof journalOptions>> = {},
+  recordBytesMax = Number.MAX_SAFE_INTEGER,
+): Promise<Rig> {
   const port = new FakePort();
+  port.recordBytesMax = recordBytesMax;
   const notices: string[] = [];
   const notice = (level: string, text: string): void => void notices.push(`${level}: ${text}`);
   const parsed = journalOptions.parse({ journals, ...options });
@@ -291,6 +297,50 @@ test("a payload that is too large goes on without its content", async (t) => {
   const rig = await start(t, journals, { eventBytesMax: 1024 });
   await rig.port.records(1);
   assert.deepEqual(kept(rig)[0]?.payload, { slices: [Buffer.alloc(0)], sizeBytes: 2002, truncated: true });
+});
+
+test("a record that can never have room goes on without its content, and what follows it too", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections", payload: "x".repeat(20_000) });
+  writer.append({ topic: "acapy::record::connections", payload: "y" });
+  const rig = await start(t, journals, {}, 10_000);
+  await rig.port.records(2);
+  assert.deepEqual(
+    kept(rig).map(({ payload }) => [payload.sizeBytes, payload.truncated]),
+    [
+      [20_002, true],
+      [3, false],
+    ],
+  );
+});
+
+test("a journal whose folder is removed is left, and its trouble with it", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.heartbeat({ atMs: 0 });
+  const rig = await start(t, journals);
+  assert.ok(rig.source.troubles?.().some((text) => text.includes("sign of life")));
+  rmSync(writer.folder, { recursive: true });
+  await until(() => rig.notices.some((text) => text.includes("its folder was removed")));
+  assert.deepEqual(rig.source.troubles?.(), []);
+});
+
+test("an agent that falls silent is told once, one that ended cleanly never", async (t) => {
+  const journals = folderOf(t);
+  new JournalWriter(join(journals, "silent")).heartbeat({ atMs: Date.now() - 60_000 });
+  new JournalWriter(join(journals, "stopped")).heartbeat({ atMs: Date.now() - 60_000, stopped: true });
+  new JournalWriter(join(journals, "alive")).heartbeat({ notices: ["the bus can't be wrapped"] });
+  const rig = await start(t, journals);
+  assert.deepEqual(
+    rig.source.troubles?.().map((text) => text.split(":")[0]),
+    ["journal silent"],
+  );
+  assert.equal(rig.notices.filter((text) => text.includes("sign of life")).length, 1);
+  assert.equal(rig.notices.filter((text) => text.includes("its agent says: the bus can't be wrapped")).length, 1);
+  const samples = rig.source.counters();
+  assert.equal(samples['sidestream_acapy_journal_troubles{journal="silent"}'], 1);
+  assert.equal(samples['sidestream_acapy_journal_heartbeat_age_seconds{journal="stopped"}'], undefined);
 });
 
 test("records that no writer may write are damage", async (t) => {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { lockFile, type FileLock } from "../../driver/file-lock.ts";
 import { defineSource, type SourceConnection, type SourceContext } from "../../driver/source.ts";
 import { SidestreamError } from "../../errors.ts";
+import type { Journal } from "./journal.ts";
 import { JOURNAL_NAME, journalOptions, type JournalOptions } from "./options.ts";
 import { TOLD, WakeSocket } from "./wake-socket.ts";
 import { WatchedJournal } from "./watched-journal.ts";
@@ -99,14 +100,19 @@ class JournalSource implements SourceConnection {
   }
 
   async #look(): Promise<void> {
-    const { journals: folder } = this.#options;
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory() || !JOURNAL_NAME.test(entry.name) || this.#journals.has(entry.name)) continue;
-      if (this.#journals.size >= JOURNALS_MAX) break;
-      await this.#begin(entry.name);
-    }
+    const entries = await readdir(this.#options.journals, { withFileTypes: true });
+    const found = new Set(entries.filter((entry) => entry.isDirectory() && JOURNAL_NAME.test(entry.name)).map(({ name }) => name));
+    for (const [name, { journal }] of this.#journals) if (!found.has(name)) await this.#leave(name, journal);
+    for (const name of found) if (!this.#journals.has(name) && this.#journals.size < JOURNALS_MAX) await this.#begin(name);
     for (const watched of this.#journals.values()) await watched.look();
     this.#lookForExpected();
+  }
+
+  /** Somebody removed its folder. */
+  async #leave(name: string, journal: Journal): Promise<void> {
+    this.#journals.delete(name);
+    await journal.close(0);
+    this.#context.notice("info", `journal ${name}: its folder was removed`);
   }
 
   async #begin(name: string): Promise<void> {

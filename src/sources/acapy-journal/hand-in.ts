@@ -4,6 +4,7 @@
  * Promise: `acked` moves over an event only when it and all before it are safe. When one is refused or lost, what is
  * under way is waited for, and the journal is read again from behind `acked`.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { AgentRecord, CapturePort, Reservation, Settlement } from "../../driver/source.ts";
 import type { Place, Read } from "./journal-reader.ts";
 
@@ -13,6 +14,7 @@ const IN_FLIGHT_MAX = 4_096;
 const FRAME_BYTES = 1_024;
 /** The longest time to wait for room before looking whether to go on waiting. */
 const ROOM_WAIT_MS = 5_000;
+const NO_ROOM_MS = 100;
 export const GAP_TOPIC = "sidestream::journal::gap";
 
 interface UnderWay {
@@ -65,13 +67,18 @@ export class HandIn {
    * @param signal - Ends the waiting; the event isn't handed in then.
    */
   async take(read: Read, signal: AbortSignal): Promise<HandedIn> {
-    const record = this.#recordOf(read);
+    const whole = this.#recordOf(read);
+    const record = bytesOf(whole) > this.#options.port.recordBytesMax ? withoutContent(whole) : whole;
     const bytes = bytesOf(record);
     while (!signal.aborted) {
       while (this.#underWay.length >= IN_FLIGHT_MAX && !this.#isTurnedBack && !signal.aborted) await this.#change(signal);
       if (this.#isTurnedBack) return "turned-back";
       const reservation = await this.#options.port.reserve(bytes, ROOM_WAIT_MS);
-      if (reservation === null) continue;
+      if (reservation === null) {
+        // It may have been told at once.
+        await delay(NO_ROOM_MS, undefined, { signal }).catch(() => undefined);
+        continue;
+      }
       // Nothing is awaited from here on: a record must not go in behind one that was turned back.
       if (this.#isTurnedBack || signal.aborted) {
         reservation.release();
@@ -151,15 +158,15 @@ export class HandIn {
       return { ...common, topic: GAP_TOPIC, wallet: null, payload: wholeBody(Buffer.from(text)) };
     }
     const { topic, wallet, label, recordId, payload } = record;
-    const isTooLarge = payload.length > this.#options.eventBytesMax;
-    return {
+    const event: AgentRecord = {
       ...common,
       topic,
       wallet,
       ...(label === null ? {} : { label }),
       ...(recordId === null ? {} : { recordId }),
-      payload: isTooLarge ? { slices: [], sizeBytes: payload.length, truncated: true } : wholeBody(payload),
+      payload: wholeBody(payload),
     };
+    return payload.length > this.#options.eventBytesMax ? withoutContent(event) : event;
   }
 
   /** Settles when something under way has settled, or the signal is aborted. One waits at a time. */
@@ -174,6 +181,10 @@ export class HandIn {
       signal.addEventListener("abort", done, { once: true });
     });
   }
+}
+
+function withoutContent(record: AgentRecord): AgentRecord {
+  return { ...record, payload: { slices: [], sizeBytes: record.payload.sizeBytes, truncated: true } };
 }
 
 function wholeBody(bytes: Buffer): AgentRecord["payload"] {
