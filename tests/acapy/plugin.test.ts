@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { agentPython } from "../../tools/acapy/agent-venv.ts";
+import { AGENT_VERSION, OLDEST_AGENT_VERSION, agentPython } from "../../tools/acapy/agent-venv.ts";
 import { skipWithoutAgents } from "../../tools/acapy/for-tests.ts";
 import { findPython } from "../../tools/python.ts";
 
@@ -63,9 +63,12 @@ test("the installed package's types are strict", { skip }, async () => {
   await step(virtual, ["-m", "mypy", "--strict", "--cache-dir", join(folder, "mypy"), "--package", "sidestream_acapy"]);
 });
 
-test("the plugin takes the bus of a real agent", { skip: skip === false ? await skipWithoutAgents() : skip }, async () => {
-  // Nothing is installed into the agent's environment: it finds the plugin where the tests have it.
-  const packages = readdirSync(join(folder, "venv/lib"))[0] ?? "";
-  const paths = { PYTHONPATH: join(folder, "venv/lib", packages, "site-packages") };
-  await step(await agentPython(), [...pytest, "tests/test_real_bus.py"], { ...environment, ...paths });
-});
+for (const version of [OLDEST_AGENT_VERSION, AGENT_VERSION]) {
+  const skipWithout = skip === false ? await skipWithoutAgents([version]) : skip;
+  test(`the plugin takes the bus of a real agent, ${version}`, { skip: skipWithout }, async () => {
+    // Nothing is installed into the agent's environment: it finds the plugin where the tests have it.
+    const packages = readdirSync(join(folder, "venv/lib"))[0] ?? "";
+    const paths = { PYTHONPATH: join(folder, "venv/lib", packages, "site-packages") };
+    await step(await agentPython(version), [...pytest, "tests/test_real_bus.py"], { ...environment, ...paths });
+  });
+}

@@ -83,12 +83,10 @@ def settings(journals: Path | str, more: Mapping[str, Any] | None = None) -> dic
 
 
 @asynccontextmanager
-async def plugin_on(
-    bus: Any, journals: Path | str, more: Mapping[str, Any] | None = None
-) -> AsyncIterator[Plugin]:
+async def plugin_on(bus: Any, journals: Path | str, more: Mapping[str, Any] | None = None) -> AsyncIterator[Plugin]:
     """A plugin that is closed at the end."""
     plugin = Plugin(read_options(settings(journals, more)), bus)
-    plugin.start()
+    await plugin.start()
     try:
         yield plugin
     finally:

@@ -201,7 +201,10 @@ def test_a_bus_that_cannot_be_wrapped_is_subscribed_to_and_the_operator_told(tmp
 
     asyncio.run(run())
     found = read(tmp_path / "agent-1")
-    assert [record.attributes["topic"] for record in found.events] == [connection().topic, "anoncreds::schema::finished"]
+    assert [record.attributes["topic"] for record in found.events] == [
+        connection().topic,
+        "anoncreds::schema::finished",
+    ]
     assert "the agent's event bus can't be wrapped" in heartbeat(tmp_path / "agent-1")["notices"][0]
 
 

@@ -275,3 +275,29 @@ def test_what_the_agent_asks_of_its_objects_may_fail_in_any_way(tmp_path: Path) 
     asyncio.run(run())
     assert len(read(tmp_path / "agent-1").events) == 1
     assert read(tmp_path / "agent-1").gaps[-1][1] == 2
+
+
+def test_an_error_of_which_nobody_thought_is_a_gap_and_holds_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        bus = Bus()
+        async with plugin_on(bus, tmp_path, {**SMALL, **FOREVER, "whenJournalFull": "fail-closed"}) as plugin:
+            append = plugin.journal.append
+
+            def fail(_time_ns: int, _attributes: bytes, _payload: bytes) -> str | None:
+                raise MemoryError
+
+            monkeypatch.setattr(plugin.journal, "append", fail)
+            await bus.notify(ALICE, connection(1))
+            monkeypatch.setattr(plugin.journal, "append", append)
+            count = await fill(bus, plugin)
+            held = asyncio.ensure_future(bus.notify(ALICE, connection(0, FILLER)))
+            await asyncio.sleep(0)
+            monkeypatch.setattr(plugin.journal, "append", fail)
+            await asyncio.gather(held, return_exceptions=True)
+            assert plugin.journal.dropped == {"failed": 2}
+            assert plugin.journal.sequence == count + 2
+
+    asyncio.run(run())
+    assert read(tmp_path / "agent-1").gaps[0] == (1, 1, "failed")

@@ -106,7 +106,9 @@ def test_acknowledged_segments_are_removed_but_never_the_newest(tmp_path: Path) 
     again.close()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version":2}', '{"version":1,"boot":1,"sequence":1,"segment":9}', "\0" * 512])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"version":2}', '{"version":1,"boot":1,"sequence":1,"segment":9}', "\0" * 512]
+)
 def test_an_ack_that_is_not_whole_removes_nothing(tmp_path: Path, text: str) -> None:
     writer = journal(tmp_path)
     for _ in range(100):
@@ -247,7 +249,9 @@ def test_after_an_error_of_the_disk_a_new_segment_is_begun(tmp_path: Path, monke
     assert [(record.segment, record.content) for record in read(tmp_path / "agent-1").records] == [(1, 1), (2, 2)]
 
 
-def test_where_nothing_can_be_taken_back_the_torn_end_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_can_be_taken_back_the_torn_end_stays_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = journal(tmp_path)
     writer.append(1, ATTRIBUTES, b"1")
     FailingWrites(monkeypatch, [13, OSError(28, "ENOSPC")])

@@ -17,8 +17,8 @@ def faults(**section: Any) -> list[str]:
     with pytest.raises(ConfigurationError) as told:
         options(**section)
     lines = str(told.value).split("\n  ")
-    count = "a fault" if len(lines) == 2 else f"{len(lines) - 1} faults"
-    assert lines[0] == f"sidestream: there is {count} in the configuration:"
+    count = "is a fault" if len(lines) == 2 else f"are {len(lines) - 1} faults"
+    assert lines[0] == f"sidestream: there {count} in the configuration:"
     return lines[1:]
 
 
@@ -43,7 +43,12 @@ def test_defaults_are_filled_in() -> None:
 
 def test_numbers_and_lists_may_come_as_texts() -> None:
     read = options(
-        holdMsMax="250", bytesMax="256MiB", segmentBytes="65536", eventBytesMax="2 MiB", events="acapy::ping::*", agent=7
+        holdMsMax="250",
+        bytesMax="256MiB",
+        segmentBytes="65536",
+        eventBytesMax="2 MiB",
+        events="acapy::ping::*",
+        agent=7,
     )
     assert (read.hold_ms_max, read.bytes_max, read.segment_bytes) == (250, 2**28, 65_536)
     assert (read.event_bytes_max, read.agent) == (2**21, "7")
@@ -107,7 +112,14 @@ def test_failing_closed_contradicts_at_most_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "name"), [("pod-1", "pod-1"), ("agent one.example", "agent-one.example"), ("-.x", "x"), ("ä", "agent"), ("a" * 99, "a" * 63)]
+    ("host", "name"),
+    [
+        ("pod-1", "pod-1"),
+        ("agent one.example", "agent-one.example"),
+        ("-.x", "x"),
+        ("ä", "agent"),
+        ("a" * 99, "a" * 63),
+    ],
 )
 def test_a_hosts_name_becomes_a_journals_name(host: str, name: str) -> None:
     assert normalised_name(host) == name

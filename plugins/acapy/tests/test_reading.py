@@ -57,8 +57,6 @@ def test_what_is_torn_or_damaged_is_told_and_stepped_over(tmp_path: Path) -> Non
     assert len(ended.stdout.splitlines()) == 7, "of 6 events, a gap and an event one is damaged"
 
 
-
-
 def test_another_format_is_told_by_name(tmp_path: Path) -> None:
     folder = written(tmp_path)
     first = segments_of(folder)[0]

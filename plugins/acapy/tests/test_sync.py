@@ -43,7 +43,9 @@ class Disk:
         return sizes == self.synced
 
 
-def test_what_notify_returned_is_on_disk_and_callers_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_notify_returned_is_on_disk_and_callers_share_a_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = Disk(monkeypatch)
 
     async def run() -> None:

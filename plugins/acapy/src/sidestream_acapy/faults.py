@@ -27,8 +27,8 @@ class Faults:
 
     def throw(self) -> NoReturn:
         """Raises ConfigurationError with all of them."""
-        count = "a fault" if len(self._told) == 1 else f"{len(self._told)} faults"
-        raise ConfigurationError("\n  ".join([f"sidestream: there is {count} in the configuration:", *self._told]))
+        count = "is a fault" if len(self._told) == 1 else f"are {len(self._told)} faults"
+        raise ConfigurationError("\n  ".join([f"sidestream: there {count} in the configuration:", *self._told]))
 
 
 def shown(value: Any) -> str:

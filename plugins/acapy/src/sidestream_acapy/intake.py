@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from .bounded_log import BoundedLog
 from .errors import JournalFull
-from .journal import LOOK_SECONDS, REASON_FULL, Journal
+from .journal import LOOK_SECONDS, REASON_DISK, REASON_FULL, Journal
 from .sync import BatchSync
 
 Pending = Awaitable[None]
+
+# Of gaps: an error of which nobody thought, such as memory that ran out.
+REASON_FAILED = "failed"
 
 # What waits takes memory of the agent: beyond these an event waits for no room.
 _WAITING_MAX = 10_000
@@ -76,11 +79,14 @@ class Intake:
     def put(self, time_ns: int, attributes: bytes, payload: bytes) -> Pending | None:
         """Journals an event. Returns None when it is done, or what its caller must await. Raises JournalFull."""
         if not self._line:
-            failure = self._journal.append(time_ns, attributes, payload)
+            failure = self._append(time_ns, attributes, payload)
             if failure is None:
                 self._is_giving_up = False
                 self._on_appended()
                 return self._synced() if self._sync is not None else None
+            if failure == REASON_FAILED:
+                self._give_up(time_ns, failure)
+                return None
             if not self._holds or (self._is_giving_up and not self._policy.fails_closed):
                 self._give_up(time_ns, failure)
                 self._refused(failure)
@@ -108,8 +114,8 @@ class Intake:
 
     def flush_gaps(self, *, at_end: bool = False) -> None:
         """Writes gaps that wait for room, at the end beyond the budget."""
-        if not self._line and self._journal.write_gaps(beyond_budget=at_end) is None:
-            self._on_appended()
+        if not self._line:
+            self._write_gaps(at_end=at_end)
 
     def stop_holding(self) -> None:
         """From now on nobody waits, and who does is let go."""
@@ -120,8 +126,22 @@ class Intake:
     def _give_up(self, time_ns: int, reason: str, count: int = 1) -> None:
         for _ in range(count):
             self._journal.give_up(reason, time_ns)
-        if self._journal.write_gaps() is None:
-            self._on_appended()
+        self._write_gaps()
+
+    def _append(self, time_ns: int, attributes: bytes, payload: bytes) -> str | None:
+        """None, or why it isn't journaled: for want of room, or since something is broken that waiting won't mend."""
+        try:
+            return self._journal.append(time_ns, attributes, payload)
+        except Exception as error:
+            self._log.warn(REASON_FAILED, "an event could not be journaled", error)
+            return REASON_FAILED
+
+    def _write_gaps(self, *, at_end: bool = False) -> None:
+        try:
+            if self._journal.write_gaps(beyond_budget=at_end) is None:
+                self._on_appended()
+        except Exception as error:
+            self._log.warn(REASON_FAILED, "a gap could not be journaled", error)
 
     def _refused(self, failure: str) -> None:
         """Ends the call for an event that was given up."""
@@ -184,10 +204,10 @@ class Intake:
         first = self._line[0]
         reason = first.reason
         if reason is None:
-            reason = self._journal.append(first.time_ns, first.attributes, first.payload)
-            if reason is not None and not is_last_chance:
-                return False
-            if reason is not None:
+            reason = self._append(first.time_ns, first.attributes, first.payload)
+            if reason in (REASON_FULL, REASON_DISK):
+                if not is_last_chance:
+                    return False
                 self._is_giving_up = True
         self._line.popleft()
         self._line_bytes -= len(first.payload)

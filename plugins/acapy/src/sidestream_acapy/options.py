@@ -11,6 +11,7 @@ from .errors import ConfigurationError
 from .faults import Faults, Section, shown, written_size
 from .journal import SMALL_FILES_BYTES
 from .journal_format import ATTRIBUTES_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES
+from .spawn_options import Spawn, old_key, read_spawn
 from .topics import DEFAULT, PatternSelection, Selection
 
 SECTION = "sidestream"
@@ -19,6 +20,8 @@ LEAST_CONFIGURATION = """sidestream: nothing is configured. The least that is ne
 sidestream:
   journals: /var/lib/sidestream/journals   # a folder on a local disk that Sidestream's source acapy-journal names too
 """
+# Where an old configuration, which names no folder, has its journals.
+JOURNALS_OF_OLD = "~/.sidestream/journals"
 
 QOS = ("at-most-once", "at-least-once", "exactly-once")
 _FAIL_OPEN, _FAIL_CLOSED = "fail-open", "fail-closed"
@@ -46,6 +49,7 @@ class Options:
     syncs: bool
     fsync_ms: int
     heartbeat_ms: int
+    spawn: Spawn
 
 
 def read_options(settings: Any) -> Options:
@@ -53,31 +57,32 @@ def read_options(settings: Any) -> Options:
     configured = settings.get("plugin_config")
     configured = configured if isinstance(configured, Mapping) else {}
     values = configured.get(SECTION)
-    if values is None or values == {}:
-        raise ConfigurationError(LEAST_CONFIGURATION)
     faults = Faults()
-    if not isinstance(values, Mapping):
+    if values is not None and not isinstance(values, Mapping):
         faults.add(SECTION, f"expected keys with values, not {shown(values)}")
         faults.throw()
-    section = Section(SECTION, values, faults)
-    options = _read(section)
+    section = Section(SECTION, values or {}, faults)
+    old = old_key(configured, section, is_empty=not values)
+    if not values and old is None:
+        raise ConfigurationError(LEAST_CONFIGURATION)
+    options = _read(configured, section, old)
     section.tell_unknown()
     if faults:
         faults.throw()
     return options
 
 
-def _read(section: Section) -> Options:
-    journals = section.text("journals")
-    if not section.has("journals"):
-        section.fault("journals", "expected the path of a folder", "the folder that Sidestream's source names")
+def _read(configured: Mapping[str, Any], section: Section, old: str | None) -> Options:
     qos = section.choice("qos", QOS, "at-least-once")
     bytes_max, segment_bytes, event_bytes_max = _sizes(section)
+    spawn, selection = read_spawn(configured, section, old, qos)
+    if selection is not None and section.has("events"):
+        section.fault("events", f"expected none, since the topic maps of {old} say what is journaled")
     return Options(
-        journals=os.path.abspath(os.path.expanduser(journals or ".")),
+        journals=_journals(section, old),
         agent=_agent(section),
         qos=qos,
-        selection=_selection(section),
+        selection=selection or _selection(section),
         bytes_max=bytes_max,
         segment_bytes=segment_bytes,
         event_bytes_max=event_bytes_max,
@@ -86,7 +91,17 @@ def _read(section: Section) -> Options:
         syncs=section.choice("fsync", ("none", "batch"), "none") == "batch",
         fsync_ms=section.whole("fsyncMs", 5, 0, 10_000),
         heartbeat_ms=section.whole("heartbeatMs", 5_000, 100, 3_600_000),
+        spawn=spawn,
     )
+
+
+def _journals(section: Section, old: str | None) -> str:
+    journals = section.text("journals")
+    if journals is None and old is not None:
+        journals = JOURNALS_OF_OLD
+    if journals is None and not section.has("journals"):
+        section.fault("journals", "expected the path of a folder", "the folder that Sidestream's source names")
+    return os.path.abspath(os.path.expanduser(journals or "."))
 
 
 def _agent(section: Section) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 
 from .bounded_log import BoundedLog
 from .bus import claim, release, subscribe, wrap
-from .errors import SidestreamError
+from .errors import JournalUnusable, SidestreamError
 from .heartbeat import Heartbeat
 from .intake import HoldPolicy, Intake
 from .journal import Journal, JournalSettings
 from .options import Options, read_options
 from .recorder import Recorder
+from .sidestream_files import configuration, write_files
+from .supervisor import Supervisor, validate
 from .sync import BatchSync
 from .topics import TopicFilter
 from .wake import Wake
@@ -25,7 +27,7 @@ _LOGGER = logging.getLogger(__package__)
 async def setup(context: Any) -> None:
     """Called by the agent when it starts. What it raises stops the agent, which is better than silence."""
     options = read_options(context.settings)
-    Plugin(options, context.inject(_event_bus_class())).start()
+    await Plugin(options, context.inject(_event_bus_class())).start()
 
 
 def _event_bus_class() -> Any:
@@ -50,12 +52,19 @@ class Plugin:
         # What the disk said since the last heartbeat, and what the operator was told of it.
         self._trouble: str | None = None
         self._told_trouble: str | None = None
+        self._told_of_sidestream: str | None = None
+        self.supervisor: Supervisor | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Opens the journal and takes the bus. Raises SidestreamError."""
         claim(self._bus)
         try:
             self._open()
+            try:
+                await self._prepare_sidestream()
+            except SidestreamError:
+                self.journal.close()
+                raise
         except SidestreamError:
             release(self._bus)
             raise
@@ -63,6 +72,8 @@ class Plugin:
         self.wake.connect()
         self._beat()
         self._life = asyncio.get_running_loop().create_task(self._live(), name="sidestream")
+        if self.supervisor is not None:
+            self.supervisor.start()
         atexit.register(self.close)
         _LOGGER.info("sidestream: events go to the journal %s", self.journal.folder.path)
 
@@ -74,6 +85,8 @@ class Plugin:
         self.intake.stop_holding()
         self.intake.flush_gaps(at_end=True)
         self.wake.close()
+        if self.supervisor is not None:
+            self.supervisor.stop()
         self._beat()
 
     def close(self) -> None:
@@ -115,6 +128,25 @@ class Plugin:
         if self.wake.problem is not None:
             self._notice(self.wake.problem)
         self.sync = self._make_sync() if options.syncs else None
+
+    async def _prepare_sidestream(self) -> None:
+        """Writes what a Sidestream needs that is started here, and has it look at that."""
+        options = self._options
+        spawn = options.spawn
+        for warning in spawn.warnings:
+            self._notice(warning)
+        if not spawn.command and not spawn.streams:
+            return
+        written = configuration(journals=options.journals, agent=options.agent, run=spawn.run, streams=spawn.streams)
+        try:
+            path = write_files(options.journals, written if spawn.command else None, spawn.streams)
+        except OSError as error:
+            raise JournalUnusable(f"the files for Sidestream can't be written: {error}") from error
+        if not spawn.command:
+            _LOGGER.info("sidestream: streams for Sidestream are in %s", os.path.dirname(path))
+            return
+        await validate(spawn.command, path)
+        self.supervisor = Supervisor(spawn.command, path, self._on_sidestream)
 
     def _make_sync(self) -> BatchSync:
         return BatchSync(
@@ -169,9 +201,7 @@ class Plugin:
 
     def _beat(self) -> None:
         try:
-            self.heartbeat.write(
-                sequence=self.journal.sequence, dropped=self.journal.dropped, stopped=self._is_stopped
-            )
+            self.heartbeat.write(sequence=self.journal.sequence, dropped=self.journal.dropped, stopped=self._is_stopped)
         except OSError as error:
             self._log.warn("heartbeat", "the heartbeat could not be written", error)
 
@@ -186,6 +216,13 @@ class Plugin:
     def _on_sync_failed(self, text: str, error: BaseException) -> None:
         self._trouble = f"{text}: {error}"
         self._log.warn("sync", text, error)
+
+    def _on_sidestream(self, problem: str | None) -> None:
+        if self._told_of_sidestream is not None:
+            self.heartbeat.withdraw_notice(self._told_of_sidestream)
+        self._told_of_sidestream = problem
+        if problem is not None:
+            self._notice(problem)
 
     def _tell_trouble(self) -> None:
         trouble, self._trouble = self._trouble, None
