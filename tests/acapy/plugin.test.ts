@@ -42,6 +42,11 @@ const python = await findPython(PYTHON_MINOR);
 if (python === null && process.env["CI"] === "true")
   throw new Error(`there is no Python 3.${PYTHON_MINOR} or newer: set SIDESTREAM_PYTHON`);
 const skip = python === null ? `SKIPPED: no Python 3.${PYTHON_MINOR} or newer here; set SIDESTREAM_PYTHON` : false;
+// All waiting comes before the first test: what is defined later might find the folder gone.
+const agents: { readonly version: string; readonly skipWithout: string | false }[] = [];
+for (const version of [OLDEST_AGENT_VERSION, AGENT_VERSION]) {
+  agents.push({ version, skipWithout: skip === false ? await skipWithoutAgents([version]) : skip });
+}
 const virtual = join(folder, "venv/bin/python");
 const environment = { SIDESTREAM_RECORDED_EVENTS: join(ROOT, "tests/data/acapy/eventbus.jsonl"), PYTHONDONTWRITEBYTECODE: "1" };
 const pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
@@ -63,8 +68,7 @@ test("the installed package's types are strict", { skip }, async () => {
   await step(virtual, ["-m", "mypy", "--strict", "--cache-dir", join(folder, "mypy"), "--package", "sidestream_acapy"]);
 });
 
-for (const version of [OLDEST_AGENT_VERSION, AGENT_VERSION]) {
-  const skipWithout = skip === false ? await skipWithoutAgents([version]) : skip;
+for (const { version, skipWithout } of agents) {
   test(`the plugin takes the bus of a real agent, ${version}`, { skip: skipWithout }, async () => {
     // Nothing is installed into the agent's environment: it finds the plugin where the tests have it.
     const packages = readdirSync(join(folder, "venv/lib"))[0] ?? "";
