@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -324,6 +324,18 @@ test("a journal whose folder is removed is left, and its trouble with it", async
   rmSync(writer.folder, { recursive: true });
   await until(() => rig.notices.some((text) => text.includes("its folder was removed")));
   assert.deepEqual(rig.source.troubles?.(), []);
+});
+
+test("a journal that can't be opened is told, and keeps no other from being read", async (t) => {
+  const journals = folderOf(t);
+  mkdirSync(join(journals, "a-broken", "ack"), { recursive: true });
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  await rig.port.records(1);
+  assert.match(rig.source.troubles?.()[0] ?? "", /^journal a-broken: it can't be opened: EISDIR/);
+  rmSync(join(journals, "a-broken", "ack"), { recursive: true });
+  await until(() => rig.notices.some((text) => text.includes("it can be opened now")));
 });
 
 test("an agent that falls silent is told once, one that ended cleanly never", async (t) => {

@@ -34,6 +34,8 @@ class JournalSource implements SourceConnection {
   readonly #lock: FileLock;
   readonly #journals = new Map<string, WatchedJournal>();
   readonly #absent = new Set<string>();
+  /** Journals that could not be opened, and why. */
+  readonly #unopened = new Map<string, string>();
   readonly #sinceMs = Date.now();
   #socket: WakeSocket | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -68,7 +70,8 @@ class JournalSource implements SourceConnection {
 
   troubles(): readonly string[] {
     const absent = [...this.#absent].map((name) => `journal ${name}: it is not there: its agent doesn't run, or runs without the plugin`);
-    return [...absent, ...[...this.#journals.values()].flatMap(({ troubles }) => troubles)];
+    const unopened = [...this.#unopened].map(([name, why]) => `journal ${name}: it can't be opened: ${why}`);
+    return [...absent, ...unopened, ...[...this.#journals.values()].flatMap(({ troubles }) => troubles)];
   }
 
   close(graceMs: number): Promise<void> {
@@ -116,24 +119,33 @@ class JournalSource implements SourceConnection {
   }
 
   async #begin(name: string): Promise<void> {
+    try {
+      this.#journals.set(name, await WatchedJournal.open(this.#settingsOf(name), this.#context.notice));
+      if (this.#unopened.delete(name)) this.#context.notice("info", `journal ${name}: it can be opened now`);
+    } catch (error) {
+      const why = (error as Error).message;
+      if (!this.#unopened.has(name)) this.#context.notice("error", `journal ${name}: it can't be opened: ${why}`);
+      this.#unopened.set(name, why);
+    }
+  }
+
+  #settingsOf(name: string): Parameters<typeof WatchedJournal.open>[0] {
     const { journals, eventBytesMax } = this.#options;
-    const { port, notice } = this.#context;
-    const settings = {
+    return {
       name,
       folder: join(journals, name),
-      port,
+      port: this.#context.port,
       eventBytesMax,
       onFreed: () => this.#socket?.tell(name, TOLD.lookAtAck),
       onIdle: () => this.#socket?.tell(name, TOLD.wakeMe),
       pollMs: () => (this.#socket?.has(name) === true ? POLL_CONNECTED_MS : POLL_MS),
     };
-    this.#journals.set(name, await WatchedJournal.open(settings, notice));
   }
 
   #lookForExpected(): void {
     const isEarly = Date.now() - this.#sinceMs < EXPECTED_MS;
     for (const name of this.#options.expect) {
-      if (this.#journals.has(name)) {
+      if (this.#journals.has(name) || this.#unopened.has(name)) {
         if (this.#absent.delete(name)) this.#context.notice("info", `journal ${name}: it is there now`);
       } else if (!isEarly && !this.#absent.has(name)) {
         this.#absent.add(name);

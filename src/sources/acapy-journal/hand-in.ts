@@ -12,8 +12,8 @@ import type { Place, Read } from "./journal-reader.ts";
 const IN_FLIGHT_MAX = 4_096;
 /** Lengths, the id and the time beside texts and payload. */
 const FRAME_BYTES = 1_024;
-/** The longest time to wait for room before looking whether to go on waiting. */
-const ROOM_WAIT_MS = 5_000;
+/** The longest time to wait for room before looking whether to go on waiting: a stop waits for it. */
+const ROOM_WAIT_MS = 1_000;
 const NO_ROOM_MS = 100;
 export const GAP_TOPIC = "sidestream::journal::gap";
 
