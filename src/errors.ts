@@ -182,6 +182,21 @@ export const ERRORS = {
     exit: 2,
     hint: "`sidestream COMMAND --help` says what a command takes; `sidestream status` lists destinations and orphaned logs, `sidestream spool inspect` all logs on disk.",
   },
+  SST_AGENT_UNREACHABLE: {
+    retry: "later",
+    exit: 2,
+    hint: "Check --admin, and that the agent runs; behind TLS with an authority of your own set NODE_EXTRA_CA_CERTS.",
+  },
+  SST_AGENT_REFUSED: {
+    retry: "never",
+    exit: 2,
+    hint: "Give the agent's admin API key by --api-key-file or SIDESTREAM_ADMIN_API_KEY; an agent with OAuth2 wants --token-file.",
+  },
+  SST_AGENT_ANSWER: {
+    retry: "never",
+    exit: 2,
+    hint: "Check that --admin leads to the admin API of an ACA-Py agent, and see the agent's own log.",
+  },
   SST_DATA_MISSING: {
     retry: "never",
     exit: 2,

@@ -49,6 +49,7 @@ test("the page names every command with its flags", () => {
     ["diff"],
     ["schema"],
     ["verify"],
+    ["acapy", "doctor"],
     ["demo"],
     ...dead,
     ...operate,

@@ -5,6 +5,7 @@ import { registerBuiltInDrivers } from "../drivers.ts";
 import { isSidestreamError } from "../errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/log.ts";
 import { VERSION } from "../version.ts";
+import { addAcapy } from "./acapy/command.ts";
 import { runCheck } from "./check.ts";
 import { addDead } from "./dead-commands.ts";
 import { runDemo } from "./demo/demo.ts";
@@ -72,6 +73,7 @@ function program(end: (status: number) => void): Command {
   addOperate(command, end, process.env);
   addDead(command, end, process.env);
   addVerify(command, end, process.env);
+  addAcapy(command, end, process.env);
   command
     .command("demo")
     .description("run a sample library with traffic, Sidestream before it, and show the messages")
