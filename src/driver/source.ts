@@ -124,6 +124,8 @@ export interface SourceContext {
   /** Name in the configuration. */
   readonly name: string;
   readonly port: CapturePort;
+  /** The program's data folder, for what the source keeps for itself. */
+  readonly dataFolder: string;
   readonly notice: Notice;
   readonly signal: AbortSignal;
 }

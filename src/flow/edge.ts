@@ -86,7 +86,7 @@ export class Edge {
       }
       const sources: { readonly name: string; readonly connection: SourceConnection }[] = [];
       for (const [index, source] of options.settings.sources.entries()) {
-        const connection = await openSource(source, index, host, options.log);
+        const connection = await openSource(source, index, host, options);
         if (connection === null) continue;
         opened.push(connection);
         sources.push({ name: source.name, connection });
@@ -244,7 +244,12 @@ function logEngineEvent(log: Log, event: EngineEvent): void {
 }
 
 /** Null: switched off, and a source that acknowledges must not say that it kept what it didn't. */
-async function openSource(source: SourceSettings, index: number, host: EngineHost | null, log: Log): Promise<SourceConnection | null> {
+async function openSource(
+  source: SourceSettings,
+  index: number,
+  host: EngineHost | null,
+  { log, settings: { dataFolder } }: EdgeOptions,
+): Promise<SourceConnection | null> {
   const driver = sourceDriver(source.type);
   assert(driver !== undefined, `a driver for ${source.type}, since the configuration was checked`);
   if (host === null && driver.acknowledges) {
@@ -254,7 +259,7 @@ async function openSource(source: SourceSettings, index: number, host: EngineHos
   const port = host?.port({ index, name: source.name, routes: driver.routes(source.options) }) ?? NOTHING;
   const { name } = source;
   const notice: Notice = (level, text) => log[level]({ source: name }, text);
-  return driver.open(source.options, { name, port, notice, signal: new AbortController().signal });
+  return driver.open(source.options, { name, port, notice, dataFolder, signal: new AbortController().signal });
 }
 
 /** The port while the program is switched off: everything passes, nothing is kept. */

@@ -5,7 +5,7 @@ import { isUtf8 } from "node:buffer";
 import { targetPath } from "../../driver/target-path.ts";
 import type { IdentifiedEvent } from "../event.ts";
 import { HEADER_NAMES_MAX } from "./bounds.ts";
-import { categoryOf } from "./category.ts";
+import { categoryOf } from "../../driver/agent-category.ts";
 import type { Attributes, ContentPart, ReservedWord } from "./rule.ts";
 
 /** Looks into the bodies of one event. The stage that decodes content supplies it, and keeps what it found. */

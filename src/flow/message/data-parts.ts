@@ -4,7 +4,7 @@
  */
 import type { ContentValues } from "../content/pointers.ts";
 import type { IdentifiedEvent, Identity } from "../event.ts";
-import { categoryOf } from "../match/category.ts";
+import { categoryOf } from "../../driver/agent-category.ts";
 import type { RedactionPlan } from "./plan.ts";
 import { redactBody, type OutBody } from "./redact-body.ts";
 import { redactHeaders } from "./redact-headers.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import type { AgentRecord, SourceConnection } from "../../driver/source.ts";
 import { bodyBytes, FakePort } from "../../driver/testing/fake-port.ts";
 import { acapyJournal } from "./acapy-journal.ts";
 import { journalOptions } from "./options.ts";
+import { RecordStatesReader, STATES_FILE } from "./record-states.ts";
 import { BOOT, JournalWriter, record } from "./testing/journal-writer.ts";
 
 interface Rig {
@@ -35,7 +36,13 @@ async function start(
   const notices: string[] = [];
   const notice = (level: string, text: string): void => void notices.push(`${level}: ${text}`);
   const parsed = journalOptions.parse({ journals, ...options });
-  const source = await acapyJournal.open(parsed, { name: "agents", port, notice, signal: new AbortController().signal });
+  const source = await acapyJournal.open(parsed, {
+    name: "agents",
+    port,
+    notice,
+    dataFolder: journals,
+    signal: new AbortController().signal,
+  });
   t.after(() => source.close(100));
   return { port, source, notices };
 }
@@ -336,6 +343,23 @@ test("a journal that can't be opened is told, and keeps no other from being read
   assert.match(rig.source.troubles?.()[0] ?? "", /^journal a-broken: it can't be opened: EISDIR/);
   rmSync(join(journals, "a-broken", "ack"), { recursive: true });
   await until(() => rig.notices.some((text) => text.includes("it can be opened now")));
+});
+
+test("the last state of each record is noted, with what is acknowledged", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"), { description: { agent: "a-1" } });
+  const topic = "acapy::record::connections::";
+  for (const state of ["request", "response"]) writer.append({ topic: topic + state, wallet: "w", state, recordId: "c1", payload: {} });
+  writer.append({ topic: "acapy::record::issue_credential_v2_0::done", state: "done", recordId: "x1", payload: {} });
+  writer.append({ topic: "acapy::basicmessage::received", wallet: "w", state: "received", recordId: "m1", payload: {} });
+  const rig = await start(t, journals);
+  await rig.port.records(4);
+  await until(() => existsSync(join(journals, "agent-1", "ack")) && ackIn(journals).sequence === 4);
+  using states = new RecordStatesReader(join(journals, STATES_FILE));
+  const { state, eventId, agent, source } = states.stateOf("w", "connections", "c1") ?? assert.fail();
+  assert.deepEqual({ state, eventId, agent, source }, { state: "response", eventId: `${BOOT}/2`, agent: "a-1", source: "agents" });
+  assert.equal(states.stateOf(null, "issue_credential_v2_0", "x1")?.state, "done");
+  assert.equal(states.hasCategory("basicmessages"), false);
 });
 
 test("an agent that falls silent is told once, one that ended cleanly never", async (t) => {

@@ -13,12 +13,16 @@ import { defineSource, type SourceConnection, type SourceContext } from "../../d
 import { SidestreamError } from "../../errors.ts";
 import type { Journal } from "./journal.ts";
 import { JOURNAL_NAME, journalOptions, type JournalOptions } from "./options.ts";
+import { RecordStates, STATES_FILE } from "./record-states.ts";
+import { StateNotes } from "./state-notes.ts";
 import { TOLD, WakeSocket } from "./wake-socket.ts";
 import { WatchedJournal } from "./watched-journal.ts";
 
 const FOLDER_MODE = 0o700;
 const LOCK_NAME = "reader.lock";
 const JOURNALS_MAX = 1_000;
+/** Records whose last state is kept: some 300 MiB. */
+const STATES_MAX = 1_000_000;
 /** How often new journals are looked for, and those that are known are looked after. */
 const LOOK_MS = 2_000;
 /** An idle journal is read so often when its writer says nothing, and when it is connected. */
@@ -32,6 +36,7 @@ class JournalSource implements SourceConnection {
   readonly #options: JournalOptions;
   readonly #context: SourceContext;
   readonly #lock: FileLock;
+  readonly #states: StateNotes;
   readonly #journals = new Map<string, WatchedJournal>();
   readonly #absent = new Set<string>();
   /** Journals that could not be opened, and why. */
@@ -47,6 +52,9 @@ class JournalSource implements SourceConnection {
     this.#options = options;
     this.#context = context;
     this.#lock = lock;
+    const { name, dataFolder, notice } = context;
+    const kept = { keepMs: options.keepStates, rowsMax: STATES_MAX };
+    this.#states = new StateNotes(name, RecordStates.open(join(dataFolder, STATES_FILE), kept, notice));
   }
 
   async open(): Promise<void> {
@@ -84,6 +92,7 @@ class JournalSource implements SourceConnection {
     await this.#looking;
     await Promise.all([...this.#journals.values()].map(({ journal }) => journal.close(graceMs)));
     await this.#socket?.close();
+    this.#states.close();
     this.#lock.release();
   }
 
@@ -136,6 +145,7 @@ class JournalSource implements SourceConnection {
       folder: join(journals, name),
       port: this.#context.port,
       eventBytesMax,
+      states: this.#states,
       onFreed: () => this.#socket?.tell(name, TOLD.lookAtAck),
       onIdle: () => this.#socket?.tell(name, TOLD.wakeMe),
       pollMs: () => (this.#socket?.has(name) === true ? POLL_CONNECTED_MS : POLL_MS),

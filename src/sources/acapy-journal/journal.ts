@@ -9,6 +9,7 @@ import type { CapturePort } from "../../driver/source.ts";
 import { AckFile, readAck, type Ack } from "./ack-file.ts";
 import { HandIn } from "./hand-in.ts";
 import { JournalReader, type Place } from "./journal-reader.ts";
+import type { StateNotes } from "./state-notes.ts";
 
 /** Events of which it is written down ahead that they may have been passed on: so many may be left unsent after a crash by what is sent at most once. */
 const CLAIMED_AHEAD = 1_024;
@@ -23,6 +24,8 @@ export interface JournalSettings {
   readonly folder: string;
   readonly port: CapturePort;
   readonly eventBytesMax: number;
+  /** Told of each event that was handed in. */
+  readonly states: StateNotes;
   /** `ack` names another segment: the writer may remove those before it. */
   readonly onFreed: () => void;
   /** All is read: the writer is to say when there is more. */
@@ -127,6 +130,7 @@ export class Journal {
       for (const read of found) {
         await this.#claim(read.place);
         if ((await this.#handIn.take(read, signal)) === "turned-back") return this.#turnedBack(signal);
+        this.#settings.states.take(read, this.name);
         this.#count(read.record, read.place);
       }
       if (found.length > 0) continue;
@@ -185,6 +189,7 @@ export class Journal {
 
   async #write(): Promise<void> {
     const ack = this.#acked;
+    this.#settings.states.flush();
     await this.#file.write(ack);
     const before = this.#writtenSegment;
     this.#writtenSegment = ack.segment;

@@ -1,6 +1,6 @@
 /** Options of the journal source: their schema and their defaults. */
 import { z } from "zod";
-import { size } from "../../driver/quantity.ts";
+import { duration, size } from "../../driver/quantity.ts";
 
 const MIB = 2 ** 20;
 
@@ -20,6 +20,9 @@ export const journalOptions = z.strictObject({
     .max(1_000)
     .default([])
     .describe("Names of journals that must be there: an agent whose plugin failed to load writes none, and says so only in its own log."),
+  keepStates: duration(3_600_000, 365 * 86_400_000)
+    .prefault("7d")
+    .describe("How long the last state of each record is kept, for `sidestream acapy reconcile`; at most a million of them."),
   eventBytesMax: size(1024, 64 * MIB)
     .prefault("16MiB")
     .describe("Largest payload that is passed on. Of a larger one all but the payload is."),

@@ -198,7 +198,13 @@ test("an address that is taken is SST_LISTEN_FAILED", async (t) => {
   t.after(() => other.close());
   const options = webhookOptions.parse({ listen: `127.0.0.1:${(other.address() as AddressInfo).port}` });
   await assert.rejects(
-    acapyWebhook.open(options, { name: "a", port: new FakePort(), notice: () => undefined, signal: new AbortController().signal }),
+    acapyWebhook.open(options, {
+      name: "a",
+      port: new FakePort(),
+      notice: () => undefined,
+      dataFolder: "",
+      signal: new AbortController().signal,
+    }),
     {
       code: "SST_LISTEN_FAILED",
     },

@@ -33,6 +33,7 @@ async function startRig(t: TestContext, options: Partial<WebsocketOptions> & { r
     {
       name: "agents",
       port,
+      dataFolder: "",
       notice: (level, text) => {
         notices.push(`${level} ${text}`);
         for (const { text: wanted, resolve } of waiting) if (text.includes(wanted)) resolve();

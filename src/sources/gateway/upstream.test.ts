@@ -223,13 +223,13 @@ test("an address that is taken is SST_LISTEN_FAILED", async (t) => {
   await once(other, "listening");
   t.after(() => other.close());
   const options = gatewayOptions.parse({ listen: `127.0.0.1:${(other.address() as AddressInfo).port}`, upstream: "http://127.0.0.1:1" });
-  const context = { name: "front", port: new FakePort(), notice: () => undefined, signal: new AbortController().signal };
+  const context = { name: "front", port: new FakePort(), notice: () => undefined, dataFolder: "", signal: new AbortController().signal };
   await assert.rejects(gateway.open(options, context), { code: "SST_LISTEN_FAILED" });
 });
 
 test("write-ahead is told as not available", async () => {
   const options = gatewayOptions.parse({ listen: ":0", upstream: "http://u", routes: [{ path: "*", capture: "write-ahead" }] });
-  const context = { name: "front", port: new FakePort(), notice: () => undefined, signal: new AbortController().signal };
+  const context = { name: "front", port: new FakePort(), notice: () => undefined, dataFolder: "", signal: new AbortController().signal };
   await assert.rejects(gateway.open(options, context), (error) => isSidestreamError(error) && error.code === "SST_NOT_AVAILABLE");
 });
 

@@ -18,7 +18,13 @@ export interface Rig {
 export async function startRig(t: TestContext, options: Partial<z.input<typeof webhookOptions>> = {}): Promise<Rig> {
   const port = new FakePort();
   const parsed = webhookOptions.parse({ listen: "127.0.0.1:0", ...options });
-  const source = await acapyWebhook.open(parsed, { name: "agents", port, notice: () => undefined, signal: new AbortController().signal });
+  const source = await acapyWebhook.open(parsed, {
+    name: "agents",
+    port,
+    notice: () => undefined,
+    dataFolder: "",
+    signal: new AbortController().signal,
+  });
   t.after(() => source.close(0));
   return {
     port,

@@ -28,7 +28,13 @@ export async function startRig(t: TestContext, options: RigOptions, script: Upst
   const upstream = await RawUpstream.listen(script);
   const clients: RawClient[] = [];
   const parsed = gatewayOptions.parse({ listen: "127.0.0.1:0", upstream: upstream.origin, ...options });
-  const connection = await gateway.open(parsed, { name: "front", port, notice: () => undefined, signal: new AbortController().signal });
+  const connection = await gateway.open(parsed, {
+    name: "front",
+    port,
+    notice: () => undefined,
+    dataFolder: "",
+    signal: new AbortController().signal,
+  });
   t.after(async () => {
     for (const { socket } of clients) socket.destroy();
     upstream.close();
