@@ -10,7 +10,8 @@ import type { AgentRecord, SourceConnection } from "../../driver/source.ts";
 import { bodyBytes, FakePort } from "../../driver/testing/fake-port.ts";
 import { acapyJournal } from "./acapy-journal.ts";
 import { journalOptions } from "./options.ts";
-import { RecordStatesReader, STATES_FILE } from "./record-states.ts";
+import { RecordStatesReader } from "./record-states-reader.ts";
+import { STATES_FILE } from "./record-states.ts";
 import { BOOT, JournalWriter, record } from "./testing/journal-writer.ts";
 
 interface Rig {

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
-import { RecordStates, RecordStatesReader, STATES_FILE, type RecordState, type RecordStatesOptions } from "./record-states.ts";
+import { RecordStatesReader } from "./record-states-reader.ts";
+import { RecordStates, STATES_FILE, type RecordState, type RecordStatesOptions } from "./record-states.ts";
 
 const BOOT = "0123456789abcdef".repeat(2);
 const OTHER = "f".repeat(32);
@@ -164,6 +165,22 @@ for (const [what, damage] of [
   });
 }
 
+test("damage is looked for after each start of the system, which a loss of power may have ended", (t) => {
+  const all = rig(t);
+  all.states.note(Array.from({ length: 500 }, (_, number) => row(`r-${number}`, "request", number + 1)));
+  all.states.close();
+  const database = new DatabaseSync(all.path);
+  database.exec("UPDATE complete SET system_start = 'another'");
+  database.close();
+  const bytes = readFileSync(all.path);
+  // A page that stands twice and one that is lost: each by itself looks well.
+  bytes.copy(bytes, 5 * 4_096, 6 * 4_096, 7 * 4_096);
+  writeFileSync(all.path, bytes);
+  all.states = all.open();
+  equal(all.notices.length, 1);
+  match(all.notices[0] ?? "", /it is damaged/);
+});
+
 test("a folder that can't be used is told, costs nothing else, and is tried again after a while", (t) => {
   const all = rig(t);
   all.states.close();
@@ -210,7 +227,7 @@ test("another process reads while states are noted, and neither waits for the ot
   const all = rig(t);
   all.states.note([row("a", "0", 1)]);
   const script = `
-    const { RecordStatesReader } = await import(${JSON.stringify(new URL("./record-states.ts", import.meta.url).href)});
+    const { RecordStatesReader } = await import(${JSON.stringify(new URL("./record-states-reader.ts", import.meta.url).href)});
     const reader = new RecordStatesReader(${JSON.stringify(all.path)});
     let last = -1;
     process.stdout.write("ready\\n");

@@ -4,7 +4,7 @@
  * Promise: nothing that happens to the file is a failure of the source. What could not be noted, or was removed for its
  * age or its number, is known: `completeSinceMs` tells from when on nothing is missing. Another process can read meanwhile.
  */
-import { closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Notice } from "../../driver/source.ts";
 
@@ -18,6 +18,7 @@ const REOPEN_MS = 60_000;
 /** Nobody else writes; a reader that begins may hold it for a moment. */
 const BUSY_MS = 200;
 const WAL_BYTES_KEPT = 4 * 2 ** 20;
+const CACHE_KIB = 16 * 1024;
 /** SQLite's codes for a file that is damaged, or none of its own. */
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
@@ -30,7 +31,7 @@ CREATE TABLE states (
   UNIQUE (wallet, category, record_id, source)
 ) STRICT;
 CREATE INDEX states_by_time ON states (time_ms);
-CREATE TABLE complete (only INTEGER PRIMARY KEY CHECK (only = 1), since_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE complete (only INTEGER PRIMARY KEY CHECK (only = 1), since_ms INTEGER NOT NULL, system_start TEXT NOT NULL) STRICT;
 PRAGMA user_version = ${FORMAT};
 `;
 
@@ -124,9 +125,7 @@ export class RecordStates {
     try {
       if (this.#hasHole) complete.run(nowMs);
       for (const { source, wallet, category, recordId, agent, state, timeMs, eventId } of rows) {
-        const slash = eventId.lastIndexOf("/");
-        const sequence = Number(eventId.slice(slash + 1));
-        const place = [eventId.slice(0, slash), Number.isSafeInteger(sequence) ? sequence : 0] as const;
+        const place = placeOf(eventId);
         const { lastInsertRowid } = upsert.run(source, wallet ?? "", category, recordId, agent, state, Math.trunc(timeMs), ...place);
         // Numbers only rise, and an update takes none.
         if (Number(lastInsertRowid) > open.lastNumber) {
@@ -199,22 +198,33 @@ export class RecordStates {
   }
 }
 
+/** Boot and sequence. */
+function placeOf(eventId: string): readonly [string, number] {
+  const slash = eventId.lastIndexOf("/");
+  const sequence = Number(eventId.slice(slash + 1));
+  return [eventId.slice(0, slash), Number.isSafeInteger(sequence) ? sequence : 0];
+}
+
 /** Null: it was written by another release. @throws What SQLite or the disk says. */
 function openFile(path: string, nowMs: number): Open | null {
   createOnce(path);
   const database = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
-    // Readers don't hold the writer up; a power loss may take the last transactions, never the file.
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT}`);
+    // Readers don't hold the writer up, and nothing waits for the disk on the thread that forwards. So a loss of power may
+    // damage the file.
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT}; PRAGMA cache_size = -${CACHE_KIB}`,
+    );
     const { user_version: format } = database.prepare("PRAGMA user_version").get() as { user_version: number };
     if (format === 0) {
       database.exec(`BEGIN IMMEDIATE; ${SCHEMA}`);
-      database.prepare("INSERT INTO complete VALUES (1, ?)").run(nowMs);
+      database.prepare("INSERT INTO complete VALUES (1, ?, '')").run(nowMs);
       database.exec("COMMIT");
     } else if (format !== FORMAT) {
       database.close();
       return null;
     }
+    checkAfterSystemStart(database);
     const { rows, last } = database.prepare("SELECT count(*) AS rows, coalesce(max(number), 0) AS last FROM states").get() as {
       rows: number;
       last: number;
@@ -235,53 +245,35 @@ function openFile(path: string, nowMs: number): Open | null {
   }
 }
 
+/**
+ * Looks for damage once after each start of the system, which a loss of power may have ended; the end of a process alone
+ * does none. That takes seconds for a million rows, and so isn't done at each start.
+ *
+ * @throws As SQLite does over damage that it comes upon.
+ */
+function checkAfterSystemStart(database: DatabaseSync): void {
+  const { system_start: before } = database.prepare("SELECT system_start FROM complete").get() as { system_start: string };
+  const now = systemStart();
+  if (now !== "" && now === before) return;
+  const { quick_check: found } = database.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+  if (found !== "ok") throw Object.assign(new Error(found), { errcode: SQLITE_CORRUPT });
+  database.prepare("UPDATE complete SET system_start = ?").run(now);
+}
+
+/** Another one for each start of the system; empty where it can't be told. */
+function systemStart(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return "";
+  }
+}
+
 /** Only where there is none: to close a file that this process has open elsewhere would free SQLite's locks on it (POSIX). */
 function createOnce(path: string): void {
   try {
     closeSync(openSync(path, "ax", FILE_MODE));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-}
-
-/** Reads what is noted, also while another process notes more. */
-export class RecordStatesReader implements Disposable {
-  readonly #database: DatabaseSync;
-  readonly #state: StatementSync;
-
-  /** @throws What SQLite says; a file that isn't there is `ERR_SQLITE_ERROR`, too. */
-  constructor(path: string) {
-    this.#database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
-    try {
-      this.#state = this.#database.prepare(
-        "SELECT source, agent, state, time_ms, boot, sequence FROM states WHERE wallet = ? AND category = ? AND record_id = ? ORDER BY time_ms DESC, sequence DESC LIMIT 1",
-      );
-    } catch (error) {
-      this.#database.close();
-      throw error;
-    }
-  }
-
-  /** From here on, all that was journaled is noted. */
-  get completeSinceMs(): number {
-    return (this.#database.prepare("SELECT since_ms FROM complete").get() as { since_ms: number }).since_ms;
-  }
-
-  hasCategory(category: string): boolean {
-    return this.#database.prepare("SELECT 1 FROM states WHERE category = ? LIMIT 1").get(category) !== undefined;
-  }
-
-  /** The last journaled state of a record; null: none is noted. */
-  stateOf(wallet: string | null, category: string, recordId: string): RecordState | null {
-    const row = this.#state.get(wallet ?? "", category, recordId) as
-      | { source: string; agent: string; state: string | null; time_ms: number; boot: string; sequence: number }
-      | undefined;
-    if (row === undefined) return null;
-    const { source, agent, state, time_ms: timeMs, boot, sequence } = row;
-    return { source, agent, wallet, category, recordId, state, timeMs, eventId: `${boot}/${sequence}` };
-  }
-
-  [Symbol.dispose](): void {
-    this.#database.close();
   }
 }
