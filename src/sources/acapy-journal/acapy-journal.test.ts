@@ -140,6 +140,19 @@ test("what was turned back is handed in again, in order, with nothing behind it 
   rig.port.settle("spooled");
 });
 
+test("an event that is turned back again and again is told, and its end, too", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  rig.port.settlement = "refused";
+  writer.append({ topic: "acapy::record::connections" });
+  await until(() => rig.notices.some((text) => text.includes("was turned back 5 times")));
+  assert.equal(rig.source.troubles?.().length, 1);
+  rig.port.settlement = "spooled";
+  await until(() => rig.source.troubles?.().length === 0);
+});
+
 test("what may have been passed on before a kill is marked, what surely wasn't isn't", async (t) => {
   const journals = folderOf(t);
   const writer = new JournalWriter(join(journals, "agent-1"));

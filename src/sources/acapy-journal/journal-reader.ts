@@ -64,10 +64,11 @@ export class JournalReader {
 
   /** Goes back to what stands behind a place. */
   async seek(after: Pick<Ack, "boot" | "sequence" | "segment"> | null): Promise<void> {
-    await this.close();
+    // First, so that it reads from there also where the file at hand can't be closed.
     this.#after = after;
     this.#boot = "";
     this.#expected = null;
+    await this.close();
   }
 
   /**

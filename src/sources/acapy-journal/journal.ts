@@ -17,7 +17,11 @@ const CLAIMED_AHEAD = 1_024;
 const ACK_WAIT_MS = 200;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
+/** So often an event is turned back before somebody is told. */
+const TURNED_BACK_MAX = 5;
 const NO_BOOT = "0".repeat(32);
+
+export type JournalTrouble = "reading" | "handing in" | "acknowledging";
 
 export interface JournalSettings {
   readonly name: string;
@@ -33,7 +37,7 @@ export interface JournalSettings {
   /** Milliseconds after which an idle journal is looked at, whoever says what. */
   readonly pollMs: () => number;
   /** Something failed, and is tried again; null: it works again. */
-  readonly onTrouble: (error: Error | null) => void;
+  readonly onTrouble: (what: JournalTrouble, error: Error | null) => void;
 }
 
 export class Journal {
@@ -55,6 +59,8 @@ export class Journal {
   #wake: (() => void) | null = null;
   #isWoken = false;
   #retryMs = RETRY_MS_MIN;
+  /** In a row, without any event that was taken. */
+  #turnedBackCount = 0;
 
   private constructor(settings: JournalSettings, file: AckFile, ack: Ack | null) {
     this.name = settings.name;
@@ -101,8 +107,9 @@ export class Journal {
     await this.#ended;
     await this.#handIn.settled(AbortSignal.timeout(Math.max(1, graceMs)));
     if (this.#ackTimer !== null) clearTimeout(this.#ackTimer);
-    // With nothing under way nothing can come twice.
-    const claimed = this.#handIn.underWay === 0 ? this.#acked.sequence : this.#acked.claimed;
+    // With nothing under way, and nothing turned back, nothing can come twice.
+    const isThrough = this.#handIn.underWay === 0 && !this.#handIn.isTurnedBack;
+    const claimed = isThrough ? this.#acked.sequence : this.#acked.claimed;
     this.#acked = { ...this.#acked, claimed };
     if (this.#acked.boot !== NO_BOOT) await this.#write().catch(() => undefined);
     await this.#file.close();
@@ -115,7 +122,7 @@ export class Journal {
       try {
         await this.#drain(signal);
       } catch (error) {
-        this.#settings.onTrouble(error as Error);
+        this.#settings.onTrouble("reading", error as Error);
         await this.#pause(signal);
       }
       if (!signal.aborted) await this.#goBack(signal);
@@ -137,13 +144,19 @@ export class Journal {
       // Nothing more is there: what was handed in last must be heard of before one goes to sleep.
       await this.#handIn.settled(signal);
       if (this.#handIn.isTurnedBack) return this.#turnedBack(signal);
-      this.#settings.onTrouble(null);
+      this.#settings.onTrouble("reading", null);
       await this.#idle(signal);
     }
   }
 
   async #turnedBack(signal: AbortSignal): Promise<void> {
     await this.#handIn.settled(signal);
+    this.#turnedBackCount += 1;
+    if (this.#turnedBackCount === TURNED_BACK_MAX) {
+      const { boot, sequence } = this.#acked;
+      const text = `the event after ${boot}/${sequence} was turned back ${TURNED_BACK_MAX} times: a log has no room for it, or can't be written to`;
+      this.#settings.onTrouble("handing in", new Error(text));
+    }
     await this.#pause(signal);
   }
 
@@ -174,15 +187,17 @@ export class Journal {
     this.#acked = { ...this.#acked, claimed: Math.max(claimed, sequence + CLAIMED_AHEAD) };
     const written = this.#write();
     if (sequence > claimed) return written;
-    written.catch((error: unknown) => this.#settings.onTrouble(error as Error));
+    written.catch(() => undefined); // It was told.
   }
 
   #advance({ boot, sequence, segment }: Place): void {
     this.#retryMs = RETRY_MS_MIN;
+    if (this.#turnedBackCount >= TURNED_BACK_MAX) this.#settings.onTrouble("handing in", null);
+    this.#turnedBackCount = 0;
     this.#acked = { boot, sequence, segment, claimed: Math.max(this.#acked.claimed, sequence) };
     const writeLater = (): void => {
       this.#ackTimer = null;
-      this.#write().catch((error: unknown) => this.#settings.onTrouble(error as Error));
+      this.#write().catch(() => undefined); // It was told.
     };
     if (!this.#ending.signal.aborted) this.#ackTimer ??= setTimeout(writeLater, ACK_WAIT_MS);
   }
@@ -190,7 +205,13 @@ export class Journal {
   async #write(): Promise<void> {
     const ack = this.#acked;
     this.#settings.states.flush();
-    await this.#file.write(ack);
+    try {
+      await this.#file.write(ack);
+      this.#settings.onTrouble("acknowledging", null);
+    } catch (error) {
+      this.#settings.onTrouble("acknowledging", error as Error);
+      throw error;
+    }
     const before = this.#writtenSegment;
     this.#writtenSegment = ack.segment;
     if (ack.segment > before) this.#settings.onFreed();

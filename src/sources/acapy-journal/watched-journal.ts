@@ -33,7 +33,8 @@ export class WatchedJournal {
   /** @throws As `node:fs` does. */
   static async open(settings: Omit<JournalSettings, "onTrouble">, notice: Notice): Promise<WatchedJournal> {
     const watched: { it: WatchedJournal | null } = { it: null };
-    const onTrouble = (error: Error | null): void => watched.it?.tell("reading", error === null ? null : error.message);
+    const onTrouble: JournalSettings["onTrouble"] = (what, error) =>
+      watched.it?.tell(what, error === null ? null : `${what} fails, and is tried again: ${error.message}`);
     const journal = await Journal.open({ ...settings, onTrouble });
     watched.it = new WatchedJournal(journal, settings.folder, notice);
     return watched.it;
