@@ -143,7 +143,8 @@ class WebsocketListener implements SourceConnection {
   #tellConnected(): void {
     this.#isConnected = true;
     this.#connectCount += 1;
-    const again = this.#trouble === null ? "connected" : "connected again; what the agent told meanwhile is lost";
+    const first = this.#trouble === null ? "connected" : "connected; what the agent told before is lost";
+    const again = this.#connectCount === 1 ? first : "connected again; what the agent told meanwhile is lost";
     this.#trouble = null;
     this.#idCounter = COUNTER_MAX;
     this.#context.notice("info", `${again}: ${this.address}`);
