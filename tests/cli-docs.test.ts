@@ -50,6 +50,7 @@ test("the page names every command with its flags", () => {
     ["schema"],
     ["verify"],
     ["acapy", "doctor"],
+    ["acapy", "reconcile"],
     ["demo"],
     ...dead,
     ...operate,

@@ -36,7 +36,7 @@ export function formatSize(bytes: number): string {
 }
 
 /** `30d` for a whole number of a unit. */
-function formatDuration(milliseconds: number): string {
+export function formatDuration(milliseconds: number): string {
   for (const unit of ["d", "h", "m", "s"]) {
     const length = DURATION_UNITS[unit] ?? 1;
     if (milliseconds >= length && milliseconds % length === 0) return `${milliseconds / length}${unit}`;
