@@ -28,7 +28,7 @@ guarantee({
   capture: ["journal"],
   test: "what the plugins journaled is in Kafka, over kills of agents, Sidestream and the broker",
   lost: "what the agent had not journaled: an event between its database and its bus",
-  todo: "start it again. Whether something is missing shows only by comparing the agent's records with what arrived",
+  todo: "start it again; `sidestream acapy reconcile` finds records whose event was never raised",
 });
 
 const LIVE_SECONDS = Number(process.env["LIVE_SECONDS"] ?? 20);
