@@ -105,11 +105,11 @@ export class HandIn {
     return this.#isTurnedBack;
   }
 
-  #submit({ place, record: { kind, ...rest } }: Read, record: AgentRecord, reservation: Reservation): void {
+  #submit({ place, record: read }: Read, record: AgentRecord, reservation: Reservation): void {
     const { boot, sequence } = place;
     const isRepeated = this.#repeated.boot === boot && sequence <= this.#repeated.sequence;
     // A gap is done with its last event: what is read next is the one behind it.
-    const end = kind === "gap" && "last" in rest ? rest.last : sequence;
+    const end = read.kind === "gap" ? read.last : sequence;
     const under: UnderWay = { place: { ...place, sequence: end }, settlement: null };
     this.#underWay.push(under);
     this.#submitted = { boot, sequence };

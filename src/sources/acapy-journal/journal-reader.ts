@@ -4,7 +4,7 @@
  * Promise: records come in the order of segments and sequences, each once until it is told to go back; for whatever is
  * missing between two records of a boot a gap comes in its place.
  */
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Qos } from "../../driver/source.ts";
 import type { Ack } from "./ack-file.ts";
@@ -103,10 +103,8 @@ export class JournalReader {
     const open = this.#open;
     let bytes = open === null ? 0 : Math.max(0, (await open.reader.sizeBytes()) - open.reader.offset);
     for (const number of await this.#numbers((open?.number ?? (this.#after?.segment ?? 0) - 1) + 1)) {
-      const reader = await this.#openSegment(number);
-      if (reader === null) continue;
-      bytes += await reader.sizeBytes();
-      await reader.close();
+      const found = await stat(this.#pathOf(number)).catch(() => null);
+      bytes += found?.size ?? 0;
     }
     return bytes;
   }
@@ -163,13 +161,16 @@ export class JournalReader {
 
   /** Null: it was removed meanwhile. */
   async #openSegment(number: number): Promise<SegmentReader | null> {
-    const name = `${String(number).padStart(16, "0")}.journal`;
     try {
-      return await SegmentReader.open(join(this.#folder, name), join(this.#folder, name));
+      return await SegmentReader.open(this.#pathOf(number));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
       throw error;
     }
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#folder, `${String(number).padStart(16, "0")}.journal`);
   }
 
   /** Of the segments there are, rising. */

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { CapturePort } from "../../driver/source.ts";
 import { AckFile, readAck, type Ack } from "./ack-file.ts";
 import { HandIn } from "./hand-in.ts";
-import { JournalReader, type Place } from "./journal-reader.ts";
+import { JournalReader, type Place, type Read } from "./journal-reader.ts";
 import type { StateNotes } from "./state-notes.ts";
 
 /** Events of which it is written down ahead that they may have been passed on: so many may be left unsent after a crash by what is sent at most once. */
@@ -138,7 +138,7 @@ export class Journal {
         await this.#claim(read.place);
         if ((await this.#handIn.take(read, signal)) === "turned-back") return this.#turnedBack(signal);
         this.#settings.states.take(read, this.name);
-        this.#count(read.record, read.place);
+        this.#count(read);
       }
       if (found.length > 0) continue;
       // Nothing more is there: what was handed in last must be heard of before one goes to sleep.
@@ -168,10 +168,10 @@ export class Journal {
     this.#handIn.goBack();
   }
 
-  #count(record: { readonly kind: string; readonly last?: number; readonly reason?: string }, { sequence }: Place): void {
+  #count({ record, place }: Read): void {
     this.recordCount += 1;
-    if (record.last === undefined || record.reason === undefined) return;
-    this.missing.set(record.reason, (this.missing.get(record.reason) ?? 0) + record.last - sequence + 1);
+    if (record.kind !== "gap") return;
+    this.missing.set(record.reason, (this.missing.get(record.reason) ?? 0) + record.last - place.sequence + 1);
   }
 
   /** Has it on disk, before an event is passed on, that it may have been. */

@@ -7,6 +7,7 @@
  * @see docs/journal-format.md, section 2.
  */
 import { crc32 } from "node:zlib";
+import { WALLET } from "../../driver/agent-event.ts";
 
 export const RECORD_HEADER_BYTES = 32;
 const RECORD_BYTES_MAX = 64 * 1024 * 1024;
@@ -93,8 +94,6 @@ function attributesOf(text: string): Attributes | null {
   }
 }
 
-/** Wallet ids are tenants, and so parts of topics and keys. */
-const WALLET = /^[\x21-\x7e]{1,128}$/;
 const TOPIC_CHARS_MAX = 256;
 const LABEL_CHARS_MAX = 256;
 const ID_CHARS_MAX = 128;

@@ -13,7 +13,7 @@ import { decodeSegmentHeader, HEADER_READ_BYTES, type SegmentHeader } from "./se
 const CHUNK_BYTES = 256 * 1024;
 
 export class SegmentReader {
-  readonly name: string;
+  readonly #path: string;
   readonly #file: FileHandle;
   #header: SegmentHeader | null = null;
   /** Bytes from `#start` of the file on. */
@@ -24,14 +24,14 @@ export class SegmentReader {
   /** Bytes that were stepped over. */
   damagedBytes = 0;
 
-  private constructor(name: string, file: FileHandle) {
-    this.name = name;
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
     this.#file = file;
   }
 
   /** @throws As `node:fs` does, `ENOENT` among others. */
-  static async open(path: string, name: string): Promise<SegmentReader> {
-    return new SegmentReader(name, await open(path, "r"));
+  static async open(path: string): Promise<SegmentReader> {
+    return new SegmentReader(path, await open(path, "r"));
   }
 
   /** Null: it is not whole yet, or damaged; only `read` finds out. */
@@ -76,7 +76,7 @@ export class SegmentReader {
 
   async #readHeader(): Promise<boolean> {
     await this.#fill(HEADER_READ_BYTES);
-    const header = decodeSegmentHeader(this.#bytes, this.name);
+    const header = decodeSegmentHeader(this.#bytes, this.#path);
     if (header === "incomplete" || header === "bad") return false;
     this.#header = header;
     this.#offset = header.bytes;
