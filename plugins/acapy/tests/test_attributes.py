@@ -21,6 +21,7 @@ def of_record(payload: Any) -> dict[str, Any]:
 
 def test_the_first_id_that_is_there_names_the_record() -> None:
     assert of_record({"connection_id": "c", "cred_ex_id": "x"})["recordId"] == "x"
+    assert of_record({"connection_id": "c", "transaction_id": "x"})["recordId"] == "x"
     assert of_record({"id": "i", "wallet_id": "w", "message_id": "m"})["recordId"] == "m"
     assert of_record({"cred_ex_id": None, "connection_id": "c"})["recordId"] == "c"
     assert of_record({"cred_ex_id": {}, "connection_id": "c"})["recordId"] == "c"

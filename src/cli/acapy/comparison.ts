@@ -60,16 +60,12 @@ export class Comparison {
   }
 
   #judge(record: Finding): void {
-    const journaled = this.#lastOf(record, record.id) ?? (record.otherId === null ? null : this.#lastOf(record, record.otherId));
+    const journaled = this.#reader.stateOf(record.wallet, record.category, record.id);
     if (journaled !== null && (journaled.state === record.state || this.#wentOn(record, journaled))) return;
     const finding = { ...record, journaled };
     if (this.missing.length + this.unsure.length >= KEPT_MAX) this.omittedCount += 1;
     else if (journaled === null && record.createdMs < this.#completeSinceMs) this.unsure.push(finding);
     else this.missing.push(finding);
-  }
-
-  #lastOf({ wallet, category }: Finding, id: string): RecordState | null {
-    return this.#reader.stateOf(wallet, category, id);
   }
 
   /** The record changed once more after it was listed. */

@@ -181,13 +181,6 @@ test("all records are read, page by page, and a route that knows no pages is rea
   }
 });
 
-test("events of mediation that are noted under their connection are found there", async (t) => {
-  const agent = await startFakeAgent(t, single({ "/mediation/requests": RECORDED["/mediation/requests"] ?? [] }));
-  const all = rig(t);
-  all.note("mediation", CONNECTION, "request");
-  equal((await all.ask(agent.url)).status, 0);
-});
-
 test("a record that goes on while it is compared is not told", async (t) => {
   const agent = await startFakeAgent(t, single({ "/connections": [connection("a"), connection("b")] }));
   const all = rig(t);

@@ -14,8 +14,6 @@ const PAGES_MAX = 100_000;
 export interface ListedRecord {
   readonly category: string;
   readonly id: string;
-  /** Other id that its events may be noted under; null: none. */
-  readonly otherId: string | null;
   readonly state: string;
   readonly createdMs: number;
   readonly updatedMs: number;
@@ -28,8 +26,6 @@ interface Listing {
   readonly id: string;
   /** Member of each result that is the record; null: the result itself. */
   readonly inside: string | null;
-  /** Its events name the connection, too, and may be noted under that. */
-  readonly underConnection?: boolean;
 }
 
 /**
@@ -41,15 +37,15 @@ const LISTINGS: readonly Listing[] = [
   { category: "out_of_band", path: "/out-of-band/records", id: "oob_id", inside: null },
   { category: "issue_credential_v2_0", path: "/issue-credential-2.0/records", id: "cred_ex_id", inside: "cred_ex_record" },
   { category: "present_proof_v2_0", path: "/present-proof-2.0/records", id: "pres_ex_id", inside: null },
-  { category: "mediation", path: "/mediation/requests", id: "mediation_id", inside: null, underConnection: true },
-  { category: "endorse_transaction", path: "/transactions", id: "transaction_id", inside: null, underConnection: true },
+  { category: "mediation", path: "/mediation/requests", id: "mediation_id", inside: null },
+  { category: "endorse_transaction", path: "/transactions", id: "transaction_id", inside: null },
 ];
 
 export const CATEGORIES: readonly string[] = LISTINGS.map(({ category }) => category);
 
 const text = z.string().nullish();
 const answer = z.object({ results: z.array(z.looseObject({})) });
-const common = z.looseObject({ state: text, created_at: text, updated_at: text, connection_id: text });
+const common = z.looseObject({ state: text, created_at: text, updated_at: text });
 
 /**
  * Every record of a wallet that has a state.
@@ -80,14 +76,13 @@ async function* listKind(api: AgentApi, listing: Listing): AsyncGenerator<Listed
 }
 
 /** Null: it has no state, or no time, and so can't be compared. */
-function readRecord({ category, id: idName, inside, underConnection }: Listing, result: object): ListedRecord | null {
+function readRecord({ category, id: idName, inside }: Listing, result: object): ListedRecord | null {
   const parsed = common.safeParse(inside === null ? result : (result as Record<string, unknown>)[inside]);
   if (!parsed.success) return null;
   const { state, created_at: created, updated_at: updated, [idName]: id } = parsed.data;
   const [createdMs, updatedMs] = [momentOf(created), momentOf(updated)];
   if (typeof id !== "string" || typeof state !== "string" || Number.isNaN(updatedMs)) return null;
-  const otherId = underConnection === true ? (parsed.data.connection_id ?? null) : null;
-  return { category, id, otherId, state, createdMs: Number.isNaN(createdMs) ? 0 : createdMs, updatedMs };
+  return { category, id, state, createdMs: Number.isNaN(createdMs) ? 0 : createdMs, updatedMs };
 }
 
 /** Agents before 1.0 wrote a blank for the T. */

@@ -8,15 +8,18 @@ import { isLoginRoute, lenientDecode } from "./secret-names.ts";
 import { hidesSecret } from "./secret-text.ts";
 import { shownValue } from "./shown-value.ts";
 
-/** Where agents put the id of the record that an event is about; the first that is there counts. */
-const AGENT_IDS: readonly string[] = [
+/**
+ * Where agents put the id of the record that an event is about; the first that is there counts. The same list, in the
+ * same order, as the plugin's own: plugins/acapy/src/sidestream_acapy/attributes.py.
+ */
+export const AGENT_IDS: readonly string[] = [
   "cred_ex_id",
   "pres_ex_id",
   "oob_id",
-  "connection_id",
   "mediation_id",
   "discovery_exchange_id",
   "transaction_id",
+  "connection_id",
   "record_id",
   "message_id",
   "wallet_id",

@@ -115,6 +115,8 @@ test("an agent's entity is its record", () => {
   const key = (payload: object): string => renderKey(null, context(agentEvent({ payload: body(JSON.stringify(payload)) })));
   assert.equal(key({ connection_id: "c" }), "alice/c");
   assert.equal(key({ connection_id: "c", cred_ex_id: "x" }), "alice/x");
+  assert.equal(key({ connection_id: "c", mediation_id: "m" }), "alice/m");
+  assert.equal(key({ connection_id: "c", message_id: "m" }), "alice/c");
   assert.equal(key({ thread_id: "t" }), "alice");
 });
 
