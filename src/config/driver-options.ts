@@ -2,7 +2,6 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { destinationDriver, destinationTypes, sourceDriver, sourceTypes } from "../driver/registry.ts";
-import type { SourceDriver } from "../driver/source.ts";
 import type { DestinationSettings, PlatformSettings, SourceSettings } from "../flow/settings.ts";
 import { didYouMean } from "../flow/match/suggest.ts";
 import { check, type CheckContext, oneOf } from "./check.ts";
@@ -23,7 +22,7 @@ export function checkSources(value: unknown, context: CheckContext): readonly So
       continue;
     }
     const { common, options } = checkEntry(entry, sourceCommonSchema, driver.options, path, context);
-    if (namesTenants(driver) && entry["platform"] !== undefined) {
+    if (driver.carriesTraffic !== true && entry["platform"] !== undefined) {
       const place = context.document.placeOfKey([...path, "platform"]);
       context.findings.add({
         severity: "error",
@@ -37,17 +36,13 @@ export function checkSources(value: unknown, context: CheckContext): readonly So
       continue;
     }
     if (common === undefined || options === undefined) continue;
-    const platform = namesTenants(driver) ? null : platformSettings(common.platform ?? { type: "none", tenant: {} }, common.tenant);
+    const platform =
+      driver.carriesTraffic === true ? platformSettings(common.platform ?? { type: "none", tenant: {} }, common.tenant) : null;
     const resolved = withPaths(options.value, driver.paths ?? [], dirname(context.document.file));
     if (driver.caution !== undefined) tellCaution(driver.caution, path, context);
     settings.push({ name, type: entry.type, platform, defaultTenant: common.tenant, options: resolved });
   }
   return settings;
-}
-
-/** Whether a source's events name their tenants themselves. */
-export function namesTenants({ namesTenants, acknowledges }: SourceDriver): boolean {
-  return namesTenants ?? acknowledges;
 }
 
 function tellCaution(problem: string, path: Path, { document, findings }: CheckContext): void {

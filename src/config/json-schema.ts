@@ -5,7 +5,6 @@
  */
 import { z } from "zod";
 import { destinationDriver, destinationTypes, sourceDriver, sourceTypes } from "../driver/registry.ts";
-import { namesTenants } from "./driver-options.ts";
 import { LATER_CAPTURES } from "./not-available.ts";
 import { configurationSchema, destinationCommonSchema, sourceCommonSchema } from "./schema.ts";
 import { streamSchema, testsFileSchema } from "./stream-schema.ts";
@@ -99,7 +98,7 @@ function sourceEntry(type: string): JsonSchema {
   const driver = sourceDriver(type);
   const common = jsonSchemaOf(sourceCommonSchema);
   const { platform, ...others } = common.properties ?? {};
-  const kept = (driver !== undefined && namesTenants(driver)) || platform === undefined ? others : { ...others, platform };
+  const kept = (driver !== undefined && driver.carriesTraffic !== true) || platform === undefined ? others : { ...others, platform };
   return entry(type, driver?.summary, driver?.options, { ...common, properties: kept });
 }
 

@@ -145,10 +145,11 @@ export interface SourceDriver<Options = unknown> {
   readonly type: string;
   readonly summary: string;
   readonly options: z.ZodType<Options>;
-  /** Durable by nature: it acknowledges after the disk. */
-  readonly acknowledges: boolean;
-  /** Its events name their tenants, so it takes no platform. Absent: as `acknowledges`. */
-  readonly namesTenants?: boolean;
+  /**
+   * Requests of others pass through it. So it takes a platform, by which their tenants are known, and is open while the
+   * program is switched off, when no other source is. Absent: its events name their tenants themselves.
+   */
+  readonly carriesTraffic?: boolean;
   /** What must be known before it is relied on; a warning when a configuration is loaded. Absent: nothing. */
   readonly caution?: string;
   /** Options that are paths, relative to the configuration's file; the driver is given them whole. */

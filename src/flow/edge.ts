@@ -243,7 +243,7 @@ function logEngineEvent(log: Log, event: EngineEvent): void {
   }
 }
 
-/** Null: switched off, and a source that acknowledges must not say that it kept what it didn't. */
+/** Null: switched off, and only traffic goes on. Whoever took events in would drop them, or say that it kept what it didn't. */
 async function openSource(
   source: SourceSettings,
   index: number,
@@ -252,8 +252,8 @@ async function openSource(
 ): Promise<SourceConnection | null> {
   const driver = sourceDriver(source.type);
   assert(driver !== undefined, `a driver for ${source.type}, since the configuration was checked`);
-  if (host === null && driver.acknowledges) {
-    log.warn({ source: source.name }, "not listening: it would acknowledge events, and `enabled` is false");
+  if (host === null && driver.carriesTraffic !== true) {
+    log.warn({ source: source.name }, "not opened: nothing is captured, since `enabled` is false");
     return null;
   }
   const port = host?.port({ index, name: source.name, routes: driver.routes(source.options) }) ?? NOTHING;

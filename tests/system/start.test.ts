@@ -237,9 +237,14 @@ test("live, ready and metrics answer on their own listener; the sums add up", as
 test("switched off, the program forwards and captures nothing", async (t) => {
   const site = await makeSite(t);
   const { readFileSync } = await import("node:fs");
-  writeFileSync(site.configuration, readFileSync(site.configuration, "utf8").replace("enabled: true", "enabled: false"));
+  const others =
+    "sources:\n  heard: { type: acapy-websocket, url: 'ws://127.0.0.1:9/ws' }\n  read: { type: acapy-journal, journals: journals }";
+  const written = readFileSync(site.configuration, "utf8").replace("enabled: true", "enabled: false").replace("sources:", others);
+  writeFileSync(site.configuration, written);
   const program = await start(t, ["--config", site.configuration]);
   match(program.errors(), /nothing is captured/);
+  for (const source of ["heard", "read"])
+    match(program.errors(), new RegExp(`"source":"${source}","msg":"not opened: nothing is captured`));
   equal((await post(`${program.address("front")}/things`, { number: 1 }))?.status, 201);
   await stop(program);
   equal(existsSync(site.data), false);

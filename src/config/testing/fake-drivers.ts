@@ -26,7 +26,7 @@ export function registerFakeDrivers(): void {
         secure: z.boolean().default(false),
         routes: z.array(z.strictObject({ path: z.string(), capture: capture.optional() })).default([]),
       }),
-      acknowledges: false,
+      carriesTraffic: true,
       routes: () => ["default"],
       bestEffortRoutes: (options) =>
         [{ path: "default", capture: options.capture }, ...options.routes].flatMap((route) =>
@@ -40,7 +40,6 @@ export function registerFakeDrivers(): void {
       type: "agent",
       summary: "An agent that isn't one",
       options: z.strictObject({ listen: z.string().default(":9200") }),
-      acknowledges: true,
       routes: () => ["default"],
       open: neverOpened,
     }),

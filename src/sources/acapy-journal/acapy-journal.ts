@@ -169,7 +169,6 @@ export const acapyJournal = defineSource({
   type: "acapy-journal",
   summary: "Drains the journals that the plugin in ACA-Py agents writes",
   options: journalOptions,
-  acknowledges: true,
   paths: ["journals"],
   routes: () => ["default"],
   async open(options, context) {

@@ -109,7 +109,6 @@ export const acapyWebhook = defineSource({
   type: "acapy-webhook",
   summary: "Receives the webhooks of ACA-Py agents",
   options: webhookOptions,
-  acknowledges: true,
   routes: () => ["default"],
   async open(options, { port, signal }) {
     const keys = new WebhookKeys(keysOf(options.apiKey), options.walletKeys);

@@ -173,8 +173,6 @@ export const acapyWebsocket = defineSource({
   type: "acapy-websocket",
   summary: "Listens to the admin WebSocket of an ACA-Py agent; what it tells while no connection stands is lost",
   options: websocketOptions,
-  acknowledges: false,
-  namesTenants: true,
   caution: "events while the socket is down are lost, and nobody can tell which: the agent repeats none",
   paths: ["ca"],
   routes: () => ["default"],

@@ -15,7 +15,7 @@ export const gateway = defineSource({
   type: "gateway",
   summary: "Forwards HTTP to an upstream and captures each transaction",
   options: gatewayOptions,
-  acknowledges: false,
+  carriesTraffic: true,
   routes: routeNames,
   bestEffortRoutes,
   async open(options, { name, port, signal }) {
