@@ -107,14 +107,19 @@ def _tenant_fragment(wallet: Any, label: Any) -> bytes:
 
 def record_fragment(payload: Any) -> bytes:
     """What the payload says of the record that the event is about."""
-    if type(payload) is not dict and not isinstance(payload, Mapping):
-        return b"}"
+    if type(payload) is not dict:
+        if isinstance(payload, tuple) and hasattr(payload, "_asdict"):
+            payload = payload._asdict()
+        if not isinstance(payload, Mapping):
+            return b"}"
     text = ""
     state = payload.get("state")
     if isinstance(state, str) and state != "":
         text = ',"state":' + _clipped_json(state, ID_CHARS_MAX)
     for name in RECORD_IDS:
-        value = payload.get(name)
+        if name not in payload:
+            continue
+        value = payload[name]
         if isinstance(value, str) or type(value) is int:
             record_id = str(value)
             if record_id != "":

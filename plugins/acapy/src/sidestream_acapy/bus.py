@@ -42,10 +42,15 @@ def wrap(bus: Any, take: Take, on_shutdown: Callable[[], None], log: BoundedLog)
     problem = _problem(original)
     if problem is not None:
         return problem
-    guarded = _guarded(take, log)
 
     async def notify(profile: Any, event: Any) -> Any:
-        pending = guarded(profile, event)
+        try:
+            pending = take(profile, event)
+        except JournalFull:
+            raise
+        except Exception as error:
+            _failed(log, error)
+            pending = None
         if pending is not None:
             await pending
         result = await original(profile, event)  # type: ignore[misc]
@@ -62,10 +67,12 @@ def wrap(bus: Any, take: Take, on_shutdown: Callable[[], None], log: BoundedLog)
 
 def subscribe(bus: Any, regex: str, take: Take, on_shutdown: Callable[[], None], log: BoundedLog) -> None:
     """Subscribes once to all that may be wanted. The handlers never await: they share the bus with all others."""
-    guarded = _guarded(take, log)
 
     async def handle(profile: Any, event: Any) -> None:
-        guarded(profile, event)
+        try:
+            take(profile, event)
+        except Exception as error:
+            _failed(log, error)
 
     async def handle_shutdown(_profile: Any, _event: Any) -> None:
         on_shutdown()
@@ -86,14 +93,5 @@ def _problem(notify: Any) -> str | None:
     return None
 
 
-def _guarded(take: Take, log: BoundedLog) -> Take:
-    def guarded(profile: Any, event: Any) -> Pending | None:
-        try:
-            return take(profile, event)
-        except JournalFull:
-            raise
-        except Exception as error:
-            log.warn("failed", "an event could not be journaled", error)
-            return None
-
-    return guarded
+def _failed(log: BoundedLog, error: Exception) -> None:
+    log.warn("failed", "an event could not be journaled", error)

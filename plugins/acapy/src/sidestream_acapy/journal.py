@@ -67,6 +67,9 @@ class Journal:
         self._is_folder_dirty = False
         self._on_trouble = on_trouble
         self._segment: Segment | None = None
+        # Bytes that may be written without another look: into the segment at hand, within the budget, with no gap and
+        # no failure before them.
+        self._room = 0
         self._gaps = Gaps()
         self._budget = settings.bytes_max - SMALL_FILES_BYTES
         self._next_look = 0.0
@@ -80,17 +83,36 @@ class Journal:
 
         Returns None, or why there is no room for it now: `full` or `disk`. Then nothing has changed.
         """
-        if self._gaps:
-            failure = self.write_gaps()
-            if failure is not None:
-                return failure
-        failure = self._write(self.sequence + 1, KIND_EVENT, time_ns, attributes, payload)
+        size = RECORD_HEADER_BYTES + len(attributes) + len(payload)
+        segment = self._segment
+        if segment is None or size > self._room:
+            return self._append_carefully(time_ns, attributes, payload)
+        sequence = self.sequence + 1
+        try:
+            segment.append(record(sequence, KIND_EVENT, time_ns, attributes, payload, segment.salt))
+        except OSError as error:
+            if not self._leave_after(error):
+                return self._pause()
+            return self._append_carefully(time_ns, attributes, payload)
+        self.sequence = sequence
+        self._room -= size
+        return None
+
+    def _append_carefully(self, time_ns: int, attributes: bytes, payload: bytes) -> str | None:
+        failure = self.write_gaps()
         if failure is None:
-            self.sequence += 1
-        return failure
+            failure = self._write(self.sequence + 1, KIND_EVENT, time_ns, attributes, payload)
+        if failure is not None:
+            return failure
+        self.sequence += 1
+        segment = self._segment
+        if segment is not None:
+            self._room = min(self.settings.segment_bytes - segment.bytes, self._budget - self._taken())
+        return None
 
     def give_up(self, reason: str, time_ns: int) -> None:
         """Has a gap stand for the next event."""
+        self._room = 0
         self.sequence += 1
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
         self._gaps.add(self.sequence, reason, time_ns)
@@ -130,6 +152,7 @@ class Journal:
     def leave_segment(self) -> None:
         """Finishes the segment; what comes next begins another."""
         segment, self._segment = self._segment, None
+        self._room = 0
         if segment is None:
             return
         self.folder.finish(segment.number, segment.bytes)
@@ -175,12 +198,21 @@ class Journal:
                 self._next_try = 0.0
                 return None
             except OSError as error:
-                self._on_trouble(self.folder.path, error)
-                if segment is not None and (segment.is_broken or error.errno not in _NO_ROOM):
-                    self.leave_segment()
-                    if not is_last_try:
-                        continue
-                break
+                if not self._leave_after(error) or is_last_try:
+                    break
+        return self._pause()
+
+    def _leave_after(self, error: OSError) -> bool:
+        """Tells of a write that failed. True: it was for a reason of the segment's own, which was left."""
+        self._on_trouble(self.folder.path, error)
+        segment = self._segment
+        if segment is None or not (segment.is_broken or error.errno not in _NO_ROOM):
+            return False
+        self.leave_segment()
+        return True
+
+    def _pause(self) -> str:
+        self._room = 0
         self._next_try = monotonic() + LOOK_SECONDS
         return REASON_DISK
 

@@ -28,10 +28,13 @@ def to_json(payload: Any) -> bytes:
     """The payload as JSON. Raises Unserialisable, and nothing else."""
     try:
         # Only objects need a look of their own; for the rest the encoder in C is enough.
-        text = _encode_quickly(payload) if _is_json(payload) else None
-        if text is None:
-            text = _encode(_plain(payload, 0))
-        return _utf8(text)
+        if _is_json(payload):
+            try:
+                return _encode_prepared(payload).encode()
+            except (ValueError, TypeError, RecursionError):
+                # NaN, a circle, a key that is no text, half of a pair: the slow way tells them apart.
+                pass
+        return _utf8(_encode(_plain(payload, 0)))
     except Exception as error:
         raise Unserialisable(f"{type(error).__name__}: {error}"[:200]) from error
 
@@ -58,14 +61,6 @@ def _refuse(value: Any) -> Any:
 
 
 _encode_prepared = _prepared_encoder()
-
-
-def _encode_quickly(payload: Any) -> str | None:
-    try:
-        return _encode_prepared(payload)
-    except (ValueError, TypeError, RecursionError):
-        # NaN, a circle, or a key that is no text: the slow way tells them apart.
-        return None
 
 
 def _is_json(value: Any) -> bool:

@@ -37,8 +37,7 @@ class Recorder:
             content = to_json(payload)
             if holds_settings(content):
                 content = without_settings(content)
-            named = payload._asdict() if isinstance(payload, tuple) and hasattr(payload, "_asdict") else payload
-            attributes = fragment + self._tenants.of(profile, now_ns) + record_fragment(named)
+            attributes = fragment + self._tenants.of(profile, now_ns) + record_fragment(payload)
         except Exception as error:
             # What an agent's objects do when they are asked is not in our hands.
             self._intake.lose(now_ns, REASON_UNSERIALISABLE, topic, error)
