@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { readMessages, type TransactionData } from "./support/messages.ts";
 import { start, statusWhen, stop, temporaryFolder } from "./support/program.ts";
 import { makeSite, post } from "./support/site.ts";
-import { badDiskLibrary, mountSmallDisk } from "./support/small-disk.ts";
+import { badDiskLibrary, fillDisk, mountSmallDisk } from "./support/small-disk.ts";
 import { guarantee } from "../guarantees.ts";
 
 guarantee({
@@ -29,7 +29,7 @@ function smallDisk(t: TestContext): FullDisk | null {
   const disk = mountSmallDisk(t, 4 * 1024 * 1024);
   if (disk === null) return null;
   const ballast = join(disk, "ballast");
-  return { data: join(disk, "data"), environment: {}, fill: () => fill(ballast), makeRoom: () => rmSync(ballast) };
+  return { data: join(disk, "data"), environment: {}, fill: () => fillDisk(ballast), makeRoom: () => rmSync(ballast) };
 }
 
 /** One that says so: every write is refused as the system would. */
@@ -92,14 +92,4 @@ async function throughFullDisk(t: TestContext, { data, environment, fill: fillUp
     answered.filter((number) => !kept.has(number)),
     [],
   );
-}
-
-/** Writes until the disk has no byte left. */
-function fill(path: string): void {
-  const chunk = Buffer.alloc(4096, 1);
-  try {
-    for (;;) writeFileSync(path, chunk, { flag: "a" });
-  } catch (error) {
-    equal((error as NodeJS.ErrnoException).code, "ENOSPC");
-  }
 }

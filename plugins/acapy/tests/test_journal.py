@@ -191,9 +191,23 @@ def test_at_the_end_gaps_are_written_beyond_the_budget(tmp_path: Path) -> None:
         pass
     writer.give_up("full", 7)
     assert writer.write_gaps() == "full"
-    assert writer.write_gaps(beyond_budget=True) is None
+    assert writer.write_gaps(at_end=True) is None
     writer.close()
     assert read(tmp_path / "agent-1").gaps == [(writer.sequence, writer.sequence, "full")]
+
+
+def test_at_the_end_gaps_are_written_however_lately_the_disk_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = journal(tmp_path)
+    writer.append(1, ATTRIBUTES, b"1")
+    FailingWrites(monkeypatch, [OSError(28, "ENOSPC")])
+    assert writer.append(1, ATTRIBUTES, b"2") == "disk"
+    writer.give_up("disk", 7)
+    assert writer.write_gaps() == "disk", "it is tried again a moment later"
+    assert writer.write_gaps(at_end=True) is None
+    writer.close()
+    assert read(tmp_path / "agent-1").gaps == [(2, 2, "disk")]
 
 
 def test_a_record_larger_than_a_segment_has_one_to_itself(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
 import type { AgentRecord, SourceConnection } from "../../driver/source.ts";
 import { bodyBytes, FakePort } from "../../driver/testing/fake-port.ts";
@@ -391,6 +392,22 @@ test("an agent that falls silent is told once, one that ended cleanly never", as
   const samples = rig.source.counters();
   assert.equal(samples['sidestream_acapy_journal_troubles{journal="silent"}'], 1);
   assert.equal(samples['sidestream_acapy_journal_heartbeat_age_seconds{journal="stopped"}'], undefined);
+});
+
+test("events that an agent gave up, and ended before it could say so, are told", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::ping::received" });
+  writer.heartbeat({ sequence: 4, stopped: true });
+  const alive = new JournalWriter(join(journals, "alive"));
+  alive.append({ topic: "acapy::ping::received" });
+  alive.heartbeat({ sequence: 4 });
+  const { source } = await start(t, journals);
+  const troubles = (): readonly string[] => source.troubles?.() ?? [];
+  while (troubles().length === 0) await delay(20);
+  assert.deepEqual(troubles(), [
+    `journal agent-1: its agent ended without room for a gap: the events ${BOOT}/2 to 4 at least are missing, and no message tells of them`,
+  ]);
 });
 
 test("records that no writer may write are damage", async (t) => {

@@ -51,6 +51,8 @@ export class JournalReader {
   /** Sequence that the next record of the boot has when none is missing; null: whatever comes. */
   #expected: number | null = null;
   #damagedBytes = 0;
+  /** The last segment whose damage is counted, and how much of it that was: after going back it is met again. */
+  #damaged = { number: 0, bytes: 0 };
 
   constructor(folder: string, after: Ack | null) {
     this.#folder = folder;
@@ -59,7 +61,8 @@ export class JournalReader {
 
   /** Bytes that could not be read and were stepped over. */
   get damagedBytes(): number {
-    return this.#damagedBytes + (this.#open?.reader.damagedBytes ?? 0);
+    if (this.#open !== null) this.#countDamage(this.#open);
+    return this.#damagedBytes;
   }
 
   /** Goes back to what stands behind a place. */
@@ -92,7 +95,7 @@ export class JournalReader {
         await next.reader.close();
         return rest;
       }
-      this.#damagedBytes += open.reader.damagedBytes;
+      this.#countDamage(open);
       this.#open = next;
       await open.reader.close();
     }
@@ -113,8 +116,15 @@ export class JournalReader {
     const open = this.#open;
     this.#open = null;
     if (open === null) return;
-    this.#damagedBytes += open.reader.damagedBytes;
+    this.#countDamage(open);
     await open.reader.close();
+  }
+
+  #countDamage({ number, reader: { damagedBytes: bytes } }: OpenSegment): void {
+    const known = this.#damaged;
+    if (number < known.number || (number === known.number && bytes <= known.bytes)) return;
+    this.#damagedBytes += number === known.number ? bytes - known.bytes : bytes;
+    this.#damaged = { number, bytes };
   }
 
   async #readOpen({ number, reader }: OpenSegment): Promise<readonly Read[]> {

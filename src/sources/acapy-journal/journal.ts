@@ -42,7 +42,7 @@ export interface JournalSettings {
 
 export class Journal {
   readonly name: string;
-  /** Records handed in, gaps included. */
+  /** Records handed in, gaps included; those that were turned back count once. */
   recordCount = 0;
   /** Reason → events that are missing. */
   readonly missing = new Map<string, number>();
@@ -59,6 +59,8 @@ export class Journal {
   #wake: (() => void) | null = null;
   #isWoken = false;
   #retryMs = RETRY_MS_MIN;
+  /** The last record that was counted. */
+  #counted = { boot: NO_BOOT, sequence: 0 };
   /** In a row, without any event that was taken. */
   #turnedBackCount = 0;
 
@@ -89,6 +91,11 @@ export class Journal {
   /** Last record of which everything is safe. */
   get acked(): Pick<Ack, "boot" | "sequence"> {
     return this.#acked;
+  }
+
+  /** Whether the flow has everything that was there at the last look. */
+  get isIdle(): boolean {
+    return this.#wake !== null;
   }
 
   backlogBytes(): Promise<number> {
@@ -168,10 +175,12 @@ export class Journal {
     this.#handIn.goBack();
   }
 
-  #count({ record, place }: Read): void {
+  #count({ record, place: { boot, sequence } }: Read): void {
+    if (boot === this.#counted.boot && sequence <= this.#counted.sequence) return;
+    this.#counted = { boot, sequence };
     this.recordCount += 1;
     if (record.kind !== "gap") return;
-    this.missing.set(record.reason, (this.missing.get(record.reason) ?? 0) + record.last - place.sequence + 1);
+    this.missing.set(record.reason, (this.missing.get(record.reason) ?? 0) + record.last - sequence + 1);
   }
 
   /** Has it on disk, before an event is passed on, that it may have been. */

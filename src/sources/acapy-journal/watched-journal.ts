@@ -53,6 +53,7 @@ export class WatchedJournal {
       // It is told by whoever reads the journal.
     }
     this.tell("heartbeat", this.#silence(Date.now()));
+    this.tell("end", this.#untold(Date.now()));
     this.#tellNotices();
     this.#tellMissing();
   }
@@ -95,6 +96,16 @@ export class WatchedJournal {
     if (isAlive(this.#heartbeat, nowMs)) return null;
     const seconds = Math.round((silenceMs(this.#heartbeat, nowMs) ?? 0) / 1000);
     return `its agent gave the last sign of life ${seconds} s ago: it hangs, was killed, or runs without the plugin. If it is gone for good and all is read, remove its folder`;
+  }
+
+  /** A gap waits for room in the agent's memory, and is gone with it. */
+  #untold(nowMs: number): string | null {
+    if (this.#heartbeat === null || this.#backlogBytes > 0 || !this.journal.isIdle) return null;
+    const { boot, sequence, stopped } = this.#heartbeat;
+    const { acked } = this.journal;
+    const isOver = stopped || !isAlive(this.#heartbeat, nowMs);
+    if (!isOver || boot !== acked.boot || sequence <= acked.sequence) return null;
+    return `its agent ended without room for a gap: the events ${boot}/${acked.sequence + 1} to ${sequence} at least are missing, and no message tells of them`;
   }
 
   /** What the writer has to say to an operator, each once. */

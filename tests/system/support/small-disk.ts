@@ -1,5 +1,6 @@
 /** Disks that refuse: a file system of a few MiB in memory, a read-only mount, and a library that refuses in the system's name. */
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { mountTmpfs } from "./mounted-disk.ts";
@@ -7,6 +8,16 @@ import { mountTmpfs } from "./mounted-disk.ts";
 /** Mounts it. Null, and the test is skipped, where mounting is refused and nothing must not be skipped. */
 export function mountSmallDisk(test: TestContext, bytes: number): string | null {
   return mountTmpfs(test, bytes)?.path ?? null;
+}
+
+/** Writes to this file until its disk has no byte left. */
+export function fillDisk(path: string): void {
+  const chunk = Buffer.alloc(4096, 1);
+  try {
+    for (;;) writeFileSync(path, chunk, { flag: "a" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+  }
 }
 
 /** Compiles the library that makes a disk refuse, for LD_PRELOAD. */

@@ -144,7 +144,7 @@ class Intake:
 
     def _write_gaps(self, *, at_end: bool = False) -> None:
         try:
-            if self._journal.write_gaps(beyond_budget=at_end) is None:
+            if self._journal.write_gaps(at_end=at_end) is None:
                 self._on_appended()
         except Exception as error:
             self._log.warn(REASON_FAILED, "a gap could not be journaled", error)

@@ -117,12 +117,15 @@ class Journal:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
         self._gaps.add(self.sequence, reason, time_ns)
 
-    def write_gaps(self, *, beyond_budget: bool = False) -> str | None:
-        """Writes the gaps that wait. Returns why it can't, or None."""
+    def write_gaps(self, *, at_end: bool = False) -> str | None:
+        """Writes the gaps that wait. Returns why it can't, or None.
+
+        at_end: it is the last try, so it goes beyond the budget, and doesn't wait for a disk that failed a moment ago.
+        """
         while self._gaps:
             gap = self._gaps.first()
             attributes = json.dumps({"last": gap.last, "reason": gap.reason}, separators=(",", ":")).encode()
-            failure = self._write(gap.first, KIND_GAP, gap.time_ns, attributes, b"", beyond_budget)
+            failure = self._write(gap.first, KIND_GAP, gap.time_ns, attributes, b"", at_end)
             if failure is not None:
                 return failure
             self._gaps.written()
@@ -176,10 +179,10 @@ class Journal:
         time_ns: int,
         attributes: bytes,
         payload: bytes,
-        beyond_budget: bool = False,
+        at_end: bool = False,
     ) -> str | None:
         size = RECORD_HEADER_BYTES + len(attributes) + len(payload)
-        if self._next_try > 0 and monotonic() < self._next_try:
+        if self._next_try > 0 and not at_end and monotonic() < self._next_try:
             return REASON_DISK
         # Again in a new segment, where the file at hand takes no more for a reason of its own.
         for is_last_try in (False, True):
@@ -188,7 +191,7 @@ class Journal:
                 self.leave_segment()
                 segment = None
             needed = size if segment is not None else size + self._header_bytes
-            if not beyond_budget and self._taken() + needed > self._budget and not self._find_room(needed):
+            if not at_end and self._taken() + needed > self._budget and not self._find_room(needed):
                 return REASON_FULL
             try:
                 if segment is None:

@@ -1,0 +1,174 @@
+/** What no agent should do to the plugin, and no disk to either side, from the bus to the destination. */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { readMessages, type MessageEvent } from "../system/support/messages.ts";
+import { start, statusWhen, stop, temporaryFolder } from "../system/support/program.ts";
+import { fillDisk, mountSmallDisk } from "../system/support/small-disk.ts";
+import { skipWithoutPython, startRaising } from "./support/raising.ts";
+
+const skip = await skipWithoutPython();
+
+interface Site {
+  readonly configuration: string;
+  readonly journals: string;
+  readonly data: string;
+  readonly events: string;
+}
+
+/** @param disk - Where journals and data folder are. */
+function makeSite(folder: string, disk: string): Site {
+  const site = {
+    configuration: join(folder, "sidestream.yaml"),
+    journals: join(disk, "journals"),
+    data: join(disk, "data"),
+    events: join(folder, "events"),
+  };
+  writeFileSync(
+    site.configuration,
+    `version: 1
+enabled: true
+instance: test-1
+data: ${site.data}
+limits: { messageBytesMax: 16MiB }
+sources:
+  agents: { type: acapy-journal, journals: ${site.journals}, tenant: base }
+destinations:
+  out: { type: file, path: ${site.events} }
+streams: [ ./all.stream.yaml ]
+health: false
+`,
+  );
+  writeFileSync(join(folder, "all.stream.yaml"), 'stream: all\ntenants: all\nrules:\n  - "EVENTTYPE=agent , publish , out:all"\n');
+  return site;
+}
+
+const ARRIVED_MS_MAX = 60_000;
+/** Stands for a payload that is not whole, as the message says. */
+const TRUNCATED = "truncated";
+
+interface Gap {
+  readonly first: number;
+  readonly last: number;
+  readonly reason: string;
+}
+
+interface Told {
+  readonly topic: string;
+  readonly payload: unknown;
+  readonly payloadTruncated?: boolean;
+  readonly payloadWithheld?: string;
+}
+
+/** Waits until a boot's events are all accounted for. What became of each: its payload, or what is told in its stead. */
+async function allOf(site: Site, boot: string, last: number): Promise<Map<number, unknown>> {
+  const deadline = performance.now() + ARRIVED_MS_MAX;
+  for (;;) {
+    const found = accounted(readMessages(site.events), boot);
+    if (found.has(last)) {
+      statusWhen(site.data, ({ totals, breaches }) => totals.pending === 0 && breaches.length === 0);
+      return accounted(readMessages(site.events), boot);
+    }
+    ok(performance.now() < deadline, `${found.size} of ${last} events are accounted for`);
+    await delay(200);
+  }
+}
+
+function accounted(messages: readonly MessageEvent[], boot: string): Map<number, unknown> {
+  const found = new Map<number, unknown>();
+  for (const { id, data } of messages) {
+    const told = data as Told;
+    ok(id.startsWith(`${boot}/`), id);
+    if (told.topic !== "sidestream::journal::gap") add(Number(id.slice(boot.length + 1)), became(told));
+    else for (let n = (told.payload as Gap).first; n <= (told.payload as Gap).last; n += 1) add(n, (told.payload as Gap).reason);
+  }
+  return found;
+
+  function add(sequence: number, what: unknown): void {
+    ok(!found.has(sequence), `${sequence} comes once`);
+    found.set(sequence, what);
+  }
+}
+
+function became({ payload, payloadTruncated, payloadWithheld }: Told): unknown {
+  return payloadWithheld ?? (payloadTruncated === true ? TRUNCATED : payload);
+}
+
+/** What becomes of each entry of ODD in raise_events.py: its payload in the message, or what is told of it. */
+const BECOMES: readonly unknown[] = [
+  "a text",
+  7,
+  null,
+  [1, { a: null }],
+  { nul: "\0b" },
+  { half: "\ud800x", "\udc00": 1 },
+  { nan: null, infinite: null },
+  { bytes: "/w==", "1": [2] },
+  { digits: Infinity },
+  TRUNCATED,
+  "too-large",
+  "unserialisable",
+  "unserialisable",
+  "too-deep",
+  "unserialisable",
+  "unserialisable",
+  { topic: "with control characters" },
+  { topic: "of 10 KB" },
+  { wallet: "odd" },
+  { wallet: "long" },
+  { sound: true },
+];
+
+test("whatever an agent raises arrives, or what arrives says what is missing of it and why", { skip, timeout: 120_000 }, async (t) => {
+  const folder = temporaryFolder(t);
+  const site = makeSite(folder, folder);
+  const program = await start(t, ["--config", site.configuration]);
+  const agent = await startRaising(t, site.journals);
+  const { boot, sequence, dropped } = await agent.tell("odd");
+  await agent.end();
+  deepEqual(dropped, { "too-large": 1, unserialisable: 4 });
+  const arrived = await allOf(site, boot, sequence);
+  deepEqual([...arrived.values()], BECOMES);
+  await stop(program);
+});
+
+test(
+  "journal and spool on one full disk: each event arrives or is told as given up, once, and the agent goes on",
+  { skip, timeout: 120_000 },
+  async (t) => {
+    const disk = mountSmallDisk(t, 24 * 1024 * 1024);
+    if (disk === null) return;
+    const site = makeSite(temporaryFolder(t), disk);
+    const program = await start(t, ["--config", site.configuration]);
+    const agent = await startRaising(t, site.journals, { bytesMax: "16MiB", holdMsMax: 100 });
+    const ballast = join(disk, "ballast");
+    await agent.tell("many 500 200");
+    fillDisk(ballast);
+    const full = await agent.tell("many 3000 4000");
+    ok((full.dropped["disk"] ?? 0) > 0, `the disk became full: ${JSON.stringify(full.dropped)}`);
+    rmSync(ballast);
+    await agent.tell("many 500 200");
+    // Halfway: the one side has room, and what it writes takes it from the other.
+    fillDisk(ballast);
+    await agent.tell("many 200 200");
+    rmSync(ballast);
+    const { boot, sequence, dropped } = await agent.tell("many 1 10");
+    await agent.end();
+    equal(sequence, 4201);
+    const arrived = await allOf(site, boot, sequence);
+    deepEqual(
+      [...arrived.keys()],
+      Array.from({ length: sequence }, (_, index) => index + 1),
+    );
+    await program.logged(`since the start of this program: ${dropped["disk"]} disk;`);
+    const given = [...arrived.values()].filter((what) => typeof what === "string");
+    equal(
+      given.length,
+      Object.values(dropped).reduce((sum, count) => sum + count, 0),
+    );
+    for (const [n, what] of arrived) if (typeof what !== "string") equal((what as { number: number }).number, n);
+    await stop(program);
+  },
+);
