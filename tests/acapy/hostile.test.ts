@@ -1,6 +1,6 @@
 /** What no agent should do to the plugin, and no disk to either side, from the bus to the destination. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -62,18 +62,17 @@ interface Told {
   readonly payloadWithheld?: string;
 }
 
-/** Waits until a boot's events are all accounted for. What became of each: its payload, or what is told in its stead. */
+/** Waits until all of a boot has arrived. What became of each event: its payload, or what is told in its stead. */
 async function allOf(site: Site, boot: string, last: number): Promise<Map<number, unknown>> {
   const deadline = performance.now() + ARRIVED_MS_MAX;
-  for (;;) {
-    const found = accounted(readMessages(site.events), boot);
-    if (found.has(last)) {
-      statusWhen(site.data, ({ totals, breaches }) => totals.pending === 0 && breaches.length === 0);
-      return accounted(readMessages(site.events), boot);
-    }
-    ok(performance.now() < deadline, `${found.size} of ${last} events are accounted for`);
-    await delay(200);
+  const acked = (): { readonly boot: string; readonly sequence: number } =>
+    JSON.parse(readFileSync(join(site.journals, "agent-1/ack"), "utf8"));
+  for (let ack = acked(); ack.boot !== boot || ack.sequence < last; ack = acked()) {
+    ok(performance.now() < deadline, `${ack.sequence} of ${last} events are acknowledged`);
+    await delay(100);
   }
+  statusWhen(site.data, ({ totals, breaches }) => totals.pending === 0 && breaches.length === 0);
+  return accounted(readMessages(site.events), boot);
 }
 
 function accounted(messages: readonly MessageEvent[], boot: string): Map<number, unknown> {
