@@ -2,8 +2,10 @@
  * What must hold after a crash on a disk that keeps its word: everything acknowledged is there, nothing is invented,
  * altered, doubled or out of order, the counts add up, and nobody is told of damage.
  */
+import { journalKey } from "../../../event.ts";
 import { isProblem } from "../../findings.ts";
 import type { SpooledMessage } from "../../spooled.ts";
+import { placeOf, SOURCE } from "./handed-in.ts";
 import type { Known, Model } from "./model.ts";
 import { STREAM, type Observed } from "./observed.ts";
 import type { Seen } from "./told.ts";
@@ -37,6 +39,7 @@ export function checkCrash(model: Model, observed: Observed, memory: boolean, sh
   checkComplete(model, there);
   checkSequences(model, observed, there, isDone);
   checkCounts(model, observed, there, isDone);
+  checkProgress(model, log, (known) => there.has(known.given.id) || isDone(known));
   if (memory) checkMemory(model, observed, there);
 }
 
@@ -97,6 +100,26 @@ function checkSequences(
     must(told === due, () => `the next number of ${topic} would be ${told}, and ${due} is due`);
   }
   must(status.nextSequence > model.highestSeen, () => `the next number would be ${status.nextSequence}, and ${model.highestSeen} was seen`);
+}
+
+/** A source that hands in again what comes after a crash doubles nothing and passes nothing by. */
+export function checkProgress(model: Model, log: Observed["log"], isIn: (known: Known) => boolean): void {
+  /** By boot: those after the last message that got in. */
+  const behind = new Map<string, Known[]>();
+  const has = ({ given: { id, topic } }: Known): boolean => {
+    const position = placeOf(id)?.position ?? 0;
+    return log.progress.has(journalKey(SOURCE, `event-${id}`), position, STREAM, topic);
+  };
+  for (const known of model.messages) {
+    const { id } = known.given;
+    const place = placeOf(id);
+    if (place === null) continue;
+    if (isIn(known)) {
+      must(has(known), () => `${id} got in, and would be taken once more`);
+      behind.set(place.boot, []);
+    } else behind.set(place.boot, [...(behind.get(place.boot) ?? []), known]);
+  }
+  for (const known of [...behind.values()].flat()) must(!has(known), () => `${known.given.id} didn't get in, and would be passed by`);
 }
 
 function checkCounts(

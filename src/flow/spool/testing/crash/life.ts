@@ -8,7 +8,8 @@ import type { DestinationLog } from "../../destination-log.ts";
 import type { Confirmation, SpooledMessage } from "../../spooled.ts";
 import { delivered, message, readAll } from "../fixtures.ts";
 import type { Random } from "../memory-disk.ts";
-import { checkCrash, startedWith } from "./crash-check.ts";
+import { checkCrash, checkProgress, startedWith } from "./crash-check.ts";
+import { nextId, placeOf, SOURCE } from "./handed-in.ts";
 import { Model } from "./model.ts";
 import { DATA_FOLDER, DEAD_FOLDER, LOG_FOLDER, observe, type LogShape } from "./observed.ts";
 import { RecordingDisk, type FaultPlan } from "./recording-disk.ts";
@@ -188,11 +189,12 @@ export class Life {
     const log = this.#open;
     const ids: string[] = [];
     for (let left = count; left > 0; left--) {
-      const id = `m${this.#model.count + 1}`;
+      const id = nextId(this.#model.count);
       const value = Buffer.alloc(bytes, id);
       const given = { id, topic: `topic-${topic}`, tenant: `tenant-${tenant}`, value, acknowledging };
       try {
-        log.append(message(id, { topic: given.topic, tenant: given.tenant, value }), acknowledging);
+        const sourcePosition = placeOf(id)?.position ?? 0;
+        log.append(message(id, { source: SOURCE, sourcePosition, topic: given.topic, tenant: given.tenant, value }), acknowledging);
       } catch (error) {
         if (!isSidestreamError(error)) throw new Violation("an append ended with a fault of the program", { cause: error });
         break;
@@ -201,7 +203,10 @@ export class Life {
       ids.push(id);
     }
     const isKept = await succeeds(log.flush());
-    this.#tell({ kind: isKept ? "kept" : log.refusing === null ? "refused" : "unsure", ids });
+    const isRefused = !isKept && log.refusing === null;
+    this.#tell({ kind: isKept ? "kept" : isRefused ? "refused" : "unsure", ids });
+    // What others appended meanwhile may be behind it.
+    if (isRefused && nextId(this.#model.count - 1) === ids.at(-1)) checkProgress(this.#model, log, ({ fate }) => fate === "kept");
   }
 
   async #confirm(every: number, pick: number): Promise<void> {

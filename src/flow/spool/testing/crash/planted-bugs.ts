@@ -57,6 +57,36 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     families: ["short"],
   },
   {
+    name: "progress-not-taken-back",
+    what: "how far a source was read counts messages that could not be written",
+    file: "flow/spool/log-books.ts",
+    changes: [{ find: "    this.progress.rollBack();\n", replace: "" }],
+    families: ["fault"],
+  },
+  {
+    name: "progress-forgotten",
+    what: "a new segment begins without how far a source was read",
+    file: "flow/spool/log-books.ts",
+    changes: [
+      { find: "accepted: this.accepted.table(), ...this.progress.record() }", replace: "accepted: this.accepted.table(), progress: {} }" },
+    ],
+    families: ["short"],
+  },
+  {
+    name: "progress-without-its-last",
+    what: "it isn't written down which messages of a source's last event are there",
+    file: "flow/spool/source-progress.ts",
+    changes: [{ find: "      begun[key] = made.slice(0, count);\n", replace: "" }],
+    families: ["short"],
+  },
+  {
+    name: "progress-of-what-is-read",
+    what: "messages that a start finds tell nothing of how far their source was read",
+    file: "flow/spool/recovered-state.ts",
+    changes: [{ find: "    this.#progress.found(message);\n", replace: "" }],
+    families: ["short"],
+  },
+  {
     name: "cursor-before-acknowledgement",
     what: "a batch counts as delivered before the destination answered",
     file: "flow/transmit/lane.ts",
