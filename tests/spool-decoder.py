@@ -308,11 +308,31 @@ def read_segments(folder, complaints):
     return segments
 
 
+class Progress:
+    """Which events of sources that can be read again are there."""
+
+    def __init__(self, state):
+        self.positions = dict(state.get("progress", {}))
+        self.begun = {key: list(names) for key, names in state.get("begun", {}).items()}
+
+    def take(self, message):
+        position = message["sourcePosition"]
+        if position == 0 or message["stream"].startswith(("redrive/", "replay/")):
+            return
+        key = f"{message['source']} {message['eventId'].rpartition('/')[0]}"
+        if position < self.positions.get(key, 0):
+            return
+        if position > self.positions.get(key, 0):
+            self.positions[key], self.begun[key] = position, []
+        self.begun[key].append(f"{message['stream']} {message['topic']}")
+
+
 def main(folder, kept):
     complaints = Complaints()
     segments = read_segments(folder, complaints)
     cursor = cursor_of(folder)
     records, present, compacted = [], set(), []
+    progress = Progress({})
     for index, segment in enumerate(segments):
         is_last = index == len(segments) - 1
         bound = min((later.header["base"] for later in segments[index + 1 :]), default=float("inf"))
@@ -329,9 +349,12 @@ def main(folder, kept):
         for kind, number, payload in frames:
             present.add(number)
             if kind == STATE:
-                records = json.loads(payload)["control"]
+                state = json.loads(payload)
+                records, progress = state["control"], Progress(state)
             elif kind == CONTROL:
                 records.append(json.loads(payload))
+            elif kind == MESSAGE:
+                progress.take(message_of(payload))
             if kept or kind not in (MESSAGE, DEAD):
                 continue
             message = message_of(payload) if kind == MESSAGE else dead_letter_of(payload)
@@ -342,11 +365,12 @@ def main(folder, kept):
             done = done if kind == MESSAGE else None
             print(json.dumps({"number": number, "logId": segment.header["logId"], "done": done, **message}, ensure_ascii=False))
         if summary is not None and summary["nextSequence"] - 1 <= bound:
-            records = summary["state"]["control"]
+            records, progress = summary["state"]["control"], Progress(summary["state"])
     if kept:
         is_over = lambda number: is_done(cursor, number) or (number not in present and within(compacted, number))
         lanes = cursor["lanes"] if cursor is not None else {}
-        print(json.dumps({"control": in_force(records, is_over), "lanes": lanes}, ensure_ascii=False))
+        told = {"control": in_force(records, is_over), "lanes": lanes, "progress": progress.positions, "begun": progress.begun}
+        print(json.dumps(told, ensure_ascii=False))
     return 1 if complaints.count else 0
 
 

@@ -35,10 +35,14 @@ export interface DecoderAnswer {
   readonly told: string;
 }
 
-/** Control records in force, oldest first, and the lanes of the cursor. */
+/** Control records in force, oldest first, the lanes of the cursor, and how far sources were read. */
 export interface Kept {
   readonly control: readonly unknown[];
   readonly lanes: Readonly<Record<string, readonly unknown[]>>;
+  /** How far each source was read. */
+  readonly progress: Readonly<Record<string, number>>;
+  /** Of the event there: its messages. */
+  readonly begun: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The decoder's answer. Its standard output is as `sidestream spool export` prints it. */

@@ -26,6 +26,9 @@ interface Expected {
   /** Control records in force; absent: none. */
   readonly control?: readonly unknown[];
   readonly lanes?: Readonly<Record<string, unknown>>;
+  /** How far each source was read; absent where no message comes from one that can be read again. */
+  readonly progress?: Readonly<Record<string, number>>;
+  readonly begun?: Readonly<Record<string, readonly string[]>>;
   readonly messages: readonly {
     readonly logSequence: number;
     readonly stream: string;
@@ -78,7 +81,7 @@ function segments(folder: string): Map<string, Buffer> {
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test("small spools of each release are kept", () => {
-  deepEqual(releases, ["spool-v1", "spool-v1-promises", "spool-v1-reused"]);
+  deepEqual(releases, ["spool-v1", "spool-v1-placed", "spool-v1-promises", "spool-v1-reused"]);
 });
 
 /** What messages are that were written before there was such a thing. */
@@ -117,6 +120,10 @@ for (const { release, destination, expected } of releases.flatMap(logsOf)) {
     });
     deepEqual(log.state().control, expected.control ?? []);
     for (const [lane, position] of Object.entries(expected.lanes ?? {})) deepEqual(log.lanePosition(lane), position);
+    if (expected.progress !== undefined) {
+      const { progress, begun } = log.state();
+      deepEqual(plain({ progress, begun }), { progress: expected.progress, begun: expected.begun });
+    }
     equal(log.doubtfulFrom, null);
     equal(spool.deadLetters.get(destination)?.messages, expected.deadLetters);
     for (const { stream, topic } of expected.messages) {
@@ -164,6 +171,8 @@ for (const { release, destination, expected } of releases.flatMap(logsOf)) {
     ok(messages.every(({ logId }) => logId === expected.logId));
     const kept = decodeKept(folder);
     deepEqual(kept.control, expected.control ?? []);
+    const { progress, begun } = kept;
+    if (expected.progress !== undefined) deepEqual({ progress, begun }, { progress: expected.progress, begun: expected.begun });
     for (const [lane, position] of Object.entries(expected.lanes ?? {})) {
       const [, , number, told] = kept.lanes[lane] ?? [];
       deepEqual({ number, position: told }, position);

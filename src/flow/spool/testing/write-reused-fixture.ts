@@ -23,7 +23,7 @@ const SEGMENT_BYTES_MAX = 13 * 1024;
 const LANE = "темы:0";
 
 /** A log on a disk in memory, so that all of its files can be had as they are at one moment. */
-class FixtureLog {
+export class FixtureLog {
   readonly disk: FailingDisk;
   readonly log: DestinationLog;
   /** Their lanes are stuck: they are not confirmed. */
