@@ -228,3 +228,8 @@ def test_a_command_may_be_a_text_with_arguments() -> None:
 )
 def test_faults_of_what_is_to_be_started_are_told(more: dict[str, Any], told: str) -> None:
     assert told in faults(more)
+
+
+def test_streams_that_come_with_sidestream_are_named_by_their_names(tmp_path: Path) -> None:
+    run = {**RUN, "streams": ["sidestream:acapy-events", "${env:STREAMS}"]}
+    assert read_options(settings(tmp_path, {**SPAWN, "run": run})).spawn.run["streams"] == run["streams"]

@@ -16,6 +16,9 @@ _COMMAND = "sidestream"
 # Paths in it would be relative to a file that nobody wrote.
 _PATHS = ("data", "assignments")
 _PATH_LISTS = ("streams", "policies")
+# Names of what comes with Sidestream, and values from elsewhere, are no paths.
+_SHIPPED = "sidestream:"
+_NO_PATHS = (_SHIPPED, "${")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def _check_run(section: Section, run: Mapping[str, Any], *, has_streams: bool) -
         section.fault(
             "run.streams",
             "expected files of message stream descriptors; without one nothing is delivered",
-            near or "such as [ /etc/sidestream/streams/*.yaml ]",
+            near or f'such as ["{_SHIPPED}acapy-events"], which sends all to kafka1',
         )
     for key in _PATHS:
         _check_path(section, key, run.get(key))
@@ -149,7 +152,7 @@ def _check_run(section: Section, run: Mapping[str, Any], *, has_streams: bool) -
 
 
 def _check_path(section: Section, key: str, path: Any) -> None:
-    if isinstance(path, str) and not os.path.isabs(path) and not path.startswith("${"):
+    if isinstance(path, str) and not os.path.isabs(path) and not path.startswith(_NO_PATHS):
         section.fault(
             f"run.{key}", f"expected a path from the root on, not {shown(path)}", "the agent has no folder for it"
         )
