@@ -50,6 +50,8 @@ export class JournalReader {
   #boot = "";
   /** Sequence that the next record of the boot has when none is missing; null: whatever comes. */
   #expected: number | null = null;
+  /** Numbers of segments that were there, rising, the first may be that at hand: what is made later has a higher one. */
+  #listed: number[] = [];
   #damagedBytes = 0;
   /** The last segment whose damage is counted, and how much of it that was: after going back it is met again. */
   #damaged = { number: 0, bytes: 0 };
@@ -71,6 +73,7 @@ export class JournalReader {
     this.#after = after;
     this.#boot = "";
     this.#expected = null;
+    this.#listed = [];
     await this.close();
   }
 
@@ -162,9 +165,14 @@ export class JournalReader {
   }
 
   async #next(from: number): Promise<OpenSegment | null> {
-    for (const number of await this.#numbers(from)) {
-      const reader = await this.#openSegment(number);
-      if (reader !== null) return { number, reader };
+    for (const isLastLook of [false, true]) {
+      // An agent that starts again and again leaves thousands of them.
+      if (isLastLook) this.#listed = await this.#numbers(from);
+      for (let number = this.#listed[0]; number !== undefined; number = this.#listed[0]) {
+        const reader = number < from ? null : await this.#openSegment(number);
+        if (reader !== null) return { number, reader };
+        this.#listed.shift();
+      }
     }
     return null;
   }
