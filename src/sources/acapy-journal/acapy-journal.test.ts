@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -355,10 +366,36 @@ test("a journal that can't be opened is told, and keeps no other from being read
   writer.append({ topic: "acapy::record::connections" });
   const rig = await start(t, journals);
   await rig.port.records(1);
-  assert.match(rig.source.troubles?.()[0] ?? "", /^journal a-broken: it can't be opened: EISDIR/);
+  assert.match(rig.source.troubles?.()[0] ?? "", /^journal a-broken: it can't be opened: .*ack is no regular file/);
   rmSync(join(journals, "a-broken", "ack"), { recursive: true });
   await until(() => rig.notices.some((text) => text.includes("it can be opened now")));
 });
+
+test("a link leads nowhere, a pipe holds nobody up, and a small file of any size is read in part", async (t) => {
+  const journals = folderOf(t);
+  const outside = join(journals, "outside");
+  writeFileSync(outside, "x".repeat(600));
+  for (const name of ["a-link", "a-pipe", "a-segment", "large"]) mkdirSync(join(journals, name));
+  symlinkSync(outside, join(journals, "a-link", "ack"));
+  for (const path of ["a-pipe/ack", "a-segment/heartbeat", "a-segment/0000000000000001.journal"])
+    execFileSync("mkfifo", [join(journals, path)]);
+  const writer = new JournalWriter(join(journals, "large"));
+  writer.append({ topic: "acapy::record::connections" });
+  for (const name of ["ack", "heartbeat"]) truncateSync(writeNew(join(journals, "large", name)), 5 * 2 ** 30);
+  const rig = await start(t, journals);
+  await rig.port.records(1);
+  await until(() => (rig.source.troubles?.() ?? []).length === 3);
+  const told = rig.source.troubles?.().join("\n") ?? "";
+  assert.match(told, /^journal a-link: it can't be opened: ELOOP/m);
+  assert.match(told, /^journal a-pipe: it can't be opened: .*a-pipe\/ack is no regular file/m);
+  assert.match(told, /^journal a-segment: reading fails, and is tried again: .*0000000000000001\.journal is no regular file/m);
+  assert.equal(readFileSync(outside, "utf8"), "x".repeat(600));
+});
+
+function writeNew(path: string): string {
+  writeFileSync(path, "");
+  return path;
+}
 
 test("the last state of each record is noted, with what is acknowledged", async (t) => {
   const journals = folderOf(t);

@@ -6,14 +6,18 @@
  *
  * @see docs/journal-format.md, section 4.
  */
-import { open, readFile, type FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { openRegular, readSmallFile } from "./regular-file.ts";
 
 const FILE_MODE = 0o600;
 export const ACK_FILE = "ack";
 /** A sector: what a disk writes whole or not at all. */
 const FILE_BYTES = 512;
+/** Read of a file that others may have written. */
+const FILE_BYTES_MAX = 64 * 1024;
 
 const position = z.int().min(0);
 const schema = z.object({
@@ -38,7 +42,7 @@ export interface Ack {
 /** Null: there is none, or none that can be read; then all that is there is read. */
 export async function readAck(folder: string): Promise<Ack | null> {
   try {
-    const parsed = schema.safeParse(JSON.parse(await readFile(join(folder, ACK_FILE), "utf8")));
+    const parsed = schema.safeParse(JSON.parse(await readSmallFile(join(folder, ACK_FILE), FILE_BYTES_MAX)));
     return parsed.success ? parsed.data : null;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
@@ -58,8 +62,8 @@ export class AckFile {
   /** Opens the file, making it with all its bytes where there is none. @throws As `node:fs` does. */
   static async open(folder: string): Promise<AckFile> {
     const path = join(folder, ACK_FILE);
-    const file = await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return open(path, "wx+", FILE_MODE);
+    const file = await openRegular(path, constants.O_RDWR).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return openRegular(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
       throw error;
     });
     try {

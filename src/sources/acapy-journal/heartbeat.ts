@@ -3,9 +3,9 @@
  *
  * @see docs/journal-format.md, section 3.
  */
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { readSmallFile } from "./regular-file.ts";
 
 export const HEARTBEAT_FILE = "heartbeat";
 const FILE_BYTES_MAX = 64 * 1024;
@@ -32,14 +32,8 @@ export type Heartbeat = z.output<typeof schema>;
 /** Null: there is none, or none that can be read. */
 export async function readHeartbeat(folder: string): Promise<Heartbeat | null> {
   try {
-    const file = await open(join(folder, HEARTBEAT_FILE), "r");
-    try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(FILE_BYTES_MAX), 0, FILE_BYTES_MAX, 0);
-      const parsed = schema.safeParse(JSON.parse(buffer.toString("utf8", 0, bytesRead)));
-      return parsed.success ? parsed.data : null;
-    } finally {
-      await file.close();
-    }
+    const parsed = schema.safeParse(JSON.parse(await readSmallFile(join(folder, HEARTBEAT_FILE), FILE_BYTES_MAX)));
+    return parsed.success ? parsed.data : null;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;

@@ -4,9 +4,10 @@
  * Promise: it gives whole records, in order, and tells what it stepped over. While the segment is the last one, an end
  * that is not whole is waited for; what can't be read counts as damage only once something whole stands behind it.
  */
+import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
 import { decodeRecord, RECORD_HEADER_BYTES, recordBytesAt, type JournalRecord } from "./record.ts";
+import { openRegular } from "./regular-file.ts";
 import { decodeSegmentHeader, HEADER_READ_BYTES, type SegmentHeader } from "./segment-header.ts";
 
 /** Read at once; a larger record is read whole. */
@@ -31,7 +32,7 @@ export class SegmentReader {
 
   /** @throws As `node:fs` does, `ENOENT` among others. */
   static async open(path: string): Promise<SegmentReader> {
-    return new SegmentReader(path, await open(path, "r"));
+    return new SegmentReader(path, await openRegular(path, constants.O_RDONLY));
   }
 
   /** Null: it is not whole yet, or damaged; only `read` finds out. */
