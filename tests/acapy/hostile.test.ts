@@ -1,9 +1,10 @@
 /** What no agent should do to the plugin, and no disk to either side, from the bus to the destination. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { makeAgentSite, type AgentSite } from "../system/support/agent-site.ts";
 import { readMessages, type MessageEvent } from "../system/support/messages.ts";
 import { start, statusWhen, stop, temporaryFolder } from "../system/support/program.ts";
 import { fillDisk, mountSmallDisk } from "../system/support/small-disk.ts";
@@ -11,38 +12,14 @@ import { skipWithoutPython, startRaising } from "./support/raising.ts";
 
 const skip = await skipWithoutPython();
 
-interface Site {
-  readonly configuration: string;
+interface Site extends AgentSite {
   readonly journals: string;
-  readonly data: string;
-  readonly events: string;
 }
 
 /** @param disk - Where journals and data folder are. */
-function makeSite(folder: string, disk: string): Site {
-  const site = {
-    configuration: join(folder, "sidestream.yaml"),
-    journals: join(disk, "journals"),
-    data: join(disk, "data"),
-    events: join(folder, "events"),
-  };
-  writeFileSync(
-    site.configuration,
-    `version: 1
-enabled: true
-instance: test-1
-data: ${site.data}
-limits: { messageBytesMax: 16MiB }
-sources:
-  agents: { type: acapy-journal, journals: ${site.journals}, tenant: base }
-destinations:
-  out: { type: file, path: ${site.events} }
-streams: [ ./all.stream.yaml ]
-health: false
-`,
-  );
-  writeFileSync(join(folder, "all.stream.yaml"), 'stream: all\ntenants: all\nrules:\n  - "EVENTTYPE=agent , publish , out:all"\n');
-  return site;
+function makeSite(t: TestContext, disk: string): Site {
+  const journals = join(disk, "journals");
+  return { journals, ...makeAgentSite(t, `{ type: acapy-journal, journals: ${journals}, tenant: base }`, disk) };
 }
 
 const ARRIVED_MS_MAX = 60_000;
@@ -121,8 +98,7 @@ const BECOMES: readonly unknown[] = [
 ];
 
 test("whatever an agent raises arrives, or what arrives says what is missing of it and why", { skip, timeout: 120_000 }, async (t) => {
-  const folder = temporaryFolder(t);
-  const site = makeSite(folder, folder);
+  const site = makeSite(t, temporaryFolder(t));
   const program = await start(t, ["--config", site.configuration]);
   const agent = await startRaising(t, site.journals);
   const { boot, sequence, dropped } = await agent.tell("odd");
@@ -139,7 +115,7 @@ test(
   async (t) => {
     const disk = mountSmallDisk(t, 24 * 1024 * 1024);
     if (disk === null) return;
-    const site = makeSite(temporaryFolder(t), disk);
+    const site = makeSite(t, disk);
     const program = await start(t, ["--config", site.configuration]);
     const agent = await startRaising(t, site.journals, { bytesMax: "16MiB", holdMsMax: 100 });
     const ballast = join(disk, "ballast");

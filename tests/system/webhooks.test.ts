@@ -1,10 +1,11 @@
 /** Every recorded webhook of a real agent, through the running program. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { test } from "node:test";
+import { makeAgentSite } from "./support/agent-site.ts";
 import { readMessages } from "./support/messages.ts";
-import { start, statusWhen, stop, temporaryFolder } from "./support/program.ts";
+import { start, statusWhen, stop } from "./support/program.ts";
 
 interface Recorded {
   readonly path: string;
@@ -21,22 +22,8 @@ test(
   "each recorded webhook is answered 200 and becomes one message of its wallet, keys and secrets removed",
   { timeout: 120_000 },
   async (t) => {
-    const folder = temporaryFolder(t);
-    writeFileSync(
-      join(folder, "sidestream.yaml"),
-      `version: 1
-enabled: true
-data: ./data
-sources:
-  agent: { type: acapy-webhook, listen: "127.0.0.1:0", apiKey: hook-key-1, tenant: base }
-destinations:
-  out: { type: file, path: ./events }
-streams: [ ./stream.yaml ]
-health: false
-`,
-    );
-    writeFileSync(join(folder, "stream.yaml"), 'stream: agent\ntenants: all\nrules: [ "EVENTTYPE=agent , publish , out:agent.{topic}" ]\n');
-    const program = await start(t, ["--config", join(folder, "sidestream.yaml")]);
+    const site = makeAgentSite(t, '{ type: acapy-webhook, listen: "127.0.0.1:0", apiKey: hook-key-1, tenant: base }');
+    const program = await start(t, ["--config", site.configuration]);
     const url = program.address("agent");
     const send = ({ path, headers, body }: Recorded, key: string) =>
       fetch(`${url}${path}`, {
@@ -50,12 +37,12 @@ health: false
       });
     for (const recorded of RECORDED) equal((await send(recorded, "hook-key-1")).status, 200);
     equal((await send(RECORDED[0] as Recorded, "wrong")).status, 401);
-    const status = statusWhen(join(folder, "data"), ({ totals }) => totals.pending === 0);
+    const status = statusWhen(site.data, ({ totals }) => totals.pending === 0);
     equal(status.totals.delivered, RECORDED.length);
     deepEqual(status.breaches, []);
     await stop(program);
 
-    const messages = readMessages(join(folder, "events"));
+    const messages = readMessages(site.events);
     equal(messages.length, RECORDED.length);
     const wallets = (all: readonly string[]) => all.toSorted();
     deepEqual(

@@ -7,6 +7,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
+import { makeAgentSite } from "../../tests/system/support/agent-site.ts";
 import { readMessages } from "../../tests/system/support/messages.ts";
 import { start as startSidestream, stop as stopSidestream, temporaryFolder } from "../../tests/system/support/program.ts";
 import { freeBasePort } from "../kafka/free-ports.ts";
@@ -42,23 +43,9 @@ function tally(each: readonly string[]): readonly string[] {
 
 /** A running Sidestream that writes each webhook to a file. */
 async function sidestreamFor(t: TestContext) {
-  const folder = temporaryFolder(t);
-  writeFileSync(
-    join(folder, "sidestream.yaml"),
-    `version: 1
-enabled: true
-data: ./data
-sources:
-  agents: { type: acapy-webhook, listen: "127.0.0.1:0", apiKey: hook-key-1, tenant: base }
-destinations:
-  out: { type: file, path: ./events }
-streams: [ ./stream.yaml ]
-health: false
-`,
-  );
-  writeFileSync(join(folder, "stream.yaml"), 'stream: agent\ntenants: all\nrules: [ "EVENTTYPE=agent , publish , out:agent.{topic}" ]\n');
-  const program = await startSidestream(t, ["--config", join(folder, "sidestream.yaml")]);
-  return { program, url: program.address("agents"), messages: () => readMessages(join(folder, "events")) };
+  const site = makeAgentSite(t, '{ type: acapy-webhook, listen: "127.0.0.1:0", apiKey: hook-key-1, tenant: base }');
+  const program = await startSidestream(t, ["--config", site.configuration]);
+  return { program, url: program.address("agent"), messages: () => readMessages(site.events) };
 }
 
 /** Four tenants of all dispatch types connect, write, ping and issue a credential. */

@@ -1,0 +1,38 @@
+/** A folder with a configuration that takes an agent's events from one source and writes all of them to a file. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "./program.ts";
+import type { TestHost } from "./test-host.ts";
+
+export interface AgentSite {
+  readonly configuration: string;
+  readonly data: string;
+  /** Where the messages are. */
+  readonly events: string;
+}
+
+/**
+ * @param source - The source `agent` as YAML: `{ type: acapy-webhook, … }`.
+ * @param disk - Where the data folder is; beside the configuration unless given.
+ */
+export function makeAgentSite(test: TestHost, source: string, disk?: string): AgentSite {
+  const folder = temporaryFolder(test);
+  const site = { configuration: join(folder, "sidestream.yaml"), data: join(disk ?? folder, "data"), events: join(folder, "events") };
+  writeFileSync(
+    site.configuration,
+    `version: 1
+enabled: true
+instance: test-1
+data: ${site.data}
+limits: { messageBytesMax: 16MiB }
+sources:
+  agent: ${source}
+destinations:
+  out: { type: file, path: ${site.events} }
+streams: [ ./stream.yaml ]
+health: false
+`,
+  );
+  writeFileSync(join(folder, "stream.yaml"), 'stream: agent\ntenants: all\nrules: [ "EVENTTYPE=agent , publish , out:all" ]\n');
+  return site;
+}
