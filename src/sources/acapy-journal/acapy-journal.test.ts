@@ -234,6 +234,17 @@ test("a torn end is waited for while it is the last, and stepped over once anoth
   assert.equal(kept(rig)[2]?.id, `${"c1".repeat(16)}/1`);
 });
 
+test("a writer may have reasons of its own for gaps, but not any number of metrics", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  for (let n = 1; n <= 50; n += 1) writer.gap(2 * n, `reason-${n}`);
+  const rig = await start(t, journals);
+  await until(() => rig.source.counters()['sidestream_acapy_journal_records_total{journal="agent-1"}'] === 50);
+  const missing = Object.entries(rig.source.counters()).filter(([name]) => name.startsWith("sidestream_acapy_journal_missing_total"));
+  assert.equal(missing.length, 21);
+  assert.equal(missing.find(([name]) => name.includes('reason="other"'))?.[1], 60);
+});
+
 test("segments that were removed before they were read are told as missing", async (t) => {
   const journals = folderOf(t);
   const writer = new JournalWriter(join(journals, "agent-1"));

@@ -19,6 +19,9 @@ const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 /** So often an event is turned back before somebody is told. */
 const TURNED_BACK_MAX = 5;
+/** Reasons are the writer's own; each is a metric. */
+const REASONS_MAX = 20;
+const OTHER_REASON = "other";
 const NO_BOOT = "0".repeat(32);
 
 export type JournalTrouble = "reading" | "handing in" | "acknowledging";
@@ -44,7 +47,7 @@ export class Journal {
   readonly name: string;
   /** Records handed in, gaps included; those that were turned back count once. */
   recordCount = 0;
-  /** Reason → events that are missing. */
+  /** Reason → events that are missing; beyond a bound reasons are summed. */
   readonly missing = new Map<string, number>();
   readonly #settings: JournalSettings;
   readonly #reader: JournalReader;
@@ -180,7 +183,9 @@ export class Journal {
     this.#counted = { boot, sequence };
     this.recordCount += 1;
     if (record.kind !== "gap") return;
-    this.missing.set(record.reason, (this.missing.get(record.reason) ?? 0) + record.last - sequence + 1);
+    const isNamed = this.missing.has(record.reason) || this.missing.size < REASONS_MAX;
+    const reason = isNamed ? record.reason : OTHER_REASON;
+    this.missing.set(reason, (this.missing.get(reason) ?? 0) + record.last - sequence + 1);
   }
 
   /** Has it on disk, before an event is passed on, that it may have been. */
