@@ -454,7 +454,7 @@ test("events that an agent gave up, and ended before it could say so, are told",
   const troubles = (): readonly string[] => source.troubles?.() ?? [];
   while (troubles().length === 0) await delay(20);
   assert.deepEqual(troubles(), [
-    `journal agent-1: its agent ended without room for a gap: the events ${BOOT}/2 to 4 at least are missing, and no message tells of them`,
+    `journal agent-1: the events ${BOOT}/2 to 4 at least are not in the journal of an agent that ended, and no message tells of them: it had no room left to say so, or the machine lost power`,
   ]);
 });
 

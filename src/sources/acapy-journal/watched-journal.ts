@@ -98,14 +98,15 @@ export class WatchedJournal {
     return `its agent gave the last sign of life ${seconds} s ago: it hangs, was killed, or runs without the plugin. If it is gone for good and all is read, remove its folder`;
   }
 
-  /** A gap waits for room in the agent's memory, and is gone with it. */
+  /** A gap waits for room in the agent's memory, and is gone with it; what was not synced is gone with the machine. */
   #untold(nowMs: number): string | null {
     if (this.#heartbeat === null || this.#backlogBytes > 0 || !this.journal.isIdle) return null;
     const { boot, sequence, stopped } = this.#heartbeat;
     const { acked } = this.journal;
     const isOver = stopped || !isAlive(this.#heartbeat, nowMs);
     if (!isOver || boot !== acked.boot || sequence <= acked.sequence) return null;
-    return `its agent ended without room for a gap: the events ${boot}/${acked.sequence + 1} to ${sequence} at least are missing, and no message tells of them`;
+    const missing = `the events ${boot}/${acked.sequence + 1} to ${sequence} at least are not in the journal of an agent that ended`;
+    return `${missing}, and no message tells of them: it had no room left to say so, or the machine lost power`;
   }
 
   /** What the writer has to say to an operator, each once. */
