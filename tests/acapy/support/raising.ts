@@ -7,8 +7,8 @@ import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { findPython } from "../../../tools/python.ts";
 
-/** What the plugin needs. */
-const PYTHON_MINOR = 12;
+/** The oldest that the plugin says it runs on. */
+export const PYTHON_MINOR = 12;
 const PLUGIN = resolve(import.meta.dirname, "../../../plugins/acapy");
 
 /** What the plugin's journal is after a command. */
