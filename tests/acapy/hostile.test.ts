@@ -1,14 +1,14 @@
 /** What no agent should do to the plugin, and no disk to either side, from the bus to the destination. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { makeAgentSite, type AgentSite } from "../system/support/agent-site.ts";
 import { readMessages, type MessageEvent } from "../system/support/messages.ts";
 import { start, statusWhen, stop, temporaryFolder } from "../system/support/program.ts";
 import { fillDisk, mountSmallDisk } from "../system/support/small-disk.ts";
-import { skipWithoutPython, startRaising } from "./support/raising.ts";
+import { untilAcked } from "./support/acked.ts";
+import { skipWithoutPython, startRaising, type Raised } from "./support/raising.ts";
 
 const skip = await skipWithoutPython();
 
@@ -22,7 +22,6 @@ function makeSite(t: TestContext, disk: string): Site {
   return { journals, ...makeAgentSite(t, `{ type: acapy-journal, journals: ${journals}, tenant: base }`, disk) };
 }
 
-const ARRIVED_MS_MAX = 60_000;
 /** Stands for a payload that is not whole, as the message says. */
 const TRUNCATED = "truncated";
 
@@ -39,17 +38,11 @@ interface Told {
   readonly payloadWithheld?: string;
 }
 
-/** Waits until all of a boot has arrived. What became of each event: its payload, or what is told in its stead. */
-async function allOf(site: Site, boot: string, last: number): Promise<Map<number, unknown>> {
-  const deadline = performance.now() + ARRIVED_MS_MAX;
-  const acked = (): { readonly boot: string; readonly sequence: number } =>
-    JSON.parse(readFileSync(join(site.journals, "agent-1/ack"), "utf8"));
-  for (let ack = acked(); ack.boot !== boot || ack.sequence < last; ack = acked()) {
-    ok(performance.now() < deadline, `${ack.sequence} of ${last} events are acknowledged`);
-    await delay(100);
-  }
+/** Waits until all has arrived. What became of each event: its payload, or what is told in its stead. */
+async function allOf(site: Site, raised: Raised): Promise<Map<number, unknown>> {
+  await untilAcked(join(site.journals, "agent-1"), raised);
   statusWhen(site.data, ({ totals, breaches }) => totals.pending === 0 && breaches.length === 0);
-  return accounted(readMessages(site.events), boot);
+  return accounted(readMessages(site.events), raised.boot);
 }
 
 function accounted(messages: readonly MessageEvent[], boot: string): Map<number, unknown> {
@@ -101,10 +94,10 @@ test("whatever an agent raises arrives, or what arrives says what is missing of 
   const site = makeSite(t, temporaryFolder(t));
   const program = await start(t, ["--config", site.configuration]);
   const agent = await startRaising(t, site.journals);
-  const { boot, sequence, dropped } = await agent.tell("odd");
+  const raised = await agent.tell("odd");
   await agent.end();
-  deepEqual(dropped, { "too-large": 1, unserialisable: 4 });
-  const arrived = await allOf(site, boot, sequence);
+  deepEqual(raised.dropped, { "too-large": 1, unserialisable: 4 });
+  const arrived = await allOf(site, raised);
   deepEqual([...arrived.values()], BECOMES);
   await stop(program);
 });
@@ -129,10 +122,11 @@ test(
     fillDisk(ballast);
     await agent.tell("many 200 200");
     rmSync(ballast);
-    const { boot, sequence, dropped } = await agent.tell("many 1 10");
+    const raised = await agent.tell("many 1 10");
+    const { sequence, dropped } = raised;
     await agent.end();
     equal(sequence, 4201);
-    const arrived = await allOf(site, boot, sequence);
+    const arrived = await allOf(site, raised);
     deepEqual(
       [...arrived.keys()],
       Array.from({ length: sequence }, (_, index) => index + 1),

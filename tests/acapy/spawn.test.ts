@@ -1,15 +1,14 @@
 /** The example of one file for both, in the plugin's page, does what is said there: with a real Sidestream, without an agent. */
-import { deepEqual, ok } from "node:assert/strict";
+import { deepEqual } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { parse } from "yaml";
 import { command, temporaryFolder } from "../system/support/program.ts";
+import { untilAcked } from "./support/acked.ts";
 import { skipWithoutPython, startRaising } from "./support/raising.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const STARTED_MS_MAX = 30_000;
 const skip = await skipWithoutPython();
 
 /** The `sidestream` section of the example. */
@@ -25,12 +24,7 @@ test("with the example's configuration the plugin starts a Sidestream that takes
   // The program of this checkout, and no port that another test may have.
   const more = { spawn, agent: name, run: { ...run, health: false }, command: [join(ROOT, "bin/sidestream")] };
   const agent = await startRaising(t, journals, more);
-  const { sequence } = await agent.tell("many 3 10");
-  const deadline = performance.now() + STARTED_MS_MAX;
-  while (ackedIn(join(journals, name, "ack")) < sequence) {
-    ok(performance.now() < deadline, "the events are taken in");
-    await delay(100);
-  }
+  await untilAcked(join(journals, name), await agent.tell("many 3 10"));
   await agent.end();
   const { stdout } = command(["spool", "export", "kafka1", "--data", join(journals, ".sidestream/data")]);
   const topics = stdout
@@ -39,12 +33,3 @@ test("with the example's configuration the plugin starts a Sidestream that takes
     .map((line) => (JSON.parse(line) as { readonly topic: string }).topic);
   deepEqual(topics, Array<string>(3).fill("default.acapy.connections"));
 });
-
-function ackedIn(path: string): number {
-  try {
-    return (JSON.parse(readFileSync(path, "utf8")) as { readonly sequence: number }).sequence;
-  } catch {
-    // Sidestream is starting.
-    return 0;
-  }
-}
