@@ -7,8 +7,17 @@ import { makeAgentSite, type AgentSite } from "../system/support/agent-site.ts";
 import { readMessages, type MessageEvent } from "../system/support/messages.ts";
 import { start, statusWhen, stop, temporaryFolder } from "../system/support/program.ts";
 import { fillDisk, mountSmallDisk } from "../system/support/small-disk.ts";
+import { guarantee } from "../guarantees.ts";
 import { untilAcked } from "./support/acked.ts";
 import { skipWithoutPython, startRaising, type Raised } from "./support/raising.ts";
+
+guarantee({
+  failure: "disk-full",
+  capture: ["journal"],
+  test: "journal and spool on one full disk: each event arrives or is told as given up, once, and the agent goes on",
+  lost: "what the journal had no room for, after `holdMsMax`: each such event is told by a gap, with `fail-closed` by an error to its caller too",
+  todo: "make room; it goes on by itself",
+});
 
 const skip = await skipWithoutPython();
 
