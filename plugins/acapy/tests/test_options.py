@@ -88,6 +88,22 @@ def test_all_faults_are_told_at_once_each_with_its_key() -> None:
     ]
 
 
+@pytest.mark.parametrize("pattern", ["acapy", "acapy::record", "acapy::ping", "acapy::outbound-message"])
+def test_the_beginning_of_topics_without_a_star_is_told(pattern: str) -> None:
+    [fault] = faults(events=["default", pattern])
+    assert fault.endswith(f"not '{pattern}' (did you mean {pattern}::*?)")
+
+
+def test_a_topic_without_a_star_is_taken() -> None:
+    topics = [
+        "acapy::problem_report",
+        "acapy::record::connections",
+        "acapy::revocation-notification",
+        "acapy::core::startup",
+    ]
+    assert all(options(events=topics).selection.wants(topic) for topic in topics)
+
+
 @pytest.mark.parametrize("journals", [None, "", [], {}])
 def test_the_folder_is_needed(journals: Any) -> None:
     assert faults(journals=journals)[0].startswith("sidestream.journals: expected ")

@@ -12,7 +12,7 @@ from .faults import Faults, Section, shown, written_size
 from .journal import SMALL_FILES_BYTES
 from .journal_format import ATTRIBUTES_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES
 from .spawn_options import Spawn, old_key, read_spawn
-from .topics import DEFAULT, PatternSelection, Selection
+from .topics import DEFAULT, DEFAULT_EVENTS, GUARDED_PREFIXES, PatternSelection, Selection
 
 SECTION = "sidestream"
 LEAST_CONFIGURATION = """sidestream: nothing is configured. The least that is needed, in the file of --plugin-config:
@@ -126,11 +126,13 @@ def normalised_name(name: str) -> str:
 def _selection(section: Section) -> Selection:
     patterns = section.list_of_texts("events") or [DEFAULT]
     for pattern in patterns:
-        if "*" in pattern[:-1] or len(pattern) > _TOPIC_CHARS_MAX:
+        # No topic of an agent is called so, and nothing would come of it.
+        is_beginning = any(each.startswith(f"{pattern}::") for each in (*DEFAULT_EVENTS, *GUARDED_PREFIXES))
+        if is_beginning or "*" in pattern[:-1] or len(pattern) > _TOPIC_CHARS_MAX:
             section.fault(
                 "events",
                 f"expected a topic, or the beginning of one and a star at the end, not {shown(pattern)}",
-                "such as acapy::record::*",
+                f"did you mean {pattern}::*?" if is_beginning else "such as acapy::record::*",
             )
     return PatternSelection(patterns)
 
