@@ -52,6 +52,11 @@ export const ERRORS = {
     exit: 75,
     hint: "The engine or the spool can't keep up: see `sidestream status` for the destination that lags.",
   },
+  SST_JOURNAL_FOLDER: {
+    retry: "later",
+    exit: 74,
+    hint: "Name a folder on a local disk as `journals`, and run Sidestream as the user who runs the agents: what a plugin writes is for its own user alone.",
+  },
   SST_JOURNAL_LOCKED: {
     retry: "later",
     exit: 75,

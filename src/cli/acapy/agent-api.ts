@@ -118,6 +118,12 @@ function jsonOf(text: string): unknown {
 function unreachable(call: string, url: string, cause: unknown): SidestreamError {
   const isLate = cause instanceof Error && cause.name === "TimeoutError";
   const inner: unknown = cause instanceof Error ? cause.cause : undefined;
-  const code = inner instanceof Error && "code" in inner ? String(inner.code) : cause instanceof Error ? cause.message : String(cause);
-  return new SidestreamError("SST_AGENT_UNREACHABLE", `${call} of ${url}: ${isLate ? "no answer in time" : code}`, { cause });
+  return new SidestreamError("SST_AGENT_UNREACHABLE", `${call} of ${url}: ${isLate ? "no answer in time" : reasonOf(inner ?? cause)}`, {
+    cause,
+  });
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error ? String(error.code) : error.message;
 }

@@ -69,7 +69,7 @@ export function printReconciliation({ agent, sinceMs, comparison, notAsked, note
     const more = missing.length - ROWS_MAX + omittedCount;
     if (missing.length > ROWS_MAX || omittedCount > 0) parts.push(`and ${more} more\n`);
   }
-  parts.push(conclusion(missing.length + omittedCount));
+  parts.push(conclusion(missing.length + omittedCount, comparedCount, notAsked.length));
   if (unsure.length > 0) {
     parts.push(
       `Of ${counted(unsure.length, "older record")} it can't be told: ${unsure.length === 1 ? "it was" : "they were"} written again, and no state of ${unsure.length === 1 ? "it" : "theirs"} is kept. --json lists them.\n`,
@@ -88,8 +88,10 @@ function row({ wallet, label, category, id, state, updatedMs, journaled }: Findi
   return [...cells.map(harmless), journaled === null ? "-" : isoOf(journaled.timeMs)];
 }
 
-function conclusion(count: number): string {
-  if (count === 0) return "Every change that the agent has was journaled.\n";
+function conclusion(count: number, comparedCount: number, notAskedCount: number): string {
+  if (count === 0 && notAskedCount === 0) return "Every change that the agent has was journaled.\n";
+  if (count === 0 && comparedCount === 0) return `Nothing was compared: ${counted(notAskedCount, "wallet")} could not be asked.\n`;
+  if (count === 0) return `Every change that was compared was journaled, but ${counted(notAskedCount, "wallet")} could not be asked.\n`;
   return (
     `${counted(count, "record")} changed, and the change was never journaled: the agent's end came between its database and its bus,\n` +
     "or the journal was full, which a gap tells. No event of it will come: whoever follows these records must ask the agent for them.\n"

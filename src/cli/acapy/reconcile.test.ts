@@ -261,7 +261,12 @@ test("each tenant's records are compared in its name, and one that can't be aske
       ["w-carol", "no token is named for it"],
     ],
   );
-  match((await all.run(agent.url, { tokenOf })).text, /not asked: w-carol Carol: no token/);
+  const { text } = await all.run(agent.url, { tokenOf });
+  match(text, /not asked: w-carol Carol: no token/);
+  match(text, /^Every change that was compared was journaled, but 2 wallets could not be asked\.$/m);
+  const ofNobody = await all.run(agent.url, { tokenOf: await tokensFile(t, {}) });
+  match(ofNobody.text, /^Nothing was compared: 3 wallets could not be asked\.$/m);
+  equal(ofNobody.status, 2);
   ok(!agent.requests.some((request) => request.startsWith("POST")), "nothing is changed in the agent");
 });
 
@@ -322,7 +327,7 @@ test("a time that states don't reach back to is refused with the reason", async 
   await rejects(at(nowMs - 3_700_000), {
     code: "SST_COMMAND_INVALID",
     exit: 2,
-    message: /^--since T: the states of records are whole since \d{4}-/,
+    message: /^--since T: the states of records are whole since \d{4}-.* Ask with that time, or a later one$/,
   });
   await rejects(at(nowMs + 60_000), { code: "SST_COMMAND_INVALID", message: /still to come/ });
   const config = join(dataFolder, "sidestream.yaml");

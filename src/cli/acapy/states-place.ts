@@ -35,7 +35,7 @@ export async function findStates(flags: PlaceFlags, since: string, sinceMs: numb
   const completeSinceMs = completeSince(path);
   if (sinceMs < completeSinceMs)
     refuse(
-      `the states of records are whole since ${new Date(completeSinceMs).toISOString()} only: they were begun then, or older ones were removed`,
+      `the states of records are whole since ${new Date(completeSinceMs).toISOString()} only: they were begun then, or older ones were removed. Ask with that time, or a later one`,
     );
   return { dataFolder, path };
 }

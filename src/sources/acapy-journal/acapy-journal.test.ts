@@ -26,6 +26,8 @@ import { RecordStatesReader } from "./record-states-reader.ts";
 import { STATES_FILE } from "./record-states.ts";
 import { BOOT, JournalWriter, record } from "./testing/journal-writer.ts";
 
+const isRoot = process.getuid?.() === 0;
+
 interface Rig {
   readonly port: FakePort;
   readonly source: SourceConnection;
@@ -310,6 +312,31 @@ test("a second reader of the folder is refused", async (t) => {
   const journals = folderOf(t);
   await start(t, journals);
   await assert.rejects(start(t, journals), { code: "SST_JOURNAL_LOCKED" });
+});
+
+test("a folder that can't be used is told with its name and the reason, whatever is in the way", async (t) => {
+  const folder = folderOf(t);
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  for (const journals of [file, join(file, "below")]) {
+    const because = { code: "SST_JOURNAL_FOLDER", message: /^the folder of journals .*file.* can't be used: (EEXIST|ENOTDIR)/ };
+    await assert.rejects(start(t, journals), because);
+  }
+  mkdirSync(join(folder, "odd", "reader.lock"), { recursive: true });
+  await assert.rejects(start(t, join(folder, "odd")), { code: "SST_JOURNAL_FOLDER" });
+});
+
+test("what belongs to another user is told as that, in the folder and below", { skip: isRoot && "root may read all" }, async (t) => {
+  const journals = folderOf(t);
+  const below = join(journals, "agent-1");
+  mkdirSync(below, { mode: 0o000 });
+  const { notices } = await start(t, journals);
+  assert.ok(
+    notices.some((text) => /journal agent-1: it can't be opened: EACCES.*run Sidestream as the user who runs the agent/.test(text)),
+  );
+  const closed = folderOf(t);
+  writeFileSync(join(closed, "reader.lock"), "", { mode: 0o400 });
+  await assert.rejects(start(t, closed), { code: "SST_JOURNAL_FOLDER", message: /EACCES/ });
 });
 
 test("a writer that says so is heard at once, and is told when all is read and what may be removed", async (t) => {

@@ -6,7 +6,8 @@
  *
  * @see docs/journal-format.md, docs/acapy.md
  */
-import { mkdir, readdir } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { access, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { lockFile, type FileLock } from "../../driver/file-lock.ts";
 import { defineSource, type SourceConnection, type SourceContext } from "../../driver/source.ts";
@@ -132,7 +133,7 @@ class JournalSource implements SourceConnection {
       this.#journals.set(name, await WatchedJournal.open(this.#settingsOf(name), this.#context.notice));
       if (this.#unopened.delete(name)) this.#context.notice("info", `journal ${name}: it can be opened now`);
     } catch (error) {
-      const why = (error as Error).message;
+      const why = `${(error as Error).message}${isForbidden(error) ? "; run Sidestream as the user who runs the agent" : ""}`;
       if (!this.#unopened.has(name)) this.#context.notice("error", `journal ${name}: it can't be opened: ${why}`);
       this.#unopened.set(name, why);
     }
@@ -165,6 +166,26 @@ class JournalSource implements SourceConnection {
   }
 }
 
+function isForbidden(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EACCES" || code === "EPERM";
+}
+
+/** Null: another reader has it. */
+async function lockFolder(folder: string): Promise<FileLock | null> {
+  try {
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    // SQLite, which locks, doesn't say what is in its way.
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    const path = join(folder, LOCK_NAME);
+    if (existsSync(path)) await access(path, constants.R_OK | constants.W_OK);
+    return lockFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SidestreamError("SST_JOURNAL_FOLDER", `the folder of journals ${folder} can't be used: ${reason}`, { cause });
+  }
+}
+
 export const acapyJournal = defineSource({
   type: "acapy-journal",
   summary: "Drains the journals that the plugin in ACA-Py agents writes",
@@ -172,8 +193,7 @@ export const acapyJournal = defineSource({
   paths: ["journals"],
   routes: () => ["default"],
   async open(options, context) {
-    await mkdir(options.journals, { recursive: true, mode: FOLDER_MODE });
-    const lock = lockFile(join(options.journals, LOCK_NAME));
+    const lock = await lockFolder(options.journals);
     if (lock === null)
       throw new SidestreamError("SST_JOURNAL_LOCKED", `${options.journals} is read by another Sidestream, or by another source`);
     const source = new JournalSource(options, context, lock);
