@@ -74,11 +74,11 @@ def test_all_faults_are_told_at_once_each_with_its_key() -> None:
         quality="y",
     ) == [
         "sidestream.qos: expected at-most-once, at-least-once or exactly-once, not 'atleastonce' (did you mean at-least-once?)",
-        "sidestream.segmentBytes: expected 64KiB to 1GiB, not '8MB'",
-        "sidestream.agent: expected 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit, "
-        "not '/etc' (such as etc)",
+        "sidestream.segmentBytes: expected a size such as 8MiB, not '8MB' (did you mean 8MiB?)",
         "sidestream.events: expected a topic, or the beginning of one and a star at the end, not 'acapy::*::x' "
         "(such as acapy::record::*)",
+        "sidestream.agent: expected 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit, "
+        "not '/etc' (such as etc)",
         "sidestream.whenJournalFull: expected fail-open or fail-closed, not 'fail-close' (did you mean fail-closed?)",
         "sidestream.holdMsMax: expected 0 to 600,000, not -1",
         "sidestream.fsync: expected none or batch, not True",
@@ -102,6 +102,42 @@ def test_a_topic_without_a_star_is_taken() -> None:
         "acapy::core::startup",
     ]
     assert all(options(events=topics).selection.wants(topic) for topic in topics)
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ("2 gb", "expected a size such as 8MiB, not '2 gb' (did you mean 2GiB?)"),
+        ("much", "expected a size such as 8MiB, not 'much'"),
+        (True, "expected a size such as 8MiB, not True"),
+        ("64KiB", "expected 1MiB to 1TiB, not '64KiB'"),
+    ],
+)
+def test_a_size_that_is_none_is_told_apart_from_one_that_is_too_small(size: Any, told: str) -> None:
+    assert f"sidestream.bytesMax: {told}" in faults(bytesMax=size)
+
+
+@pytest.mark.parametrize("pattern", ["connections", "acapy::recrod::*", "acapi::*", "acapy::basicmessages", "x"])
+def test_a_pattern_that_no_stock_agent_fulfils_is_taken_with_a_warning(pattern: str) -> None:
+    read = options(events=["default", pattern])
+    assert len(read.warnings) == 1
+    assert repr(pattern) in read.warnings[0]
+    assert read.selection.wants(pattern.removesuffix("*"))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "acapy::*", "acapy::record::*", "acapy::record::connections::*", "anoncreds::*", "acapy::core::startup"]
+    + ["acapy::outbound-message::*", "acapy::cred-revoked", "acapy::webhook::of-a-plugin", "acapy::REVOCATION::*"],
+)
+def test_a_pattern_that_stock_agents_fulfil_brings_no_warning(pattern: str) -> None:
+    assert options(events=[pattern]).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["sidestream_acapy", "sidestream-acapy", "Sidestream"])
+def test_a_section_with_nearly_our_name_is_told(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: this section is not read; call it sidestream\nsidestream: nothing is"):
+        read_options({"plugin_config": {name: {"journals": "/j"}}})
 
 
 @pytest.mark.parametrize("journals", [None, "", [], {}])

@@ -113,7 +113,15 @@ class Section:
     def size(self, key: str, default: int, least: int, most: int) -> int:
         """A number of bytes, also as 64KiB."""
         value = self.get(key)
-        return self._bounded(key, value, size_of(value), default, least, most, written_size)
+        if value is None:
+            return default
+        number = size_of(value)
+        if number is None:
+            near = re.fullmatch(r"(\d{1,16}) ?([kmgt])i?b?", str(value), re.IGNORECASE)
+            hint = f"did you mean {near[1]}{near[2].upper()}iB?" if near is not None else ""
+            self.fault(key, f"expected a size such as 8MiB, not {shown(value)}", hint)
+            return default
+        return self._bounded(key, value, number, default, least, most, written_size)
 
     def list_of_texts(self, key: str) -> list[str] | None:
         """Texts; a single one is taken for a list. None: it isn't set, or has a fault."""

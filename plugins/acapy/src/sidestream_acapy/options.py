@@ -12,7 +12,7 @@ from .faults import Faults, Section, shown, written_size
 from .journal import SMALL_FILES_BYTES
 from .journal_format import ATTRIBUTES_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES
 from .spawn_options import Spawn, old_key, read_spawn
-from .topics import DEFAULT, DEFAULT_EVENTS, GUARDED_PREFIXES, PatternSelection, Selection
+from .topics import DEFAULT, DEFAULT_EVENTS, GUARDED_PREFIXES, PatternSelection, Selection, is_stock
 
 SECTION = "sidestream"
 LEAST_CONFIGURATION = """sidestream: nothing is configured. The least that is needed, in the file of --plugin-config:
@@ -50,6 +50,8 @@ class Options:
     fsync_ms: int
     heartbeat_ms: int
     spawn: Spawn
+    # What is right and may not be what was meant.
+    warnings: tuple[str, ...]
 
 
 def read_options(settings: Any) -> Options:
@@ -64,7 +66,7 @@ def read_options(settings: Any) -> Options:
     section = Section(SECTION, values or {}, faults)
     old = old_key(configured, section, is_empty=not values)
     if not values and old is None:
-        raise ConfigurationError(LEAST_CONFIGURATION)
+        raise ConfigurationError(f"{_misnamed(configured)}{LEAST_CONFIGURATION}")
     options = _read(configured, section, old)
     section.tell_unknown()
     if faults:
@@ -72,17 +74,24 @@ def read_options(settings: Any) -> Options:
     return options
 
 
+def _misnamed(configured: Mapping[str, Any]) -> str:
+    """What is said of a section that is called nearly like ours; else nothing."""
+    name = next((str(key) for key in configured if SECTION in str(key).lower() and key != SECTION), None)
+    return "" if name is None else f"{name}: this section is not read; call it {SECTION}\n"
+
+
 def _read(configured: Mapping[str, Any], section: Section, old: str | None) -> Options:
     qos = section.choice("qos", QOS, "at-least-once")
     bytes_max, segment_bytes, event_bytes_max = _sizes(section)
     spawn, selection = read_spawn(configured, section, old, qos)
+    patterns = _patterns(section)
     if selection is not None and section.has("events"):
         section.fault("events", f"expected none, since the topic maps of {old} say what is journaled")
     return Options(
         journals=_journals(section, old),
         agent=_agent(section),
         qos=qos,
-        selection=selection or _selection(section),
+        selection=selection or PatternSelection(patterns),
         bytes_max=bytes_max,
         segment_bytes=segment_bytes,
         event_bytes_max=event_bytes_max,
@@ -92,6 +101,7 @@ def _read(configured: Mapping[str, Any], section: Section, old: str | None) -> O
         fsync_ms=section.whole("fsyncMs", 5, 0, 10_000),
         heartbeat_ms=section.whole("heartbeatMs", 5_000, 100, 3_600_000),
         spawn=spawn,
+        warnings=(*spawn.warnings, *_doubts(patterns)),
     )
 
 
@@ -123,7 +133,7 @@ def normalised_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:63] or "agent"
 
 
-def _selection(section: Section) -> Selection:
+def _patterns(section: Section) -> list[str]:
     patterns = section.list_of_texts("events") or [DEFAULT]
     for pattern in patterns:
         # No topic of an agent is called so, and nothing would come of it.
@@ -134,7 +144,17 @@ def _selection(section: Section) -> Selection:
                 f"expected a topic, or the beginning of one and a star at the end, not {shown(pattern)}",
                 f"did you mean {pattern}::*?" if is_beginning else "such as acapy::record::*",
             )
-    return PatternSelection(patterns)
+    return patterns
+
+
+def _doubts(patterns: list[str]) -> list[str]:
+    """A pattern that fits nothing is no fault, since it may be for topics of another plugin."""
+    return [
+        f"sidestream.events: a stock agent has no topic {shown(pattern)}; unless another plugin has, nothing comes of it. "
+        "Topics are written as on the agent's bus, such as acapy::record::connections::*"
+        for pattern in patterns
+        if pattern != DEFAULT and not is_stock(pattern)
+    ]
 
 
 def _sizes(section: Section) -> tuple[int, int, int]:

@@ -133,7 +133,7 @@ class Plugin:
         """Writes what a Sidestream needs that is started here, and has it look at that."""
         options = self._options
         spawn = options.spawn
-        for warning in spawn.warnings:
+        for warning in options.warnings:
             self._notice(warning)
         if not spawn.command and not spawn.streams:
             return

@@ -28,6 +28,19 @@ DEFAULT_EVENTS = (
 # Their payloads hold secrets (see withheld.py), so a pattern must begin like this to mean them; `*` doesn't.
 GUARDED_PREFIXES = ("acapy::core::multitenant::wallet::created::", "acapy::outbound-message::")
 
+# How topics of a stock agent begin beside these.
+_OTHER_PREFIXES = (
+    "acapy::core::",
+    "acapy::SCHEMA::",
+    "acapy::CRED_DEF::",
+    "acapy::REVOCATION::",
+    "acapy::ENDORSE_DID::",
+    "acapy::ENDORSE_DID_ATTRIB::",
+    "acapy::REGISTER_DID::",
+    "acapy::cred-revoked",
+    "anoncreds::",
+)
+
 # Topics may end in ids, so there can be any number of them.
 _TOPICS_MAX = 4_096
 _UNKNOWN = b""
@@ -64,6 +77,13 @@ class PatternSelection:
         """All of them in one, so that an event is handed over once."""
         exact = [f"{re.escape(each)}$" for each in sorted(self._exact)]
         return "|".join([*exact, *(re.escape(each) for each in self._prefixes)]) or "(?!)"
+
+
+def is_stock(pattern: str) -> bool:
+    """Whether a stock agent has topics that may be meant; other plugins may have others."""
+    stem = pattern.removesuffix("*")
+    known = [each.removesuffix("*") for each in (*DEFAULT_EVENTS, *GUARDED_PREFIXES, *_OTHER_PREFIXES)]
+    return any(stem.startswith(each) or (stem != pattern and each.startswith(stem)) for each in known)
 
 
 class TopicFilter:
