@@ -136,7 +136,9 @@ def test_a_pattern_that_stock_agents_fulfil_brings_no_warning(pattern: str) -> N
 
 @pytest.mark.parametrize("name", ["sidestream_acapy", "sidestream-acapy", "Sidestream"])
 def test_a_section_with_nearly_our_name_is_told(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name}: this section is not read; call it sidestream\nsidestream: nothing is"):
+    with pytest.raises(
+        ConfigurationError, match=f"^{name}: this section is not read; call it sidestream\nsidestream: nothing is"
+    ):
         read_options({"plugin_config": {name: {"journals": "/j"}}})
 
 

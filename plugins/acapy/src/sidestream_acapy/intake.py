@@ -79,10 +79,7 @@ class Intake:
     def put(self, time_ns: int, attributes: bytes, payload: bytes) -> Pending | None:
         """Journals an event. Returns None when it is done, or what its caller must await. Raises JournalFull."""
         if not self._line:
-            try:
-                failure = self._journal.append(time_ns, attributes, payload)
-            except Exception as error:
-                failure = self._broken(error)
+            failure = self._append(time_ns, attributes, payload)
             if failure is None:
                 self._is_giving_up = False
                 self._on_appended()
@@ -131,16 +128,13 @@ class Intake:
             self._journal.give_up(reason, time_ns)
         self._write_gaps()
 
-    def _append(self, waited: _Waiting) -> str | None:
+    def _append(self, time_ns: int, attributes: bytes, payload: bytes) -> str | None:
         """None, or why it isn't journaled: for want of room, or since something is broken that waiting won't mend."""
         try:
-            return self._journal.append(waited.time_ns, waited.attributes, waited.payload)
+            return self._journal.append(time_ns, attributes, payload)
         except Exception as error:
-            return self._broken(error)
-
-    def _broken(self, error: Exception) -> str:
-        self._log.warn(REASON_FAILED, "an event could not be journaled", error)
-        return REASON_FAILED
+            self._log.warn(REASON_FAILED, "an event could not be journaled", error)
+            return REASON_FAILED
 
     def _write_gaps(self, *, at_end: bool = False) -> None:
         try:
@@ -210,7 +204,7 @@ class Intake:
         first = self._line[0]
         reason = first.reason
         if reason is None:
-            reason = self._append(first)
+            reason = self._append(first.time_ns, first.attributes, first.payload)
             if reason in (REASON_FULL, REASON_DISK):
                 if not is_last_chance:
                     return False

@@ -30,8 +30,6 @@ _READ_CHARS_MAX = 2**20
 
 def withheld(topic: str, payload: Any) -> Any:
     """The payload as far as it may leave."""
-    if type(payload) is dict and not topic.startswith((OUTBOUND, _CORE)):
-        return payload
     if topic.startswith(OUTBOUND) or type(payload).__name__ == "OutboundMessage":
         return _outbound(topic, payload)
     if topic.startswith(_CORE):
