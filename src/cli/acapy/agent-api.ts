@@ -107,7 +107,8 @@ async function readBody(response: Response): Promise<string | null> {
   return Buffer.concat(chunks).toString();
 }
 
-function jsonOf(text: string): unknown {
+/** Undefined: it is none. */
+export function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -2,7 +2,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { askControlSocket } from "../../admin/control-socket.ts";
 import { isSidestreamError, SidestreamError } from "../../errors.ts";
-import { RecordStatesReader } from "../../sources/acapy-journal/record-states-reader.ts";
 import type { Output } from "../output.ts";
 import type { StatusReport } from "../status-report.ts";
 import { AgentApi, type AgentAccess } from "./agent-api.ts";
@@ -10,7 +9,7 @@ import { askAgent, askWallets } from "./agent-answers.ts";
 import { Comparison } from "./comparison.ts";
 import { listRecords } from "./record-listings.ts";
 import { printReconciliation, reconciliationJson, type NotAsked } from "./reconcile-report.ts";
-import type { States } from "./states-place.ts";
+import { openStates, type States } from "./states-place.ts";
 import type { TokenOf } from "./wallet-tokens.ts";
 
 /** What an agent told its bus just now is journaled, read and noted within a second or two. */
@@ -106,15 +105,6 @@ async function backlogBytes(dataFolder: string): Promise<number | null> {
   } catch (error) {
     if (isSidestreamError(error)) return null;
     throw error;
-  }
-}
-
-function openStates(path: string): RecordStatesReader {
-  try {
-    return new RecordStatesReader(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SidestreamError("SST_DATA_MISSING", `no states of records can be read from ${path}: ${reason}`, { cause });
   }
 }
 

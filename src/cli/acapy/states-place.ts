@@ -55,11 +55,24 @@ function completeSince(path: string): number {
     using reader = new RecordStatesReader(path);
     return reader.completeSinceMs;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SidestreamError(
-      "SST_DATA_MISSING",
-      `no states of records can be read from ${path}: ${reason}; a source of type ${JOURNAL_TYPE} makes that file`,
-      { cause },
-    );
+    throw unreadable(path, cause);
   }
+}
+
+/** @throws SidestreamError `SST_DATA_MISSING`. */
+export function openStates(path: string): RecordStatesReader {
+  try {
+    return new RecordStatesReader(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): SidestreamError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SidestreamError(
+    "SST_DATA_MISSING",
+    `no states of records can be read from ${path}: ${reason}; a source of type ${JOURNAL_TYPE} makes that file`,
+    { cause },
+  );
 }

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { SidestreamError } from "../../errors.ts";
 import { isSecret, readTextFile } from "./access-flags.ts";
-import type { AgentApi } from "./agent-api.ts";
+import { jsonOf, type AgentApi } from "./agent-api.ts";
 
 const tokensFile = z.record(z.string(), z.string().refine(isSecret));
 const tokenAnswer = z.object({ token: z.string().refine(isSecret) });
@@ -30,12 +30,4 @@ export async function tokensOf(path: string): Promise<TokenOf> {
     throw new SidestreamError("SST_COMMAND_INVALID", `--tokens-file ${path}: expected a JSON object, {"WALLET": "TOKEN"}`);
   const tokens = new Map(Object.entries(parsed.data));
   return (_api, wallet) => Promise.resolve(tokens.get(wallet) ?? null);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
