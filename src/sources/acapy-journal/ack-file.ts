@@ -10,14 +10,12 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { openRegular, readSmallFile } from "./regular-file.ts";
+import { openRegular, readSmallJson } from "./regular-file.ts";
 
 const FILE_MODE = 0o600;
 export const ACK_FILE = "ack";
 /** A sector: what a disk writes whole or not at all. */
 const FILE_BYTES = 512;
-/** Read of a file that others may have written. */
-const FILE_BYTES_MAX = 64 * 1024;
 
 const position = z.int().min(0);
 const schema = z.object({
@@ -41,13 +39,7 @@ export interface Ack {
 
 /** Null: there is none, or none that can be read; then all that is there is read. */
 export async function readAck(folder: string): Promise<Ack | null> {
-  try {
-    const parsed = schema.safeParse(JSON.parse(await readSmallFile(join(folder, ACK_FILE), FILE_BYTES_MAX)));
-    return parsed.success ? parsed.data : null;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  return await readSmallJson(join(folder, ACK_FILE), schema);
 }
 
 export class AckFile {

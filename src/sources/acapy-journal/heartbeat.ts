@@ -5,10 +5,9 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import { readSmallFile } from "./regular-file.ts";
+import { readSmallJson } from "./regular-file.ts";
 
 export const HEARTBEAT_FILE = "heartbeat";
-const FILE_BYTES_MAX = 64 * 1024;
 /** So many heartbeats must be missing, and so much time gone by at least, before somebody is told. */
 const MISSED_MAX = 3;
 const SILENCE_MS_MIN = 15_000;
@@ -31,13 +30,7 @@ export type Heartbeat = z.output<typeof schema>;
 
 /** Null: there is none, or none that can be read. */
 export async function readHeartbeat(folder: string): Promise<Heartbeat | null> {
-  try {
-    const parsed = schema.safeParse(JSON.parse(await readSmallFile(join(folder, HEARTBEAT_FILE), FILE_BYTES_MAX)));
-    return parsed.success ? parsed.data : null;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  return await readSmallJson(join(folder, HEARTBEAT_FILE), schema);
 }
 
 /** Milliseconds since the writer was last heard of; null: it ended cleanly. */

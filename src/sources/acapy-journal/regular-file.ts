@@ -6,6 +6,9 @@
  */
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+import type { z } from "zod";
+
+const SMALL_BYTES_MAX = 64 * 1024;
 
 /** @throws As `node:fs` does, `ELOOP` for a link; or an Error that names what is no regular file. */
 export async function openRegular(path: string, flags: number, mode?: number): Promise<FileHandle> {
@@ -15,13 +18,24 @@ export async function openRegular(path: string, flags: number, mode?: number): P
   throw new Error(`${path} is no regular file`);
 }
 
-/** The text of a small file: what is longer is cut. @throws As `openRegular`. */
-export async function readSmallFile(path: string, bytesMax: number): Promise<string> {
-  const file = await openRegular(path, constants.O_RDONLY);
+/**
+ * What a small JSON file says; of one that is too large a part is read, which is no JSON.
+ *
+ * @returns Null when there is none, or it isn't what was expected.
+ * @throws As `openRegular`.
+ */
+export async function readSmallJson<Content>(path: string, schema: z.ZodType<Content>): Promise<Content | null> {
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(bytesMax), 0, bytesMax, 0);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await file.close();
+    const file = await openRegular(path, constants.O_RDONLY);
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(SMALL_BYTES_MAX), 0, SMALL_BYTES_MAX, 0);
+      const parsed = schema.safeParse(JSON.parse(buffer.toString("utf8", 0, bytesRead)));
+      return parsed.success ? parsed.data : null;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
   }
 }
