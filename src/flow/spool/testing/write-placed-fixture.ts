@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../../message/message.ts";
 import { message } from "./fixtures.ts";
-import { FixtureLog } from "./write-reused-fixture.ts";
+import { FixtureLog } from "./fixture-log.ts";
 import { FIXTURE_DESTINATION } from "./write-fixture.ts";
 
 const [DELIVERED, READ, CUT] = ["0a", "1b", "2c"].map((byte) => byte.repeat(16)) as [string, string, string];
