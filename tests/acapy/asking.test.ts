@@ -7,6 +7,7 @@ import { startAgent } from "../../tools/acapy/agent.ts";
 import { connect } from "../../tools/acapy/drive.ts";
 import { skipWithoutAgents } from "../../tools/acapy/for-tests.ts";
 import { createTenant } from "../../tools/acapy/tenant.ts";
+import { makeJournalSite } from "../system/support/agent-site.ts";
 import { command, start, stop, temporaryFolder } from "../system/support/program.ts";
 
 const PLUGIN = resolve(import.meta.dirname, "../../plugins/acapy/src");
@@ -26,19 +27,8 @@ test(
   { skip, timeout: 180_000 },
   async (t) => {
     const folder = temporaryFolder(t);
-    const [journals, armed, tokens] = [join(folder, "journals"), join(folder, "armed"), join(folder, "tokens.json")];
-    const configuration = join(folder, "sidestream.yaml");
-    writeFileSync(
-      configuration,
-      `version: 1
-enabled: true
-data: ./data
-sources:
-  agents: { type: acapy-journal, journals: ./journals, tenant: base }
-streams: []
-health: false
-`,
-    );
+    const { journals, configuration } = makeJournalSite(t, folder);
+    const [armed, tokens] = [join(folder, "armed"), join(folder, "tokens.json")];
     const program = await start(t, ["--config", configuration]);
     const since = new Date().toISOString();
     await using agent = await startAgent({

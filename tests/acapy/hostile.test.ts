@@ -2,10 +2,10 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { makeAgentSite, type AgentSite } from "../system/support/agent-site.ts";
+import { test } from "node:test";
+import { makeJournalSite, type JournalSite } from "../system/support/agent-site.ts";
 import { readMessages, type MessageEvent } from "../system/support/messages.ts";
-import { start, statusWhen, stop, temporaryFolder } from "../system/support/program.ts";
+import { start, statusWhen, stop } from "../system/support/program.ts";
 import { fillDisk, mountSmallDisk } from "../system/support/small-disk.ts";
 import { guarantee } from "../guarantees.ts";
 import { untilAcked } from "./support/acked.ts";
@@ -20,16 +20,6 @@ guarantee({
 });
 
 const skip = await skipWithoutPython();
-
-interface Site extends AgentSite {
-  readonly journals: string;
-}
-
-/** @param disk - Where journals and data folder are. */
-function makeSite(t: TestContext, disk: string): Site {
-  const journals = join(disk, "journals");
-  return { journals, ...makeAgentSite(t, `{ type: acapy-journal, journals: ${journals}, tenant: base }`, disk) };
-}
 
 /** Stands for a payload that is not whole, as the message says. */
 const TRUNCATED = "truncated";
@@ -48,7 +38,7 @@ interface Told {
 }
 
 /** Waits until all has arrived. What became of each event: its payload, or what is told in its stead. */
-async function allOf(site: Site, raised: Raised): Promise<Map<number, unknown>> {
+async function allOf(site: JournalSite, raised: Raised): Promise<Map<number, unknown>> {
   await untilAcked(join(site.journals, "agent-1"), raised);
   statusWhen(site.data, ({ totals, breaches }) => totals.pending === 0 && breaches.length === 0);
   return accounted(readMessages(site.events), raised.boot);
@@ -100,7 +90,7 @@ const BECOMES: readonly unknown[] = [
 ];
 
 test("whatever an agent raises arrives, or what arrives says what is missing of it and why", { skip, timeout: 120_000 }, async (t) => {
-  const site = makeSite(t, temporaryFolder(t));
+  const site = makeJournalSite(t);
   const program = await start(t, ["--config", site.configuration]);
   const agent = await startRaising(t, site.journals);
   const raised = await agent.tell("odd");
@@ -117,7 +107,7 @@ test(
   async (t) => {
     const disk = mountSmallDisk(t, 24 * 1024 * 1024);
     if (disk === null) return;
-    const site = makeSite(t, disk);
+    const site = makeJournalSite(t, disk);
     const program = await start(t, ["--config", site.configuration]);
     const agent = await startRaising(t, site.journals, { bytesMax: "16MiB", holdMsMax: 100 });
     const ballast = join(disk, "ballast");

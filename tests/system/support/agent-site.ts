@@ -1,4 +1,4 @@
-/** A folder with a configuration that takes an agent's events from one source and writes all of them to a file. */
+/** A folder with a configuration that takes an agent's events from one source and writes each to a file of its topic. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "./program.ts";
@@ -11,11 +11,17 @@ export interface AgentSite {
   readonly events: string;
 }
 
+/** A site whose source drains journals. */
+export interface JournalSite extends AgentSite {
+  readonly journals: string;
+}
+
 /**
  * @param source - The source `agent` as YAML: `{ type: acapy-webhook, … }`.
+ * @param topic - Of its messages; each event's own unless given.
  * @param disk - Where the data folder is; beside the configuration unless given.
  */
-export function makeAgentSite(test: TestHost, source: string, disk?: string): AgentSite {
+export function makeAgentSite(test: TestHost, source: string, topic = "agent.{topic}", disk?: string): AgentSite {
   const folder = temporaryFolder(test);
   const site = { configuration: join(folder, "sidestream.yaml"), data: join(disk ?? folder, "data"), events: join(folder, "events") };
   writeFileSync(
@@ -24,7 +30,6 @@ export function makeAgentSite(test: TestHost, source: string, disk?: string): Ag
 enabled: true
 instance: test-1
 data: ${site.data}
-limits: { messageBytesMax: 16MiB }
 sources:
   agent: ${source}
 destinations:
@@ -33,6 +38,12 @@ streams: [ ./stream.yaml ]
 health: false
 `,
   );
-  writeFileSync(join(folder, "stream.yaml"), 'stream: agent\ntenants: all\nrules: [ "EVENTTYPE=agent , publish , out:all" ]\n');
+  writeFileSync(join(folder, "stream.yaml"), `stream: agent\ntenants: all\nrules: [ "EVENTTYPE=agent , publish , out:${topic}" ]\n`);
   return site;
+}
+
+/** @param disk - Where journals and data folder are. */
+export function makeJournalSite(test: TestHost, disk = temporaryFolder(test)): JournalSite {
+  const journals = join(disk, "journals");
+  return { journals, ...makeAgentSite(test, `{ type: acapy-journal, journals: ${journals}, tenant: base }`, "all", disk) };
 }
