@@ -197,7 +197,7 @@ def faults(more: dict[str, Any]) -> str:
 def test_without_the_program_the_command_that_installs_it_is_told() -> None:
     text = faults({"spawn": True, "command": "no-such-sidestream", "run": RUN})
     assert "sidestream.command: expected a program that is there; no-such-sidestream is not on PATH" in text
-    assert "npm install --global sidestream" in text
+    assert "npm install --global . in a clone of Sidestream" in text
 
 
 def test_a_command_may_be_a_text_with_arguments() -> None:

@@ -150,8 +150,8 @@ def _patterns(section: Section) -> list[str]:
 def _doubts(patterns: list[str]) -> list[str]:
     """A pattern that fits nothing is no fault, since it may be for topics of another plugin."""
     return [
-        f"sidestream.events: a stock agent has no topic {shown(pattern)}; unless another plugin has, nothing comes of it. "
-        "Topics are written as on the agent's bus, such as acapy::record::connections::*"
+        f"sidestream.events: a stock agent has no topic {shown(pattern)}; unless another plugin has, nothing comes "
+        "of it. Topics are written as on the agent's bus, such as acapy::record::connections::*"
         for pattern in patterns
         if pattern != DEFAULT and not is_stock(pattern)
     ]

@@ -11,7 +11,10 @@ from .faults import Section, did_you_mean, shown
 from .old_configuration import KAFKA_DESTINATION, OldConfiguration, old_sections, read_old
 from .topic_maps import MapSelection, streams
 
-INSTALL = "npm install --global sidestream"
+INSTALL = (
+    "npm install --global . in a clone of Sidestream puts it there; or name the file, such as "
+    "/opt/sidestream/bin/sidestream"
+)
 _COMMAND = "sidestream"
 # Paths in it would be relative to a file that nobody wrote.
 _PATHS = ("data", "assignments")
