@@ -14,10 +14,11 @@ import { sendBareAnswer } from "../../driver/http-answer.ts";
 import { Pipeline } from "../../driver/http-pipeline.ts";
 import { addressUrl, readListenAddress } from "../../driver/listen-address.ts";
 import { defineSource } from "../../driver/source.ts";
-import type { SourceConnection } from "../../driver/source.ts";
+import type { Notice, SourceConnection } from "../../driver/source.ts";
 import { keysOf, webhookOptions } from "./options.ts";
 import { receive } from "./receive.ts";
 import type { Receiver } from "./receive.ts";
+import { Refusals } from "./refusals.ts";
 import { Repeats } from "./repeats.ts";
 import { WebhookKeys } from "./webhook-keys.ts";
 
@@ -31,11 +32,13 @@ class WebhookListener implements SourceConnection {
   readonly #pipeline = new Pipeline();
   readonly #answers = new Map<number, number>();
   readonly #receiver: Receiver;
+  readonly #refusals: Refusals;
   #closing: Promise<void> | null = null;
   #address = "";
 
-  constructor(receiver: Receiver) {
+  constructor(receiver: Receiver, notice: Notice) {
     this.#receiver = receiver;
+    this.#refusals = new Refusals(notice);
     const { connectionsMax, deadlineMs } = receiver.options;
     this.#server = http.createServer({
       httpValidation: "strict",
@@ -71,6 +74,10 @@ class WebhookListener implements SourceConnection {
     return Object.fromEntries([...answers, ["sidestream_acapy_webhook_repeats_total", this.#receiver.repeatCount]]);
   }
 
+  troubles(): readonly string[] {
+    return this.#refusals.troubles(performance.now());
+  }
+
   async listen(text: string): Promise<void> {
     const wanted = readListenAddress(text);
     if (wanted === undefined) throw new SidestreamError("SST_LISTEN_FAILED", `listen: ${text} is no address to listen on`);
@@ -102,6 +109,7 @@ class WebhookListener implements SourceConnection {
   /** Statuses are ours, a handful; 0 stands for a client that went away. */
   #count(status: number): void {
     this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1);
+    this.#refusals.note(status, performance.now());
   }
 }
 
@@ -110,9 +118,9 @@ export const acapyWebhook = defineSource({
   summary: "Receives the webhooks of ACA-Py agents",
   options: webhookOptions,
   routes: () => ["default"],
-  async open(options, { port, signal }) {
+  async open(options, { port, notice, signal }) {
     const keys = new WebhookKeys(keysOf(options.apiKey), options.walletKeys);
-    const listener = new WebhookListener({ port, options, keys, repeats: new Repeats(), repeatCount: 0 });
+    const listener = new WebhookListener({ port, options, keys, repeats: new Repeats(), repeatCount: 0 }, notice);
     await listener.listen(options.listen);
     signal.addEventListener("abort", () => void listener.close(0), { once: true });
     if (signal.aborted) await listener.close(0);
