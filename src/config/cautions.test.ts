@@ -1,4 +1,4 @@
-/** What is said of sources that lose events by nature. */
+/** What is said of sources that lose events by nature, and of those that are in each other's way. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { registerBuiltInDrivers } from "../drivers.ts";
@@ -39,5 +39,15 @@ test("a source whose events name their tenants takes no platform", async (contex
   const folder = configFolder(context, { "sidestream.yaml": configuration, "a.yaml": RULES });
   assert.deepEqual(linesOf(await findingsOf(folder), folder), [
     "sidestream.yaml:4:63 sources.agents: a source of type acapy-websocket knows its tenants itself and takes no platform",
+  ]);
+});
+
+test("two sources that drain one folder are told at the second, however its path is written", async (context) => {
+  const journals = (name: string, folder: string): string => `  ${name}: { type: acapy-journal, tenant: base, journals: ${folder} }\n`;
+  const sources = `sources:\n${journals("a", "./j")}${journals("b", "./k")}${journals("c", "./k/../j")}`;
+  const configuration = CONFIGURATION.replace(/^sources:\n.*\n/m, sources);
+  const folder = configFolder(context, { "sidestream.yaml": configuration, "a.yaml": RULES });
+  assert.deepEqual(linesOf(await findingsOf(folder), folder), [
+    "sidestream.yaml:6:53 sources.c.journals: source a has the same, and only one can",
   ]);
 });

@@ -40,9 +40,32 @@ export function checkSources(value: unknown, context: CheckContext): readonly So
       driver.carriesTraffic === true ? platformSettings(common.platform ?? { type: "none", tenant: {} }, common.tenant) : null;
     const resolved = withPaths(options.value, driver.paths ?? [], dirname(context.document.file));
     if (driver.caution !== undefined) tellCaution(driver.caution, path, context);
+    tellShared(driver.soleOption, { name, type: entry.type, options: resolved }, settings, context);
     settings.push({ name, type: entry.type, platform, defaultTenant: common.tenant, options: resolved });
   }
   return settings;
+}
+
+/** Tells of an earlier source that has what only one may have. */
+function tellShared(
+  option: string | undefined,
+  source: Pick<SourceSettings, "name" | "type" | "options">,
+  earlier: readonly SourceSettings[],
+  { document, findings }: CheckContext,
+): void {
+  if (option === undefined) return;
+  const valueOf = (options: unknown): unknown => (options as Readonly<Record<string, unknown>>)[option];
+  const other = earlier.find(({ type, options }) => type === source.type && valueOf(options) === valueOf(source.options));
+  if (other === undefined) return;
+  const path = ["sources", source.name, option];
+  findings.add({
+    severity: "error",
+    code: "SST_CONFIG_INVALID",
+    file: document.file,
+    ...document.place(path),
+    path: formatPath(path),
+    problem: `source ${other.name} has the same, and only one can`,
+  });
 }
 
 function tellCaution(problem: string, path: Path, { document, findings }: CheckContext): void {

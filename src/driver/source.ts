@@ -154,6 +154,8 @@ export interface SourceDriver<Options = unknown> {
   readonly caution?: string;
   /** Options that are paths, relative to the configuration's file; the driver is given them whole. */
   readonly paths?: readonly string[];
+  /** The one of its options that no two sources of its type may have alike, such as a folder that has one reader. */
+  readonly soleOption?: string;
   /** Names of its routes for counters, index 0 being the default. */
   routes(options: Options): readonly string[];
   /** Those of them whose events a crash may lose before they are on disk. Absent: none. */

@@ -191,6 +191,7 @@ export const acapyJournal = defineSource({
   summary: "Drains the journals that the plugin in ACA-Py agents writes",
   options: journalOptions,
   paths: ["journals"],
+  soleOption: "journals",
   routes: () => ["default"],
   async open(options, context) {
     const lock = await lockFolder(options.journals);
