@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { parseAllDocuments } from "yaml";
+import { parseAllDocuments, stringify } from "yaml";
 import { pythonEnvironment } from "../../tools/python-environment.ts";
 import { command, temporaryFolder } from "../system/support/program.ts";
 
@@ -14,6 +14,12 @@ const PAGE = readFileSync(resolve(import.meta.dirname, "../../docs/acapy.md"), "
 
 /** Both bring the schemas along: nothing is fetched. */
 const CHECKERS = { name: "deployment-schemas", minMinor: 12, requirements: ["check-jsonschema==0.39.0", "kubernetes-validate==1.37.0"] };
+
+type Container = Readonly<Record<string, unknown>>;
+
+interface StatefulSet {
+  readonly spec: { readonly template: { readonly spec: { readonly containers: Container[]; initContainers?: Container[] } } };
+}
 
 async function checkers(t: TestContext): Promise<string | null> {
   try {
@@ -46,6 +52,24 @@ test("the Kubernetes files are what its schemas say, and hold a configuration th
   const { status, stderr } = command(["validate", join(folder, "sidestream.yaml")]);
   equal(status, 0, stderr);
 });
+
+test(
+  "Sidestream as an init container that stays, which ends after the agent, is what the schema says, too",
+  { timeout: 120_000 },
+  async (t) => {
+    const bin = await checkers(t);
+    if (bin === null) return;
+    const [set] = parseAllDocuments(block("yaml kubernetes")).map((document) => document.toJS() as StatefulSet);
+    ok(set !== undefined);
+    const { spec } = set.spec.template;
+    const sidestream = spec.containers.pop();
+    equal(sidestream?.["name"], "sidestream");
+    spec.initContainers = [{ ...sidestream, restartPolicy: "Always" }];
+    const file = join(temporaryFolder(t), "kubernetes.yaml");
+    writeFileSync(file, stringify(set));
+    await run(join(bin, "kubernetes-validate"), ["--strict", file]);
+  },
+);
 
 test("the Compose file is what its schema says", { timeout: 120_000 }, async (t) => {
   const bin = await checkers(t);
