@@ -185,6 +185,7 @@ test("whatever a regular expression matches begins with its literal prefix", () 
   equal(literalPrefix("/a", false), "");
   equal(literalPrefix("^/a|^/b", false), "");
   equal(literalPrefix("^/(a|b)", false), "/");
+  equal(literalPrefix("^/a\\Q\\E*", false), "", "the star means the a, for nothing is quoted");
 });
 
 test("a detached text is the same text, also where it isn't well-formed", () => {

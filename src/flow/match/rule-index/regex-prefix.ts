@@ -4,7 +4,8 @@
 const PLAIN = /^[A-Za-z0-9 /_:;,@#%&=~"'<>!-]$/;
 /** What makes the character before it optional or repeated. */
 const QUANTIFIER = /^[*+?{]$/;
-const FLAGS = /\(\?[^:P<]/;
+/** Flags, and quoted text: a quantifier behind either may mean what stands before it. */
+const SEEN_THROUGH = /\(\?[^:P<]|\\Q/;
 
 /**
  * The literal beginning of an expression in RE2 syntax that is bound to the value's beginning.
@@ -12,8 +13,8 @@ const FLAGS = /\(\?[^:P<]/;
  * @returns Empty where none can be told: an expression that isn't bound, ignores case, or has alternatives.
  */
 export function literalPrefix(pattern: string, ignoreCase: boolean): string {
-  // An alternative could stand beside the beginning, and a quantifier behind flags means what stands before them.
-  if (ignoreCase || !pattern.startsWith("^") || hasOuterAlternative(pattern) || FLAGS.test(pattern)) return "";
+  // An alternative could stand beside the beginning.
+  if (ignoreCase || !pattern.startsWith("^") || SEEN_THROUGH.test(pattern) || hasOuterAlternative(pattern)) return "";
   let prefix = "";
   for (let at = 1; at < pattern.length;) {
     const escaped = pattern[at] === "\\";
@@ -34,10 +35,8 @@ function hasOuterAlternative(pattern: string): boolean {
   let depth = 0;
   for (let at = 0; at < pattern.length; at += 1) {
     const character = pattern[at];
-    if (character === "\\") {
-      if (pattern[at + 1] === "Q") return true;
-      at += 1;
-    } else if (character === "[") {
+    if (character === "\\") at += 1;
+    else if (character === "[") {
       const end = classEnd(pattern, at);
       if (end === -1) return true;
       at = end;
