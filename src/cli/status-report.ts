@@ -116,7 +116,7 @@ export function printStatus(report: StatusReport, orphans: readonly OrphanReport
     `sidestream ${report.version}, instance ${report.instance}, process ${report.pid}, up ${report.uptimeSeconds} s\n`,
     `engine ${report.engineUp ? "up" : "DOWN"}, restarted ${report.engineRestarts} times\n`,
     ...report.sources.flatMap(({ source, address, troubles }) => [
-      `source ${source} listens on ${address}\n`,
+      ...(address === null ? [] : [`source ${source} listens on ${address}\n`]),
       ...troubles.slice(0, ROWS_MAX).map((text) => `source ${source}: ${harmless(text)}\n`),
     ]),
     "\n",

@@ -13,6 +13,7 @@ import type { Log, LogLevel } from "../observe/log.ts";
 import type { EdgeCounts, Snapshot } from "../observe/snapshot.ts";
 import type { SourceSamples } from "../observe/source-samples.ts";
 import type { ActName } from "./acts.ts";
+import { wantsEvents } from "./deliveries.ts";
 import { EngineHost } from "./capture/engine-host.ts";
 import type { EngineEvent } from "./capture/engine-report.ts";
 import { workerUrl } from "./capture/worker-url.ts";
@@ -47,12 +48,20 @@ const ACT_MS_MAX = 60_000;
 
 export interface EdgeStatus extends Snapshot {
   readonly engineUp: boolean;
-  readonly sources: readonly (SourceSamples & { readonly address: string; readonly troubles: readonly string[] })[];
+  /** Without an address: it was not opened, for what it took in would go nowhere. */
+  readonly sources: readonly (SourceSamples & { readonly address: string | null; readonly troubles: readonly string[] })[];
   readonly flow: FlowSnapshot | null;
 }
 
+interface OpenSource {
+  readonly name: string;
+  readonly connection: SourceConnection;
+}
+
 export class Edge {
-  readonly sources: readonly { readonly name: string; readonly connection: SourceConnection }[];
+  readonly sources: readonly OpenSource[];
+  /** Names of the sources that were not opened, for no rule is awake. */
+  readonly #idle: readonly string[];
   readonly #host: EngineHost | null;
   readonly #lock: DataFolderLock | null;
   readonly #loopDelay = openLoopDelayMeter();
@@ -62,10 +71,11 @@ export class Edge {
   #stopped: readonly string[] = [];
   #asking: Promise<void> | null = null;
 
-  private constructor(host: EngineHost | null, lock: DataFolderLock | null, sources: Edge["sources"]) {
+  private constructor(host: EngineHost | null, lock: DataFolderLock | null, sources: readonly OpenSource[], idle: readonly string[]) {
     this.#host = host;
     this.#lock = lock;
     this.sources = sources;
+    this.#idle = idle;
     for (const { name } of sources) this.#openSources.add(name);
   }
 
@@ -84,14 +94,17 @@ export class Edge {
         host = startHost(options);
         await host.start();
       }
-      const sources: { readonly name: string; readonly connection: SourceConnection }[] = [];
+      const sources: OpenSource[] = [];
+      const idle: string[] = [];
       for (const [index, source] of options.settings.sources.entries()) {
+        const { name } = source;
         const connection = await openSource(source, index, host, options);
-        if (connection === null) continue;
+        if (connection === "idle") idle.push(name);
+        if (typeof connection === "string") continue;
         opened.push(connection);
-        sources.push({ name: source.name, connection });
+        sources.push({ name, connection });
       }
-      return new Edge(host, lock, sources);
+      return new Edge(host, lock, sources, idle);
     } catch (error) {
       for (const connection of opened) await connection.close(0);
       await host?.stop(SENDS_MS_MAX).catch(() => undefined);
@@ -132,12 +145,15 @@ export class Edge {
       edgeLoopDelay: this.#loopDelay.read(false),
       unidentified: flow?.unidentified ?? 0,
       shadows: flow?.shadows ?? [],
-      sources: this.sources.map(({ name, connection }) => ({
-        source: name,
-        address: connection.address,
-        samples: connection.counters(),
-        troubles: connection.troubles?.() ?? [],
-      })),
+      sources: [
+        ...this.sources.map(({ name, connection }) => ({
+          source: name,
+          address: connection.address,
+          samples: connection.counters(),
+          troubles: connection.troubles?.() ?? [],
+        })),
+        ...this.#idle.map((source) => ({ source, address: null, samples: {}, troubles: [IDLE] })),
+      ],
     };
   }
 
@@ -184,7 +200,7 @@ export class Edge {
 
   async #close(graceMs: number): Promise<void> {
     const startMs = performance.now();
-    const close = async ({ name, connection }: Edge["sources"][number]): Promise<void> => {
+    const close = async ({ name, connection }: OpenSource): Promise<void> => {
       await connection.close(graceMs * SOURCES_SHARE);
       this.#openSources.delete(name);
     };
@@ -243,23 +259,33 @@ function logEngineEvent(log: Log, event: EngineEvent): void {
   }
 }
 
-/** Null: switched off, and only traffic goes on. Whoever took events in would drop them, or say that it kept what it didn't. */
+const IDLE =
+  "not opened: no rule leads to a destination that is there, so what it took in would go nowhere; name the destination as the rules do";
+
+/**
+ * Opens a source if it carries traffic, or what it takes in has somewhere to go: else it would drop events, or say that
+ * it kept what it didn't.
+ */
 async function openSource(
   source: SourceSettings,
   index: number,
   host: EngineHost | null,
-  { log, settings: { dataFolder } }: EdgeOptions,
-): Promise<SourceConnection | null> {
+  { log, settings }: EdgeOptions,
+): Promise<SourceConnection | "off" | "idle"> {
   const driver = sourceDriver(source.type);
   assert(driver !== undefined, `a driver for ${source.type}, since the configuration was checked`);
+  const { name } = source;
   if (host === null && driver.carriesTraffic !== true) {
-    log.warn({ source: source.name }, "not opened: nothing is captured, since `enabled` is false");
-    return null;
+    log.warn({ source: name }, "not opened: nothing is captured, since `enabled` is false");
+    return "off";
+  }
+  if (driver.carriesTraffic !== true && !wantsEvents(settings)) {
+    log.error({ source: name }, IDLE);
+    return "idle";
   }
   const port = host?.port({ index, name: source.name, routes: driver.routes(source.options) }) ?? NOTHING;
-  const { name } = source;
   const notice: Notice = (level, text) => log[level]({ source: name }, text);
-  return driver.open(source.options, { name, port, notice, dataFolder, signal: new AbortController().signal });
+  return driver.open(source.options, { name, port, notice, dataFolder: settings.dataFolder, signal: new AbortController().signal });
 }
 
 /** The port while the program is switched off: everything passes, nothing is kept. */
