@@ -74,6 +74,19 @@ test("a program in health is shown in a table and needs nobody", () => {
   ok(!needsAttention(report()));
 });
 
+test("a source is shown with its parts and its troubles, and without an address where it is not open", () => {
+  const parts = Array.from({ length: 52 }, (_, index) => `journal agent-${index}: all is read`);
+  const sources = [
+    { source: "agents", address: "/journals", samples: {}, parts, troubles: ["journal agent-7: it hangs"] },
+    { source: "webhooks", address: null, samples: {}, troubles: ["not opened"] },
+  ];
+  const text = printStatus(report({ sources }));
+  match(text, /^source agents listens on \/journals\n {2}journal agent-0: all is read\n/m);
+  match(text, /journal agent-49: all is read\n {2}and 2 more: see --json\nsource agents: journal agent-7: it hangs\n/);
+  match(text, /^source webhooks: not opened$/m);
+  ok(needsAttention(report({ sources })));
+});
+
 test("events that are kept are told, and those that were left out with the reasons; a program that keeps none says nothing", () => {
   const kept = { bytes: 2 ** 20, bytesMax: 2 ** 30, files: 1, written: 7, dropped: { behind: 1, noRoom: 2, failed: 0, unmade: 0 } };
   match(

@@ -115,8 +115,10 @@ export function printStatus(report: StatusReport, orphans: readonly OrphanReport
   const parts = [
     `sidestream ${report.version}, instance ${report.instance}, process ${report.pid}, up ${report.uptimeSeconds} s\n`,
     `engine ${report.engineUp ? "up" : "DOWN"}, restarted ${report.engineRestarts} times\n`,
-    ...report.sources.flatMap(({ source, address, troubles }) => [
+    ...report.sources.flatMap(({ source, address, parts: sourceParts = [], troubles }) => [
       ...(address === null ? [] : [`source ${source} listens on ${address}\n`]),
+      ...sourceParts.slice(0, ROWS_MAX).map((text) => `  ${harmless(text)}\n`),
+      ...(sourceParts.length > ROWS_MAX ? [`  and ${sourceParts.length - ROWS_MAX} more: see --json\n`] : []),
       ...troubles.slice(0, ROWS_MAX).map((text) => `source ${source}: ${harmless(text)}\n`),
     ]),
     "\n",

@@ -135,6 +135,8 @@ export interface SourceConnection {
   readonly address: string;
   /** Counters for metrics, name to value by label text. Read when scraped. */
   counters(): Readonly<Record<string, number>>;
+  /** How its parts stand, a line for a person each; absent: it has none. */
+  parts?(): readonly string[];
   /** What an operator must see to, for as long as it lasts; absent: it has nothing of the kind. */
   troubles?(): readonly string[];
   /** Ends accepting, lets running exchanges end within the grace period, then cuts them. Again is harmless. */

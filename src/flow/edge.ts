@@ -4,16 +4,13 @@
  * Promise: whatever happens to the engine, sources go on forwarding. The data folder is locked for as long as the edge
  * lives, over every restart of the engine.
  */
-import assert from "node:assert/strict";
-import { sourceDriver } from "../driver/registry.ts";
-import type { CapturePort, Notice, SourceConnection } from "../driver/source.ts";
+import type { SourceConnection } from "../driver/source.ts";
 import { SidestreamError } from "../errors.ts";
 import { openLoopDelayMeter } from "../observe/loop-delay.ts";
 import type { Log, LogLevel } from "../observe/log.ts";
 import type { EdgeCounts, Snapshot } from "../observe/snapshot.ts";
 import type { SourceSamples } from "../observe/source-samples.ts";
 import type { ActName } from "./acts.ts";
-import { wantsEvents } from "./deliveries.ts";
 import { EngineHost } from "./capture/engine-host.ts";
 import type { EngineEvent } from "./capture/engine-report.ts";
 import { workerUrl } from "./capture/worker-url.ts";
@@ -21,7 +18,8 @@ import type { EngineData } from "./engine.ts";
 import type { FlowSnapshot } from "./flow-snapshot.ts";
 import type { IdentityCall, IdentityRows } from "./identity-act.ts";
 import type { AdoptCall, PurgeCall } from "./orphan-acts.ts";
-import type { FlowSettings, SourceSettings } from "./settings.ts";
+import { IDLE, openSource } from "./open-source.ts";
+import type { FlowSettings } from "./settings.ts";
 import { eventBytesMax } from "./spool-room.ts";
 import type { Adopted } from "./spool/adopt.ts";
 import { lockDataFolder, type DataFolderLock } from "./spool/lock.ts";
@@ -48,9 +46,16 @@ const ACT_MS_MAX = 60_000;
 
 export interface EdgeStatus extends Snapshot {
   readonly engineUp: boolean;
-  /** Without an address: it was not opened, for what it took in would go nowhere. */
-  readonly sources: readonly (SourceSamples & { readonly address: string | null; readonly troubles: readonly string[] })[];
+  readonly sources: readonly SourceStatus[];
   readonly flow: FlowSnapshot | null;
+}
+
+interface SourceStatus extends SourceSamples {
+  /** Null: it was not opened, for what it took in would go nowhere. */
+  readonly address: string | null;
+  /** Absent where a program of an earlier release tells. */
+  readonly parts?: readonly string[];
+  readonly troubles: readonly string[];
 }
 
 interface OpenSource {
@@ -150,6 +155,7 @@ export class Edge {
           source: name,
           address: connection.address,
           samples: connection.counters(),
+          parts: connection.parts?.() ?? [],
           troubles: connection.troubles?.() ?? [],
         })),
         ...this.#idle.map((source) => ({ source, address: null, samples: {}, troubles: [IDLE] })),
@@ -258,43 +264,3 @@ function logEngineEvent(log: Log, event: EngineEvent): void {
       return;
   }
 }
-
-const IDLE =
-  "not opened: no rule leads to a destination that is there, so what it took in would go nowhere; name the destination as the rules do";
-
-/**
- * Opens a source if it carries traffic, or what it takes in has somewhere to go: else it would drop events, or say that
- * it kept what it didn't.
- */
-async function openSource(
-  source: SourceSettings,
-  index: number,
-  host: EngineHost | null,
-  { log, settings }: EdgeOptions,
-): Promise<SourceConnection | "off" | "idle"> {
-  const driver = sourceDriver(source.type);
-  assert(driver !== undefined, `a driver for ${source.type}, since the configuration was checked`);
-  const { name } = source;
-  if (host === null && driver.carriesTraffic !== true) {
-    log.warn({ source: name }, "not opened: nothing is captured, since `enabled` is false");
-    return "off";
-  }
-  if (driver.carriesTraffic !== true && !wantsEvents(settings)) {
-    log.error({ source: name }, IDLE);
-    return "idle";
-  }
-  const port = host?.port({ index, name: source.name, routes: driver.routes(source.options) }) ?? NOTHING;
-  const notice: Notice = (level, text) => log[level]({ source: name }, text);
-  return driver.open(source.options, { name, port, notice, dataFolder: settings.dataFolder, signal: new AbortController().signal });
-}
-
-/** The port while the program is switched off: everything passes, nothing is kept. */
-const NOTHING: CapturePort = {
-  recordBytesMax: Number.MAX_SAFE_INTEGER,
-  reserve: () => Promise.resolve({ bytes: 0, release: () => undefined }),
-  hold: () => false,
-  unhold: () => undefined,
-  submit: () => undefined,
-  submitDurable: () => Promise.resolve("spooled"),
-  countLoss: () => undefined,
-};

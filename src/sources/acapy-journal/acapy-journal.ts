@@ -77,6 +77,10 @@ class JournalSource implements SourceConnection {
     >;
   }
 
+  parts(): readonly string[] {
+    return [...this.#journals.values()].map((watched) => watched.standing());
+  }
+
   troubles(): readonly string[] {
     const absent = [...this.#absent].map((name) => `journal ${name}: it is not there: its agent doesn't run, or runs without the plugin`);
     const unopened = [...this.#unopened].map(([name, why]) => `journal ${name}: it can't be opened: ${why}`);

@@ -71,6 +71,13 @@ export class WatchedJournal {
     if (before === undefined) this.#notice("warn", `journal ${this.journal.name}: ${text}`);
   }
 
+  /** How far it is read, and when its agent was heard of, for a person. */
+  standing(): string {
+    const { name, recordCount } = this.journal;
+    const behind = this.#backlogBytes === 0 ? "all is read" : `${grouped(this.#backlogBytes)} bytes to read`;
+    return `journal ${name}: ${behind}, ${grouped(recordCount)} taken in since the start, its agent ${this.#lastSign(Date.now())}`;
+  }
+
   samples(): Readonly<Record<string, number>> {
     const label = `journal="${this.journal.name}"`;
     const silence = this.#heartbeat === null ? null : silenceMs(this.#heartbeat, Date.now());
@@ -86,6 +93,12 @@ export class WatchedJournal {
       count,
     ]);
     return Object.fromEntries([...own.map(([name, value]): [string, number] => [`${name}{${label}}`, value]), ...missing]);
+  }
+
+  #lastSign(nowMs: number): string {
+    if (this.#heartbeat === null) return "has not given a sign of life";
+    const silence = silenceMs(this.#heartbeat, nowMs);
+    return silence === null ? "has ended" : `gave a sign of life ${Math.round(silence / 1000)} s ago`;
   }
 
   #silence(nowMs: number): string | null {
@@ -128,4 +141,8 @@ export class WatchedJournal {
       `journal ${this.journal.name}: events are missing, since the start of this program: ${reasons}; messages of the category "gap" name them`,
     );
   }
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString("en");
 }
