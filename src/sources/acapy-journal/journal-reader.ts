@@ -47,6 +47,8 @@ export class JournalReader {
   #open: OpenSegment | null = null;
   /** Nothing at or before it is given again. Null: whatever is there. */
   #after: Pick<Ack, "boot" | "sequence" | "segment"> | null;
+  /** The segment that the last record stood in; nothing before it is read again. */
+  #from: number;
   #boot = "";
   /** Sequence that the next record of the boot has when none is missing; null: whatever comes. */
   #expected: number | null = null;
@@ -59,6 +61,7 @@ export class JournalReader {
   constructor(folder: string, after: Ack | null) {
     this.#folder = folder;
     this.#after = after;
+    this.#from = after?.segment ?? 0;
   }
 
   /** Bytes that could not be read and were stepped over. */
@@ -71,6 +74,7 @@ export class JournalReader {
   async seek(after: Pick<Ack, "boot" | "sequence" | "segment"> | null): Promise<void> {
     // First, so that it reads from there also where the file at hand can't be closed.
     this.#after = after;
+    this.#from = after?.segment ?? 0;
     this.#boot = "";
     this.#expected = null;
     this.#listed = [];
@@ -85,19 +89,24 @@ export class JournalReader {
    */
   async read(): Promise<readonly Read[]> {
     for (;;) {
-      const open = this.#open ?? (await this.#next(this.#after?.segment ?? 0));
+      const open = this.#open ?? (await this.#next(this.#from));
       if (open === null) return [];
       this.#open = open;
       const found = await this.#readOpen(open);
       if (found.length > 0) return found;
       // Looked for before the end is looked at once more: then nothing can have come behind it.
       const next = await this.#next(open.number + 1);
-      if (next === null) return [];
-      const rest = await this.#readOpen(open);
-      if (rest.length > 0) {
-        await next.reader.close();
-        return rest;
+      const rest = next === null ? [] : await this.#readOpen(open);
+      const isRemoved = rest.length === 0 && (await open.reader.isRemoved());
+      if (rest.length > 0 || isRemoved) await next?.reader.close();
+      if (rest.length > 0) return rest;
+      if (isRemoved) {
+        // Its first write failed, and with the next boot of the writer its number, or a lower one, may have come again.
+        await this.close();
+        this.#listed = [];
+        continue;
       }
+      if (next === null) return [];
       this.#countDamage(open);
       this.#open = next;
       await open.reader.close();
@@ -108,7 +117,7 @@ export class JournalReader {
   async backlogBytes(): Promise<number> {
     const open = this.#open;
     let bytes = open === null ? 0 : Math.max(0, (await open.reader.sizeBytes()) - open.reader.offset);
-    for (const number of await this.#numbers((open?.number ?? (this.#after?.segment ?? 0) - 1) + 1)) {
+    for (const number of await this.#numbers(open === null ? this.#from : open.number + 1)) {
       const found = await stat(this.#pathOf(number)).catch(() => null);
       bytes += found?.size ?? 0;
     }
@@ -150,7 +159,9 @@ export class JournalReader {
         }
         found.push({ place: { ...at, sequence: Math.max(expected, record.sequence) }, record });
       }
-      if (found.length > 0) return found;
+      if (found.length === 0) continue;
+      this.#from = number;
+      return found;
     }
   }
 

@@ -45,6 +45,11 @@ export class SegmentReader {
     return this.#offset;
   }
 
+  /** True: no name leads to it any more. */
+  async isRemoved(): Promise<boolean> {
+    return (await this.#file.stat()).nlink === 0;
+  }
+
   async sizeBytes(): Promise<number> {
     return (await this.#file.stat()).size;
   }
