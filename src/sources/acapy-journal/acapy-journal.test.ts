@@ -393,8 +393,22 @@ test("a journal whose folder is removed is left, and its trouble with it", async
   const rig = await start(t, journals);
   assert.ok(rig.source.troubles?.().some((text) => text.includes("sign of life")));
   rmSync(writer.folder, { recursive: true });
-  await until(() => rig.notices.some((text) => text.includes("its folder was removed")));
+  await until(() => rig.notices.some((text) => text.includes("was removed")));
   assert.deepEqual(rig.source.troubles?.(), []);
+});
+
+test("a journal whose folder was removed and made again, numbers and all, is begun anew", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"), {}, 5);
+  writer.append({ topic: "acapy::record::connections" });
+  const rig = await start(t, journals);
+  await rig.port.records(1);
+  rmSync(writer.folder, { recursive: true });
+  const again = new JournalWriter(writer.folder, { boot: "c1".repeat(16) });
+  again.append({ topic: "acapy::record::connections" });
+  await rig.port.records(2);
+  assert.equal(kept(rig)[1]?.id, `${again.boot}/1`);
+  await until(() => existsSync(join(writer.folder, "ack")) && ackIn(journals).boot === again.boot);
 });
 
 test("a journal that can't be opened is told, and keeps no other from being read", async (t) => {

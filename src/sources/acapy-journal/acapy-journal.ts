@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { lockFile, type FileLock } from "../../driver/file-lock.ts";
 import { defineSource, type SourceConnection, type SourceContext } from "../../driver/source.ts";
 import { SidestreamError } from "../../errors.ts";
+import { ACK_FILE } from "./ack-file.ts";
 import type { Journal } from "./journal.ts";
 import { JOURNAL_NAME, journalOptions, type JournalOptions } from "./options.ts";
 import { RecordStates, STATES_FILE } from "./record-states.ts";
@@ -119,17 +120,18 @@ class JournalSource implements SourceConnection {
   async #look(): Promise<void> {
     const entries = await readdir(this.#options.journals, { withFileTypes: true });
     const found = new Set(entries.filter((entry) => entry.isDirectory() && JOURNAL_NAME.test(entry.name)).map(({ name }) => name));
-    for (const [name, { journal }] of this.#journals) if (!found.has(name)) await this.#leave(name, journal);
+    for (const [name, { journal }] of this.#journals)
+      if (!found.has(name) || (await journal.isReplaced())) await this.#leave(name, journal);
     for (const name of found) if (!this.#journals.has(name) && this.#journals.size < JOURNALS_MAX) await this.#begin(name);
     for (const watched of this.#journals.values()) await watched.look();
     this.#lookForExpected();
   }
 
-  /** Somebody removed its folder. */
+  /** Somebody removed it. One that was made again is begun anew: its segments are counted from 1 again. */
   async #leave(name: string, journal: Journal): Promise<void> {
     this.#journals.delete(name);
     await journal.close(0);
-    this.#context.notice("info", `journal ${name}: its folder was removed`);
+    this.#context.notice("info", `journal ${name}: its folder, or ${ACK_FILE} in it, was removed`);
   }
 
   async #begin(name: string): Promise<void> {

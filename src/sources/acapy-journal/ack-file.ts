@@ -7,7 +7,7 @@
  * @see docs/journal-format.md, section 4.
  */
 import { constants } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import { stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { openRegular, readSmallJson } from "./regular-file.ts";
@@ -43,11 +43,13 @@ export async function readAck(folder: string): Promise<Ack | null> {
 }
 
 export class AckFile {
+  readonly #path: string;
   readonly #file: FileHandle;
   #writing: Promise<void> | null = null;
   #next: { ack: Ack; readonly written: PromiseWithResolvers<void> } | null = null;
 
-  private constructor(file: FileHandle) {
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
     this.#file = file;
   }
 
@@ -60,11 +62,17 @@ export class AckFile {
     });
     try {
       if ((await file.stat()).size < FILE_BYTES) await file.appendFile(" ".repeat(FILE_BYTES));
-      return new AckFile(file);
+      return new AckFile(path, file);
     } catch (error) {
       await file.close();
       throw error;
     }
+  }
+
+  /** True: its name leads to another file, or to none, so that no writer reads what is written. */
+  async isReplaced(): Promise<boolean> {
+    const [own, there] = await Promise.all([this.#file.stat(), stat(this.#path).catch((error: NodeJS.ErrnoException) => error)]);
+    return there instanceof Error ? there.code === "ENOENT" : there.ino !== own.ino || there.dev !== own.dev;
   }
 
   /** Settles once this, or a later one, is on disk. @throws As `node:fs` does. */

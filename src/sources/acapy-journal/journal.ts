@@ -101,6 +101,11 @@ export class Journal {
     return this.#wake !== null;
   }
 
+  /** Somebody removed its folder, or `ack` in it, and may have made it again. */
+  isReplaced(): Promise<boolean> {
+    return this.#file.isReplaced();
+  }
+
   backlogBytes(): Promise<number> {
     return this.#reader.backlogBytes();
   }
