@@ -1,8 +1,9 @@
 /** What no agent should do to the plugin, and no disk to either side, from the bus to the destination. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { makeJournalSite, type JournalSite } from "../system/support/agent-site.ts";
 import { readMessages, type MessageEvent } from "../system/support/messages.ts";
 import { start, statusWhen, stop } from "../system/support/program.ts";
@@ -137,6 +138,27 @@ test(
       Object.values(dropped).reduce((sum, count) => sum + count, 0),
     );
     for (const [n, what] of arrived) if (typeof what !== "string") equal((what as { number: number }).number, n);
+    await stop(program);
+  },
+);
+
+test(
+  "a journal that is taken away under a running agent is begun anew by both, and that is told",
+  { skip, timeout: 120_000 },
+  async (t) => {
+    const site = makeJournalSite(t);
+    const program = await start(t, ["--config", site.configuration]);
+    const agent = await startRaising(t, site.journals, { heartbeatMs: 100 });
+    const before = await agent.tell("many 100 50");
+    await allOf(site, before);
+    const folder = join(site.journals, "agent-1");
+    renameSync(folder, join(site.journals, "..", "taken-away"));
+    while (!existsSync(join(folder, "heartbeat"))) await delay(20);
+    const raised = await agent.tell("many 100 50");
+    equal(raised.sequence, 200);
+    equal((await allOf(site, raised)).size, 200);
+    await program.logged("was removed while the agent ran");
+    await agent.end();
     await stop(program);
   },
 );

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -252,6 +253,40 @@ def test_the_heartbeat_says_who_writes_and_comes_again(tmp_path: Path) -> None:
             while heartbeat(tmp_path / "agent-1")["sequence"] == 0:
                 await asyncio.sleep(0)
             assert (tmp_path / "agent-1/heartbeat").stat().st_mode & 0o777 == 0o600
+
+    asyncio.run(run())
+
+
+def test_a_journal_that_is_removed_under_a_running_agent_is_made_again_and_that_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "agent-1"
+
+    async def run() -> None:
+        bus = Bus()
+        async with plugin_on(bus, tmp_path) as plugin:
+            await bus.notify(ALICE, connection(1))
+            shutil.rmtree(folder)
+            plugin._work()
+            await bus.notify(ALICE, connection(2))
+            plugin._work()
+            said = heartbeat(folder)
+            assert said["sequence"] == 2
+            assert [
+                text for text in said["notices"] if "was removed while the agent ran, and is made again" in text
+            ] != []
+
+    asyncio.run(run())
+    assert [record.sequence for record in read(folder).events] == [2]
+
+
+def test_the_heartbeat_of_another_agent_is_left_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with plugin_on(Bus(), tmp_path) as robbed:
+            shutil.rmtree(tmp_path / "agent-1")
+            async with plugin_on(Bus(), tmp_path) as other:
+                robbed._work()
+                robbed._beat()
+                assert heartbeat(tmp_path / "agent-1")["boot"] == other.journal.boot.hex()
+            assert heartbeat(tmp_path / "agent-1")["stopped"] is True
 
     asyncio.run(run())
 

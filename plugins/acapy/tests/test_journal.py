@@ -1,6 +1,7 @@
 """The writer: sequences, segments, the lock, the budget, gaps."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,51 @@ def test_a_segment_whose_first_write_failed_leaves_no_file(tmp_path: Path, monke
     assert look_now(writer).append(1, ATTRIBUTES, b"2") is None
     writer.close()
     assert [record.sequence for record in read(tmp_path / "agent-1").records] == [1]
+
+
+def test_a_folder_that_was_removed_is_made_again_and_the_journal_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "agent-1"
+    writer = journal(tmp_path)
+    writer.append(1, ATTRIBUTES, b"1")
+    assert not writer.follow_folder()
+    shutil.rmtree(tmp_path)
+    assert writer.follow_folder()
+    assert not writer.follow_folder()
+    assert writer.append(1, ATTRIBUTES, b"2") is None
+    with pytest.raises(JournalUnusable, match="another program"):
+        journal(tmp_path)
+    writer.close()
+    assert [(record.sequence, record.content) for record in read(folder).records] == [(2, 2)]
+
+
+def test_what_was_emptied_is_made_again_too(tmp_path: Path) -> None:
+    writer = journal(tmp_path)
+    writer.append(1, ATTRIBUTES, b"1")
+    for each in (tmp_path / "agent-1").iterdir():
+        each.unlink()
+    assert writer.follow_folder()
+    assert writer.append(1, ATTRIBUTES, b"2") is None
+    writer.close()
+    assert [record.sequence for record in read(tmp_path / "agent-1").records] == [2]
+
+
+def test_a_folder_that_another_took_meanwhile_is_left_to_it_until_it_is_free(tmp_path: Path) -> None:
+    folder = tmp_path / "agent-1"
+    writer = journal(tmp_path)
+    writer.append(1, ATTRIBUTES, b"1")
+    shutil.rmtree(folder)
+    other = journal(tmp_path)
+    other.append(1, ATTRIBUTES, b'"other"')
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(JournalUnusable, match="another program"):
+            writer.follow_folder()
+        assert writer.append(1, ATTRIBUTES, b"2") == "disk"
+    assert len(os.listdir("/proc/self/fd")) < before
+    other.close()
+    assert [record.content for record in read(folder).records] == ["other"]
+    assert writer.follow_folder()
+    writer._next_try = 0.0
+    assert writer.append(1, ATTRIBUTES, b"3") is None
+    writer.close()
+    assert [record.content for record in read(folder).records] == ["other", 3]

@@ -148,6 +148,18 @@ class Journal:
         is_folder_dirty, self._is_folder_dirty = self._is_folder_dirty, False
         return segments, is_folder_dirty
 
+    def follow_folder(self) -> bool:
+        """Begins anew where somebody removed the folder. True: it did.
+
+        Raises JournalUnusable while it can't be made again; until then there is no room for anything.
+        """
+        if self.folder.is_in_place():
+            return False
+        self.leave_segment()
+        self.folder.close()
+        self.folder = JournalFolder(self.settings.journals, self.settings.agent)
+        return True
+
     def is_finished(self, segment: Segment) -> bool:
         """True: nothing more is written to it."""
         return segment is not self._segment

@@ -1,5 +1,6 @@
 """The folder of one journal: its lock, and which segments stand in it."""
 
+import errno
 import fcntl
 import os
 
@@ -18,6 +19,7 @@ class JournalFolder:
     def __init__(self, journals: str, name: str) -> None:
         """Makes the folder and takes its lock. Raises JournalUnusable."""
         self.path = os.path.join(journals, name)
+        self._lock = -1
         try:
             os.makedirs(journals, FOLDER_MODE, exist_ok=True)
             os.makedirs(self.path, FOLDER_MODE, exist_ok=True)
@@ -25,13 +27,34 @@ class JournalFolder:
             # Segment number → bytes, of the segments that were there before and those that were finished since.
             self._finished = self._look()
         except OSError as error:
+            self.close()
             raise JournalUnusable(f"the folder {self.path} can't be used: {error}") from error
         self.finished_bytes = sum(self._finished.values())
         ack = read_ack(self.path)
         self._last_number = max([0, *self._finished, ack.segment if ack is not None else 0])
 
+    @property
+    def is_held(self) -> bool:
+        """True: its lock is ours."""
+        return self._lock >= 0
+
+    def is_in_place(self) -> bool:
+        """False: somebody removed it, or its lock, so that another writer could take what stands there now."""
+        if not self.is_held:
+            return False
+        try:
+            own, there = os.fstat(self._lock), os.stat(os.path.join(self.path, _LOCK_FILE))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            # It can't be told.
+            return True
+        return os.path.samestat(own, there)
+
     def next_number(self) -> int:
-        """Number for a new segment: above all there were, and never the same again."""
+        """Number for a new segment: above all there were, and never the same again. Raises OSError."""
+        if not self.is_held:
+            raise OSError(errno.ENOENT, f"{self.path} was removed, and can't be made again")
         self._last_number += 1
         return self._last_number
 

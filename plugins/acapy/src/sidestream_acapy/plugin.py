@@ -190,6 +190,7 @@ class Plugin:
 
     def _work(self) -> None:
         try:
+            self._follow_folder()
             self.journal.remove_acknowledged()
             self.intake.look_again()
             self.intake.flush_gaps()
@@ -199,7 +200,22 @@ class Plugin:
             self._log.warn("work", "the regular work on the journal failed", error)
         self._beat()
 
+    def _follow_folder(self) -> None:
+        try:
+            is_new = self.journal.follow_folder()
+        except JournalUnusable as error:
+            self._log.warn("folder", "the journal was removed while the agent runs, and can't be made again", error)
+            return
+        if is_new:
+            self._notice(
+                f"{self.journal.folder.path} was removed while the agent ran, and is made again: what stood there and "
+                "wasn't read is lost, and so is what was raised in the last seconds before"
+            )
+
     def _beat(self) -> None:
+        # Where another agent has the folder, the file is that one's.
+        if not self.journal.folder.is_held:
+            return
         try:
             self.heartbeat.write(sequence=self.journal.sequence, dropped=self.journal.dropped, stopped=self._is_stopped)
         except OSError as error:
