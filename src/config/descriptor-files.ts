@@ -77,7 +77,7 @@ export async function findDescriptors(
         ...document.place(path),
         path: formatPath(path),
         problem: `no such file: ${resolved?.shown(matches[0] ?? "", path) ?? pattern}`,
-        hint: shipped === null ? "It is relative to the folder of this file." : `This package has ${(await shippedNames()).join(", ")}.`,
+        hint: await missingHint(pattern, shipped !== null),
       });
       continue;
     }
@@ -95,6 +95,14 @@ export async function findDescriptors(
     }
   }
   return [...files.values()];
+}
+
+/** What is said of a file that isn't there; a name without its `sidestream:` is told. */
+async function missingHint(pattern: string, isShipped: boolean): Promise<string> {
+  const names = await shippedNames();
+  if (isShipped) return `This package has ${names.join(", ")}.`;
+  const meant = names.find((name) => name === `sidestream:${pattern.replace(/\.ya?ml$/u, "")}`);
+  return meant === undefined ? "It is relative to the folder of this file." : `The one of this package is called ${meant}.`;
 }
 
 /**

@@ -186,6 +186,19 @@ sources:
   ]);
 });
 
+test("a descriptor of the package that is named without its sidestream: is told by its name", async (context) => {
+  const folder = configFolder(context, { "sidestream.yaml": "version: 1\nstreams: [ acapy-events, acapy-events.yaml, other ]\n" });
+  const findings = await findingsOf(folder);
+  assert.deepEqual(
+    findings.filter(({ path }) => path?.startsWith("streams")).map(({ hint }) => hint),
+    [
+      "The one of this package is called sidestream:acapy-events.",
+      "The one of this package is called sidestream:acapy-events.",
+      "It is relative to the folder of this file.",
+    ],
+  );
+});
+
 test("an assignments file that is named must be there and in order", async (context) => {
   const missing = configFolder(context, { "sidestream.yaml": "version: 1\nassignments: x.yaml\n" });
   assert.deepEqual(linesOf(await findingsOf(missing), missing), ["x.yaml:1:1: no such file"]);

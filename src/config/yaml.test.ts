@@ -98,6 +98,12 @@ test("a tab as indentation is refused, with a word on spaces", () => {
   assert.deepEqual(hints, ["Indent with spaces."]);
 });
 
+test("one wrong character is one error, not one for each token that is left", () => {
+  const lost = parse("a:\n  b: { c: { d: e } }\n  f: g: h, i: j }\nk: { l: m }\n").lines;
+  assert.deepEqual(lost, ["x.yaml:3:6: not valid YAML: Nested mappings are not allowed in compact mappings"]);
+  assert.equal(parse("a: [ b ]\n}\nc: d\ne: f\n").lines.length, 1);
+});
+
 test("a key that is there twice is refused at its second place", () => {
   assert.deepEqual(parse("a: 1\nb: { c: 1, c: 2 }\na: 3\n").lines, [
     'x.yaml:2:12 b: the key "c" is already there',

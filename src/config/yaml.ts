@@ -6,7 +6,7 @@
  * aren't text, deep nesting, aliases without end.
  */
 import { readFile, stat } from "node:fs/promises";
-import { Composer, type CST, type Document, LineCounter, Parser } from "yaml";
+import { Composer, type CST, type Document, LineCounter, Parser, type YAMLError } from "yaml";
 import type { Findings } from "./finding.ts";
 import { YamlDocument } from "./yaml-document.ts";
 import { Conversion, DEPTH_MAX, type Refuse } from "./yaml-values.ts";
@@ -95,13 +95,25 @@ export function parseYaml(file: string, text: string, findings: Findings): YamlD
   const [document, second] = documents;
   if (second !== undefined)
     refuse(second.range[0], "expected one YAML document, found several", "Remove the `---` line, or make it files of their own.");
-  for (const error of document?.errors ?? []) refuse(error.pos[0], `not valid YAML: ${error.message}`, syntaxHint(source, error.pos[0]));
+  for (const error of told(document?.errors ?? [], lines))
+    refuse(error.pos[0], `not valid YAML: ${error.message}`, syntaxHint(source, error.pos[0]));
   for (const warning of document?.warnings ?? []) refuse(warning.pos[0], `not accepted in YAML here: ${warning.message}`);
   if (findings.errorCount > before || document === undefined) {
     return findings.errorCount > before ? null : new YamlDocument(file, source, null, null, lines);
   }
   const value = new Conversion(document, source, refuse).run();
   return findings.errorCount > before ? null : new YamlDocument(file, source, value, document, lines);
+}
+
+/**
+ * Errors that say something new. One wrong character can make dozens: on its line several, and where the parser has lost
+ * its place, one for each of the tokens that are left.
+ */
+function told(errors: readonly YAMLError[], lines: LineCounter): readonly YAMLError[] {
+  const lost = errors.findIndex((error) => error.code === "UNEXPECTED_TOKEN");
+  const meant = lost === -1 ? errors : errors.slice(0, Math.max(lost, 1));
+  const lineOf = (error: YAMLError): number => lines.linePos(error.pos[0]).line;
+  return meant.filter((error, index) => index === 0 || lineOf(error) !== lineOf(meant[index - 1] as YAMLError));
 }
 
 /** Depth and directives are looked at before anything recursive sees the tokens. */

@@ -41,13 +41,15 @@ test("addresses of brokers are read and written alike", () => {
 test("what can't work is refused with its place", () => {
   deepEqual(problems({ brokers: [] }), ["brokers: expected at least one broker"]);
   deepEqual(problems({ brokers: ["k1:9092", "k2"] }), ["brokers.1: expected the address of a broker, such as kafka1:9092 or [::1]:9092"]);
+  const either = "expected true, false, or keys with values such as";
+  deepEqual(problems({ createTopics: "yes" }), [`createTopics: ${either} { partitions: 6 }`]);
+  deepEqual(problems({ tls: "yes" }), [`tls: ${either} { ca: /etc/kafka/ca.pem }`]);
   for (const given of [
     { brokers: new Array(101).fill("k1:9092") },
     { unknown: 1 },
     { tls: { cert: "a.pem" } },
     { tls: { key: "a.key" } },
     { tls: { ca: "" } },
-    { tls: "yes" },
     { login: { mechanism: "plain", user: "u" } },
     { login: { mechanism: "plain", user: "u", password: "" } },
     { login: { mechanism: "gssapi" } },

@@ -140,7 +140,7 @@ export const kafkaOptions = z.strictObject({
     .max(BROKERS_MAX, `expected at most ${BROKERS_MAX} brokers`)
     .describe("Addresses to begin with, `host:port`; the cluster names its other brokers itself. Give two or three."),
   tls: z
-    .union([z.boolean(), tlsObject])
+    .union([z.boolean(), tlsObject], { error: "expected true, false, or keys with values such as { ca: /etc/kafka/ca.pem }" })
     .default(false)
     .describe("Encrypt connections: true, or an object. Certificate files are read for each new connection."),
   login: login.optional().describe("How to log in (SASL); without it nobody logs in."),
@@ -149,7 +149,7 @@ export const kafkaOptions = z.strictObject({
     .default("zstd")
     .describe("How batches are compressed. Some consumer libraries need an extra package for all but gzip."),
   createTopics: z
-    .union([z.boolean(), createTopicsObject])
+    .union([z.boolean(), createTopicsObject], { error: "expected true, false, or keys with values such as { partitions: 6 }" })
     .default(false)
     .describe("Make topics that don't exist: true for the brokers' defaults, or an object."),
   clientId: z.string().min(1).max(200).default("sidestream").describe("Name under which brokers log and limit this client."),

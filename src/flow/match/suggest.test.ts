@@ -10,6 +10,11 @@ test("the nearest name is found by edits, without regard to case", () => {
   equal(nearest("ENTITYID", KNOWN), "entityId");
 });
 
+test("two characters that changed places are one edit", () => {
+  equal(nearest("kafak", ["file", "kafka", "stdout"]), "kafka");
+  equal(nearest("ab", ["ba"]), undefined);
+});
+
 test("a name that was begun and not finished is found", () => {
   equal(nearest("batch", KNOWN), "batchBytesMax");
 });

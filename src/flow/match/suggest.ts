@@ -3,12 +3,13 @@
 /** Names longer than this are not compared: no known name is near them, and the comparison costs length times length. */
 const NAME_CHARACTERS_MAX = 32;
 
-/** Two rows of the comparison, used in turn, since a generated file may have 100,000 names to compare. Long enough for what lower case can make of two names that are near. */
+/** Three rows of the comparison, used in turn, since a generated file may have 100,000 names to compare. Long enough for what lower case can make of two names that are near. */
 const ROW = NAME_CHARACTERS_MAX * 8;
+let earlier = new Uint16Array(ROW);
 let previous = new Uint16Array(ROW);
 let current = new Uint16Array(ROW);
 
-/** Single-character edits between two names. */
+/** Edits between two names: a character more, less, another, or two that changed places. */
 function editsBetween(left: string, right: string): number {
   for (let column = 0; column <= right.length; column += 1) previous[column] = column;
   for (let row = 1; row <= left.length; row += 1) {
@@ -16,9 +17,12 @@ function editsBetween(left: string, right: string): number {
     current[0] = row;
     for (let column = 1; column <= right.length; column += 1) {
       const replaced = (previous[column - 1] as number) + (code === right.charCodeAt(column - 1) ? 0 : 1);
-      current[column] = Math.min(replaced, (previous[column] as number) + 1, (current[column - 1] as number) + 1);
+      const edits = Math.min(replaced, (previous[column] as number) + 1, (current[column - 1] as number) + 1);
+      const areSwapped =
+        row > 1 && column > 1 && code === right.charCodeAt(column - 2) && left.charCodeAt(row - 2) === right.charCodeAt(column - 1);
+      current[column] = areSwapped ? Math.min(edits, (earlier[column - 2] as number) + 1) : edits;
     }
-    [previous, current] = [current, previous];
+    [earlier, previous, current] = [previous, current, earlier];
   }
   return previous[right.length] as number;
 }
