@@ -66,6 +66,16 @@ def faults(configured: dict[str, Any]) -> str:
     return str(told.value)
 
 
+def test_where_no_program_is_there_for_an_old_section_the_way_without_one_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    without = "sidestream: {match: first, spawn: false, mapsTo: "
+    assert without in faults(EXAMPLE)
+    run = {"destinations": {"files": {"type": "file", "path": "/e"}}}
+    assert without not in faults({**REDIS, "sidestream": {"match": "first", "spawn": True, "run": run}})
+
+
 def test_an_old_section_alone_is_enough_and_starts_sidestream(tmp_path: Path) -> None:
     read_from_old = options(EXAMPLE)
     assert read_from_old.journals == str(tmp_path / ".sidestream/journals")
@@ -309,7 +319,16 @@ def test_of_redis_the_maps_are_taken_and_a_destination_is_asked_for() -> None:
     text = faults(REDIS)
     assert "sidestream.run.destinations: expected a destination in place of the one of redis_queue" in text
     assert "sidestream: {match: first, spawn: true, run: {destinations: {kafka1:" in text
+    assert "createTopics: true" in text
     assert "hush" not in text
+
+
+def test_webhooks_that_redis_delivered_unasked_are_told_as_its_default() -> None:
+    section = {"match": "first", "mapsTo": "kafka1"}
+    (told,) = options({"redis_queue": {"event": {}}, "sidestream": section}).spawn.warnings
+    assert told.startswith("redis_queue.event.deliver_webhook (true where it isn't set): webhooks are the agent's")
+    silent = {"redis_queue": {"event": {"deliver_webhook": False}}, "sidestream": section}
+    assert options(silent).spawn.warnings == ()
 
 
 def test_the_maps_of_redis_lead_to_the_one_destination_that_there_is(tmp_path: Path) -> None:

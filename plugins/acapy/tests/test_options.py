@@ -142,6 +142,16 @@ def test_a_section_with_nearly_our_name_is_told(name: str) -> None:
         read_options({"plugin_config": {name: {"journals": "/j"}}})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("sidestrem", "sidestream"), ("kafka_queue", "kafka-queue"), ("kafka_events", "kafka-queue")]
+    + [("redis-queue", "redis_queue"), ("redis_events", "redis_queue")],
+)
+def test_a_section_that_is_misspelt_or_called_like_an_old_plugin_is_told(name: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: this section is not read; call it {meant}\nsidestream: noth"):
+        read_options({"plugin_config": {"other": {}, name: {"events": {}}}})
+
+
 @pytest.mark.parametrize("journals", [None, "", [], {}])
 def test_the_folder_is_needed(journals: Any) -> None:
     assert faults(journals=journals)[0].startswith("sidestream.journals: expected ")

@@ -14,6 +14,7 @@ from .topic_maps import RECORDS_AND_WEBHOOKS, TopicMap, read_maps
 
 KAFKA_SECTIONS = ("kafka", "kafka-queue")
 REDIS_SECTION = "redis_queue"
+OLD_SECTIONS = (*KAFKA_SECTIONS, REDIS_SECTION)
 KAFKA_DESTINATION = "kafka1"
 
 # What the old plugin asked when nothing was configured.
@@ -40,6 +41,10 @@ _REDIS_MAPS = RECORDS_AND_WEBHOOKS | {
 }
 
 
+# How a section begins that was meant for an old plugin, and what it is called.
+OLD_PREFIXES = {"kafka": "kafka-queue", "redis": REDIS_SECTION}
+
+
 @dataclass(slots=True)
 class OldConfiguration:
     """What an old section says of events."""
@@ -57,7 +62,7 @@ class OldConfiguration:
 
 def old_sections(configured: Mapping[str, Any]) -> list[str]:
     """Keys of the sections that are there."""
-    return [key for key in (*KAFKA_SECTIONS, REDIS_SECTION) if isinstance(configured.get(key), Mapping)]
+    return [key for key in OLD_SECTIONS if isinstance(configured.get(key), Mapping)]
 
 
 def read_old(configured: Mapping[str, Any], key: str, faults: Faults) -> OldConfiguration:
@@ -167,9 +172,11 @@ def _read_redis(section: Section, old: OldConfiguration) -> None:
     event = _part(section, "event")
     maps = event.mapping("event_topic_maps")
     old.maps = read_maps(f"{event.name}.event_topic_maps", _REDIS_MAPS if maps is None else maps, section.faults)
-    if event.flag("deliver_webhook") is not False or event.get("event_webhook_topic_maps") is not None:
+    delivers = event.flag("deliver_webhook")
+    if delivers is not False or event.get("event_webhook_topic_maps") is not None:
+        default = " (true where it isn't set)" if delivers is None else ""
         old.warnings.append(
-            f"{event.name}.deliver_webhook: webhooks are the agent's own matter; it sends them to its --webhook-url"
+            f"{event.name}.deliver_webhook{default}: webhooks are the agent's own matter; it sends them to its --webhook-url"
         )
     event.get("event_webhook_topic_maps")
     event.tell_unknown()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ConfigurationError
-from .faults import Faults, Section, shown, written_size
+from .faults import Faults, Section, did_you_mean, shown, written_size
 from .journal import SMALL_FILES_BYTES
 from .journal_format import ATTRIBUTES_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES
+from .old_configuration import OLD_PREFIXES, OLD_SECTIONS
 from .spawn_options import Spawn, old_key, read_spawn
 from .topics import DEFAULT, DEFAULT_EVENTS, GUARDED_PREFIXES, PatternSelection, Selection, is_stock
 
@@ -75,9 +76,20 @@ def read_options(settings: Any) -> Options:
 
 
 def _misnamed(configured: Mapping[str, Any]) -> str:
-    """What is said of a section that is called nearly like ours; else nothing."""
-    name = next((str(key) for key in configured if SECTION in str(key).lower() and key != SECTION), None)
-    return "" if name is None else f"{name}: this section is not read; call it {SECTION}\n"
+    """What is said of sections that are called nearly like one that is read; else nothing."""
+    told = ((str(key), _meant(str(key))) for key in configured)
+    return "".join(
+        f"{name}: this section is not read; call it {meant}\n" for name, meant in told if meant not in (None, name)
+    )
+
+
+def _meant(name: str) -> str | None:
+    """The section that was probably meant. Old plugins' sections aren't called as the plugins were."""
+    if SECTION in name.lower() or did_you_mean(name, [SECTION]):
+        return SECTION
+    if name in OLD_SECTIONS:
+        return None
+    return next((key for prefix, key in OLD_PREFIXES.items() if name.lower().startswith(prefix)), None)
 
 
 def _read(configured: Mapping[str, Any], section: Section, old: str | None) -> Options:

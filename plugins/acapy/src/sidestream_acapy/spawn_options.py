@@ -15,6 +15,8 @@ INSTALL = (
     "npm install --global . in a clone of Sidestream puts it there; or name the file, such as "
     "/opt/sidestream/bin/sidestream"
 )
+# An old configuration starts a Sidestream unasked.
+_UNASKED = "; where Sidestream runs already, add sidestream: {match: first, spawn: false, mapsTo: ITS-DESTINATION}"
 _COMMAND = "sidestream"
 # Paths in it would be relative to a file that nobody wrote.
 _PATHS = ("data", "assignments")
@@ -65,7 +67,7 @@ def read_spawn(
         if old is not None and destination is not None
         else []
     )
-    command = _command(section, spawns)
+    command = _command(section, spawns, INSTALL if asked else f"{INSTALL}{_UNASKED}")
     if not spawns and section.has("run"):
         section.fault("run", "expected spawn: true beside it, since Sidestream isn't started otherwise")
     if spawns:
@@ -106,7 +108,8 @@ def _destination(section: Section, old: OldConfiguration | None, run: dict[str, 
         "run.destinations",
         f"expected a destination in place of the one of {old.section}",
         "add to your configuration, sidestream: {match: first, spawn: true, run: {destinations: {kafka1: "
-        '{type: kafka, brokers: ["k1:9092"]}}}}; where Sidestream runs already, name its destination as sidestream.mapsTo',
+        '{type: kafka, brokers: ["k1:9092"], createTopics: true}}}}; where Sidestream runs already, name its '
+        "destination as sidestream.mapsTo",
     )
     return None
 
@@ -115,7 +118,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _command(section: Section, spawns: bool) -> tuple[str, ...]:
+def _command(section: Section, spawns: bool, install: str) -> tuple[str, ...]:
     given = section.get("command")
     try:
         words = shlex.split(given) if isinstance(given, str) else given
@@ -130,7 +133,7 @@ def _command(section: Section, spawns: bool) -> tuple[str, ...]:
         return ()
     program = shutil.which(words[0])
     if program is None:
-        section.fault("command", f"expected a program that is there; {words[0]} is not on PATH", INSTALL)
+        section.fault("command", f"expected a program that is there; {words[0]} is not on PATH", install)
         return ()
     return (program, *words[1:])
 
@@ -138,7 +141,7 @@ def _command(section: Section, spawns: bool) -> tuple[str, ...]:
 def _check_run(section: Section, run: Mapping[str, Any], *, has_streams: bool) -> None:
     """What Sidestream can't know; all else it says itself."""
     if not _mapping(run.get("destinations")):
-        section.fault("run.destinations", 'expected destinations, such as kafka1: {type: kafka, brokers: ["k1:9092"]}')
+        section.fault("run.destinations", 'expected destinations, such as kafka1: {type: kafka, brokers: ["k1:9092"], createTopics: true}')
     if not run.get("streams") and not has_streams:
         near = did_you_mean("streams", list(run))
         section.fault(
