@@ -148,7 +148,9 @@ def test_a_section_with_nearly_our_name_is_told(name: str) -> None:
     + [("redis-queue", "redis_queue"), ("redis_events", "redis_queue")],
 )
 def test_a_section_that_is_misspelt_or_called_like_an_old_plugin_is_told(name: str, meant: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name}: this section is not read; call it {meant}\nsidestream: noth"):
+    with pytest.raises(
+        ConfigurationError, match=f"^{name}: this section is not read; call it {meant}\nsidestream: noth"
+    ):
         read_options({"plugin_config": {"other": {}, name: {"events": {}}}})
 
 

@@ -141,7 +141,10 @@ def _command(section: Section, spawns: bool, install: str) -> tuple[str, ...]:
 def _check_run(section: Section, run: Mapping[str, Any], *, has_streams: bool) -> None:
     """What Sidestream can't know; all else it says itself."""
     if not _mapping(run.get("destinations")):
-        section.fault("run.destinations", 'expected destinations, such as kafka1: {type: kafka, brokers: ["k1:9092"], createTopics: true}')
+        section.fault(
+            "run.destinations",
+            'expected destinations, such as kafka1: {type: kafka, brokers: ["k1:9092"], createTopics: true}',
+        )
     if not run.get("streams") and not has_streams:
         near = did_you_mean("streams", list(run))
         section.fault(
