@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -331,6 +332,8 @@ test("what belongs to another user is told as that, in the folder and below", { 
   const below = join(journals, "agent-1");
   mkdirSync(below, { mode: 0o000 });
   const { notices } = await start(t, journals);
+  // Else it can't be removed, and what is to be ended after it never is.
+  chmodSync(below, 0o700);
   assert.ok(
     notices.some((text) => /journal agent-1: it can't be opened: EACCES.*run Sidestream as the user who runs the agent/.test(text)),
   );
