@@ -61,6 +61,17 @@ def test_numbers_go_on_above_the_segment_that_the_ack_names(tmp_path: Path) -> N
     assert segments_of(folder)[-1].name == "0000000000000042.journal"
 
 
+def test_numbers_stay_such_that_readers_find_the_segments(tmp_path: Path) -> None:
+    folder = tmp_path / "agent-1"
+    folder.mkdir()
+    (folder / "ack").write_text('{"version":1,"boot":"00","sequence":1,"segment":1%s}' % ("0" * 20))
+    (folder / "9999999999999999.journal").write_text("no segment's number")
+    writer = journal(tmp_path)
+    writer.append(1, ATTRIBUTES, b"1")
+    writer.close()
+    assert (folder / "0000000000000001.journal").exists()
+
+
 def test_a_second_writer_is_refused_by_name(tmp_path: Path) -> None:
     writer = journal(tmp_path)
     with pytest.raises(JournalUnusable, match="another program writes the journal .*sidestream.agent, now agent-1"):
@@ -108,9 +119,21 @@ def test_acknowledged_segments_are_removed_but_never_the_newest(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"version":2}', '{"version":1,"boot":1,"sequence":1,"segment":9}', "\0" * 512]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"version":2}',
+        '{"version":1,"boot":1,"sequence":1,"segment":9}',
+        '{"version":1,"boot":"00","sequence":1,"segment":-9}',
+        # Numbers that no segment has had, such as a flipped bit makes them.
+        '{"version":1,"boot":"00","sequence":1,"segment":1000}',
+        '{"version":1,"boot":"00","sequence":1,"segment":1%s}' % ("0" * 20),
+        "\0" * 512,
+    ],
 )
-def test_an_ack_that_is_not_whole_removes_nothing(tmp_path: Path, text: str) -> None:
+def test_an_ack_that_is_not_whole_or_cannot_be_right_removes_nothing(tmp_path: Path, text: str) -> None:
     writer = journal(tmp_path)
     for _ in range(100):
         writer.append(1, ATTRIBUTES, b'"%s"' % (b"x" * 100))

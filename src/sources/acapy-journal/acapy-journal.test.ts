@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -467,6 +468,24 @@ test("the last state of each record is noted, with what is acknowledged", async 
   assert.deepEqual({ state, eventId, agent, source }, { state: "response", eventId: `${BOOT}/2`, agent: "a-1", source: "agents" });
   assert.equal(states.stateOf(null, "issue_credential_v2_0", "x1")?.state, "done");
   assert.equal(states.hasCategory("basicmessages"), false);
+});
+
+test("an ack that is damaged, whatever its size, is written whole again", async (t) => {
+  const journals = folderOf(t);
+  for (const [name, bytes] of [
+    ["short", 1],
+    ["long", 700],
+  ] as const) {
+    new JournalWriter(join(journals, name)).append({ topic: "acapy::record::connections" });
+    writeFileSync(join(journals, name, "ack"), "x".repeat(bytes));
+  }
+  const { port, source } = await start(t, journals);
+  await port.records(2);
+  await source.close(100);
+  for (const name of ["short", "long"]) {
+    assert.equal(statSync(join(journals, name, "ack")).size, 512);
+    assert.equal(ackIn(journals, name).sequence, 1);
+  }
 });
 
 test("an agent that falls silent is told once, one that ended cleanly never", async (t) => {

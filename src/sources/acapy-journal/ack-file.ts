@@ -61,7 +61,10 @@ export class AckFile {
       throw error;
     });
     try {
-      if ((await file.stat()).size < FILE_BYTES) await file.appendFile(" ".repeat(FILE_BYTES));
+      const { size } = await file.stat();
+      if (size < FILE_BYTES) await file.appendFile(" ".repeat(FILE_BYTES));
+      // What stands behind would make all that is written here unreadable.
+      if (size > FILE_BYTES) await file.truncate(FILE_BYTES);
       return new AckFile(path, file);
     } catch (error) {
       await file.close();

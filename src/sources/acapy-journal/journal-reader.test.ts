@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import type { Ack } from "./ack-file.ts";
 import { JournalReader } from "./journal-reader.ts";
-import { JournalWriter } from "./testing/journal-writer.ts";
+import { BOOT, JournalWriter, segmentHeader } from "./testing/journal-writer.ts";
 
-async function readerOf(t: TestContext): Promise<{ readonly folder: string; readonly ids: () => Promise<string[]> }> {
+async function readerOf(
+  t: TestContext,
+  after: Ack | null = null,
+): Promise<{ readonly folder: string; readonly ids: () => Promise<string[]> }> {
   const folder = mkdtempSync(join(tmpdir(), "journal-"));
-  const reader = new JournalReader(folder, null);
+  const reader = new JournalReader(folder, after);
   t.after(async () => {
     await reader.close();
     rmSync(folder, { recursive: true });
@@ -63,4 +67,23 @@ test("what is removed behind a reader, or while it is read, is not read again", 
   writer.roll();
   writer.append({ topic: "acapy::record::connections" });
   assert.deepEqual([await ids(), await ids()], [["b0/2"], []]);
+});
+
+test("an ack that names a segment beyond all there are keeps nothing back, and what it says is done isn't read again", async (t) => {
+  const { folder, ids } = await readerOf(t, { boot: BOOT, sequence: 1, segment: 92, claimed: 1 });
+  const writer = new JournalWriter(folder);
+  for (let count = 0; count < 3; count += 1) writer.append({ topic: "acapy::record::connections" });
+  assert.deepEqual([await ids(), await ids()], [["b0/2", "b0/3"], []]);
+  writer.roll();
+  writer.append({ topic: "acapy::record::connections" });
+  assert.deepEqual(await ids(), ["b0/4"]);
+});
+
+test("records that come before the sequence that the header names are read all the same", async (t) => {
+  const { folder, ids } = await readerOf(t);
+  const writer = new JournalWriter(folder);
+  writeFileSync(writer.path, segmentHeader(1, 100, writer.salt, {}));
+  writer.append({ topic: "acapy::record::connections" });
+  writer.append({ topic: "acapy::record::connections" });
+  assert.deepEqual(await ids(), ["b0/1", "b0/2"]);
 });

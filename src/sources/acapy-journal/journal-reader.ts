@@ -89,7 +89,7 @@ export class JournalReader {
    */
   async read(): Promise<readonly Read[]> {
     for (;;) {
-      const open = this.#open ?? (await this.#next(this.#from));
+      const open = this.#open ?? (await this.#first());
       if (open === null) return [];
       this.#open = open;
       const found = await this.#readOpen(open);
@@ -144,7 +144,9 @@ export class JournalReader {
       const records = await reader.read();
       const { header } = reader;
       if (header === null || records.length === 0) return [];
-      if (header.boot !== this.#boot) this.#enter(header.boot, header.firstSequence);
+      // A header may name a later one than stands there: what is there counts.
+      const first = Math.min(header.firstSequence, records[0]?.sequence ?? header.firstSequence);
+      if (header.boot !== this.#boot) this.#enter(header.boot, first);
       const { boot, agent, qos } = header;
       const found: Read[] = [];
       for (const record of records) {
@@ -173,6 +175,12 @@ export class JournalReader {
     if (after?.boot === boot) this.#expected = after.sequence + 1;
     else this.#expected = after === null ? firstSequence : 1;
     this.#after = { boot, sequence: this.#expected - 1, segment: after?.segment ?? 0 };
+  }
+
+  /** Writers leave the segment that was done last: where all there are stand before it, its number is wrong. */
+  async #first(): Promise<OpenSegment | null> {
+    const isBegin = this.#boot === "" && this.#from > 0;
+    return (await this.#next(this.#from)) ?? (isBegin ? await this.#next(0) : null);
   }
 
   async #next(from: number): Promise<OpenSegment | null> {

@@ -6,6 +6,9 @@ See docs/journal-format.md, section 4.
 import json
 import os
 from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from .journal_format import NUMBER_MAX
 
 ACK_FILE = "ack"
 # The reader pads it to 512 bytes; what is longer is no such file.
@@ -32,6 +35,10 @@ def read_ack(folder: str) -> Ack | None:
     if not isinstance(said, dict) or said.get("version") != 1:
         return None
     boot, sequence, segment = said.get("boot"), said.get("sequence"), said.get("segment")
-    if not isinstance(boot, str) or type(sequence) is not int or type(segment) is not int:
+    if not isinstance(boot, str) or not _is_position(sequence) or not _is_position(segment):
         return None
     return Ack(boot, sequence, segment)
+
+
+def _is_position(value: Any) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= NUMBER_MAX

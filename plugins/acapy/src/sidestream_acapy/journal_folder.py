@@ -75,7 +75,8 @@ class JournalFolder:
         if not self._finished:
             return
         ack = read_ack(self.path)
-        if ack is None:
+        # A number that was never given is damage, on whose word nothing goes.
+        if ack is None or ack.segment > self._last_number:
             return
         kept = newest if newest is not None else max(self._finished)
         for number in sorted(self._finished):

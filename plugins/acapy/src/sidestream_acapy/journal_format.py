@@ -15,6 +15,8 @@ RECORD_HEADER_BYTES = 32
 RECORD_BYTES_MAX = 64 * 2**20
 ATTRIBUTES_BYTES_MAX = 16 * 2**10
 SEGMENT_BYTES_MAX = 2**30
+# Of sequences, and of segments.
+NUMBER_MAX = 2**53 - 1
 
 # Magic, format, bytes of the header, boot id, number, first sequence, salt, bytes of the description, time.
 _HEADER = struct.Struct("<8sII16sQQIIQ")
@@ -34,7 +36,7 @@ def segment_number(name: str) -> int | None:
     """Number of the segment that a file is; None: it is none."""
     digits, dot, ending = name.partition(".")
     is_one = dot and ending == "journal" and len(digits) == 16 and digits.isascii() and digits.isdigit()
-    return int(digits) if is_one else None
+    return int(digits) if is_one and int(digits) <= NUMBER_MAX else None
 
 
 def header_bytes(description: bytes) -> int:
