@@ -33,13 +33,38 @@ export async function readHeartbeat(folder: string): Promise<Heartbeat | null> {
   return await readSmallJson(join(folder, HEARTBEAT_FILE), schema);
 }
 
-/** Milliseconds since the writer was last heard of; null: it ended cleanly. */
-export function silenceMs(heartbeat: Heartbeat, nowMs: number): number | null {
-  return heartbeat.stopped ? null : Math.max(0, nowMs - heartbeat.atMs);
-}
+/**
+ * How long ago the writer was heard of.
+ *
+ * Promise: from the second heartbeat on no clock that is set counts, neither the writer's nor this machine's.
+ */
+export class Silence {
+  #heartbeat: Heartbeat | null = null;
+  /** By a clock that never goes back. */
+  #heardMs = 0;
 
-/** True: nobody need wonder about so much silence yet. */
-export function isAlive(heartbeat: Heartbeat, nowMs: number): boolean {
-  const silence = silenceMs(heartbeat, nowMs);
-  return silence === null || silence <= Math.max(SILENCE_MS_MIN, MISSED_MAX * heartbeat.everyMs);
+  /** The last heartbeat; null: none was there yet. */
+  get heartbeat(): Heartbeat | null {
+    return this.#heartbeat;
+  }
+
+  /** What stands there now, which may be what stood there before. */
+  hear(heartbeat: Heartbeat): void {
+    const before = this.#heartbeat;
+    this.#heartbeat = heartbeat;
+    // Of the first one only its own time tells how old it is.
+    if (before === null) this.#heardMs = performance.now() - Math.max(0, Date.now() - heartbeat.atMs);
+    else if (before.atMs !== heartbeat.atMs || before.boot !== heartbeat.boot) this.#heardMs = performance.now();
+  }
+
+  /** Milliseconds since the writer was last heard of; null: it ended cleanly, or was never heard of. */
+  get ms(): number | null {
+    return this.#heartbeat === null || this.#heartbeat.stopped ? null : performance.now() - this.#heardMs;
+  }
+
+  /** True: nobody need wonder about so much silence yet. */
+  get isShort(): boolean {
+    const { ms } = this;
+    return ms === null || ms <= Math.max(SILENCE_MS_MIN, MISSED_MAX * (this.#heartbeat?.everyMs ?? 0));
+  }
 }

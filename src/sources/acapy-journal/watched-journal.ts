@@ -5,7 +5,7 @@
  * lasts.
  */
 import type { Notice } from "../../driver/source.ts";
-import { isAlive, readHeartbeat, silenceMs, type Heartbeat } from "./heartbeat.ts";
+import { readHeartbeat, Silence } from "./heartbeat.ts";
 import { Journal, type JournalSettings } from "./journal.ts";
 
 const MISSING = "sidestream_acapy_journal_missing_total";
@@ -16,8 +16,8 @@ export class WatchedJournal {
   readonly journal: Journal;
   readonly #folder: string;
   readonly #notice: Notice;
-  readonly #sinceMs = Date.now();
-  #heartbeat: Heartbeat | null = null;
+  readonly #sinceMs = performance.now();
+  readonly #silence = new Silence();
   #backlogBytes = 0;
   /** Kind of trouble → its text. */
   readonly #troubles = new Map<string, string>();
@@ -47,13 +47,14 @@ export class WatchedJournal {
   /** Looks at what the writer says, and at what waits. To be called every few seconds. Never rejects. */
   async look(): Promise<void> {
     try {
-      this.#heartbeat = (await readHeartbeat(this.#folder)) ?? this.#heartbeat;
+      const heartbeat = await readHeartbeat(this.#folder);
+      if (heartbeat !== null) this.#silence.hear(heartbeat);
       this.#backlogBytes = await this.journal.backlogBytes();
     } catch {
       // It is told by whoever reads the journal.
     }
-    this.tell("heartbeat", this.#silence(Date.now()));
-    this.tell("end", this.#untold(Date.now()));
+    this.tell("heartbeat", this.#silent());
+    this.tell("end", this.#untold());
     this.#tellNotices();
     this.#tellMissing();
   }
@@ -75,12 +76,12 @@ export class WatchedJournal {
   standing(): string {
     const { name, recordCount } = this.journal;
     const behind = this.#backlogBytes === 0 ? "all is read" : `${grouped(this.#backlogBytes)} bytes to read`;
-    return `journal ${name}: ${behind}, ${grouped(recordCount)} taken in since the start, its agent ${this.#lastSign(Date.now())}`;
+    return `journal ${name}: ${behind}, ${grouped(recordCount)} taken in since the start, its agent ${this.#lastSign()}`;
   }
 
   samples(): Readonly<Record<string, number>> {
     const label = `journal="${this.journal.name}"`;
-    const silence = this.#heartbeat === null ? null : silenceMs(this.#heartbeat, Date.now());
+    const silence = this.#silence.ms;
     const own: [string, number][] = [
       ["sidestream_acapy_journal_records_total", this.journal.recordCount],
       ["sidestream_acapy_journal_backlog_bytes", this.#backlogBytes],
@@ -95,28 +96,30 @@ export class WatchedJournal {
     return Object.fromEntries([...own.map(([name, value]): [string, number] => [`${name}{${label}}`, value]), ...missing]);
   }
 
-  #lastSign(nowMs: number): string {
-    if (this.#heartbeat === null) return "has not given a sign of life";
-    const silence = silenceMs(this.#heartbeat, nowMs);
-    return silence === null ? "has ended" : `gave a sign of life ${Math.round(silence / 1000)} s ago`;
+  #lastSign(): string {
+    const { heartbeat, ms } = this.#silence;
+    if (heartbeat === null) return "has not given a sign of life";
+    return ms === null ? "has ended" : `gave a sign of life ${Math.round(ms / 1000)} s ago`;
   }
 
-  #silence(nowMs: number): string | null {
-    if (this.#heartbeat === null) {
-      if (nowMs - this.#sinceMs < FIRST_HEARTBEAT_MS) return null;
+  #silent(): string | null {
+    const { heartbeat, ms, isShort } = this.#silence;
+    if (heartbeat === null) {
+      if (performance.now() - this.#sinceMs < FIRST_HEARTBEAT_MS) return null;
       return "its agent has not given a sign of life: is the plugin loaded?";
     }
-    if (isAlive(this.#heartbeat, nowMs)) return null;
-    const seconds = Math.round((silenceMs(this.#heartbeat, nowMs) ?? 0) / 1000);
+    if (isShort) return null;
+    const seconds = Math.round((ms ?? 0) / 1000);
     return `its agent gave the last sign of life ${seconds} s ago: it hangs, was killed, or runs without the plugin. If it is gone for good and all is read, remove its folder`;
   }
 
   /** A gap waits for room in the agent's memory, and is gone with it; what was not synced is gone with the machine. */
-  #untold(nowMs: number): string | null {
-    if (this.#heartbeat === null || this.#backlogBytes > 0 || !this.journal.isIdle) return null;
-    const { boot, sequence, stopped } = this.#heartbeat;
+  #untold(): string | null {
+    const { heartbeat, isShort } = this.#silence;
+    if (heartbeat === null || this.#backlogBytes > 0 || !this.journal.isIdle) return null;
+    const { boot, sequence, stopped } = heartbeat;
     const { acked } = this.journal;
-    const isOver = stopped || !isAlive(this.#heartbeat, nowMs);
+    const isOver = stopped || !isShort;
     if (!isOver || boot !== acked.boot || sequence <= acked.sequence) return null;
     const missing = `the events ${boot}/${acked.sequence + 1} to ${sequence} at least are not in the journal of an agent that ended`;
     return `${missing}, and no message tells of them: it had no room left to say so, or the machine lost power`;
@@ -124,7 +127,7 @@ export class WatchedJournal {
 
   /** What the writer has to say to an operator, each once. */
   #tellNotices(): void {
-    const said = this.#heartbeat?.notices ?? [];
+    const said = this.#silence.heartbeat?.notices ?? [];
     for (const text of said)
       if (!this.#notices.includes(text)) this.#notice("warn", `journal ${this.journal.name}: its agent says: ${text}`);
     this.#notices = said;
