@@ -55,6 +55,16 @@ export function isSecret(text: string): boolean {
   return SECRET.test(text);
 }
 
+/**
+ * Addresses of Sidestream's webhook source. What is none would lead nowhere, and have no wallet's events arrive.
+ *
+ * @throws SidestreamError `SST_COMMAND_INVALID`; what was given isn't shown, since a key may stand behind its #.
+ */
+export function webhooksOf(named: readonly string[] = []): readonly string[] {
+  if (named.every((text) => /^https?:\/\//iu.test(text) && URL.canParse(text))) return named;
+  throw invalid("--webhook: expected an address such as http://sidestream:9100");
+}
+
 function adminUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol)) throw invalid("--admin: expected an address such as http://agent:8031");

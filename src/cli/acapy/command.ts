@@ -5,7 +5,7 @@ import { SidestreamError } from "../../errors.ts";
 import { parseMoment } from "../moment.ts";
 import { processOutput } from "../output.ts";
 import { withPlace, type PlaceFlags } from "../place-flags.ts";
-import { readAccess, withAccess, type AccessFlags } from "./access-flags.ts";
+import { readAccess, webhooksOf, withAccess, type AccessFlags } from "./access-flags.ts";
 import { runDoctor } from "./doctor.ts";
 import { runReconcile, SETTLE_MS } from "./reconcile.ts";
 import { CATEGORIES } from "./record-listings.ts";
@@ -44,7 +44,8 @@ function addDoctor(acapy: Command, end: End, environment: Environment): void {
     .option("--json", "print as JSON")
     .action(async (flags: DoctorFlags) => {
       const { access, timeoutMs } = await readAccess(flags, environment);
-      end(await runDoctor({ access, timeoutMs, webhooks: flags.webhook ?? [], json: flags.json === true }, processOutput));
+      const webhooks = webhooksOf(flags.webhook);
+      end(await runDoctor({ access, timeoutMs, webhooks, json: flags.json === true }, processOutput));
     });
 }
 

@@ -1,4 +1,4 @@
-import { deepEqual, doesNotMatch, equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok, rejects, throws } from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { test, type TestContext } from "node:test";
-import { readAccess } from "./access-flags.ts";
+import { readAccess, webhooksOf } from "./access-flags.ts";
 import { runDoctor, type DoctorOptions } from "./doctor.ts";
 import type { WalletVerdict } from "./doctor-verdict.ts";
 import { startFakeAgent, type FakeAgentOptions, type FakeWallet } from "./testing/fake-agent.ts";
@@ -195,4 +195,10 @@ test("a key comes from a file or the environment, and a bad one is not shown", a
   for (const admin of ["agent:8031", "ftp://agent", "", "http://user:secret@agent"]) {
     await rejects(readAccess({ ...flags, admin }, {}), { code: "SST_COMMAND_INVALID", message: /^(?!.*secret)/ });
   }
+});
+
+test("an address of the webhook source that is none is refused, and not shown", () => {
+  deepEqual(webhooksOf(["http://sidestream:9100", "HTTPS://[::1]:1/base#key"]).length, 2);
+  for (const webhook of ["sidestream:9100#secret", "localhost:9100", "", "http://", "ftp://sidestream"])
+    throws(() => webhooksOf([webhook]), { code: "SST_COMMAND_INVALID", message: /^--webhook: (?!.*secret)/ });
 });
