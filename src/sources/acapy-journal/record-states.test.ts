@@ -139,6 +139,28 @@ test("beyond the number of rows the oldest are removed, over restarts, too", (t)
   );
 });
 
+test("rows that another source of the program adds or removes count, so that none is removed too early or stays too long", (t) => {
+  const all = rig(t, { keepMs: 1_000, rowsMax: 100 });
+  const other = all.open();
+  t.after(() => other.close());
+  const noted = (states: RecordStates, source: string, count: number, nowMs: number) =>
+    states.note(
+      Array.from({ length: count }, (_, index) => row(`${nowMs}-${index}`, "x", index + 1, { source, timeMs: nowMs })),
+      nowMs,
+    );
+  const rows = () => {
+    using database = new DatabaseSync(all.path, { readOnly: true });
+    return (database.prepare("SELECT count(*) AS rows FROM states").get() as { rows: number }).rows;
+  };
+  noted(other, "b", 80, NOW);
+  noted(all.states, "a", 1, NOW + 5_000);
+  equal(rows(), 1, "what the other noted is too old");
+  noted(other, "b", 80, NOW + 5_000);
+  equal(rows(), 81);
+  noted(all.states, "a", 80, NOW + 5_001);
+  equal(rows(), 100);
+});
+
 for (const [what, damage] of [
   ["is no database", (path: string) => writeFileSync(path, "no database at all, ".repeat(1_000))],
   ["is cut", (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 5_000))],

@@ -13,9 +13,11 @@ const FILE_MODE = 0o600;
 const FORMAT = 1;
 /** Rows that a call removes beside as many as it adds, so that each call's work is bounded and the table still shrinks. */
 const PRUNED_BESIDE = 256;
+/** Rows are counted anew after so much of their bound was added: other sources of this program add and remove them, too. */
+const COUNTED_PER_BOUND = 100;
 /** A file that can't be opened is tried again after so long, not with each event. */
 const REOPEN_MS = 60_000;
-/** Nobody else writes; a reader that begins may hold it for a moment. */
+/** Other sources of this program write by turns; a reader that begins may hold it for a moment. */
 const BUSY_MS = 200;
 const WAL_BYTES_KEPT = 4 * 2 ** 20;
 const CACHE_KIB = 16 * 1024;
@@ -68,7 +70,10 @@ interface Open {
   readonly upsert: StatementSync;
   readonly removed: StatementSync;
   readonly complete: StatementSync;
+  readonly count: StatementSync;
   rows: number;
+  /** Since `rows` was counted. */
+  addedRows: number;
   lastNumber: number;
 }
 
@@ -120,7 +125,7 @@ export class RecordStates {
 
   #put(open: Open, rows: readonly RecordState[], nowMs: number): void {
     const { database, upsert, complete } = open;
-    const before = { rows: open.rows, lastNumber: open.lastNumber };
+    const before = { rows: open.rows, addedRows: open.addedRows, lastNumber: open.lastNumber };
     database.exec("BEGIN IMMEDIATE");
     try {
       if (this.#hasHole) complete.run(nowMs);
@@ -131,6 +136,7 @@ export class RecordStates {
         if (Number(lastInsertRowid) > open.lastNumber) {
           open.lastNumber = Number(lastInsertRowid);
           open.rows += 1;
+          open.addedRows += 1;
         }
       }
       this.#prune(open, rows.length + PRUNED_BESIDE, nowMs);
@@ -145,6 +151,10 @@ export class RecordStates {
   #prune(open: Open, removedMax: number, nowMs: number): void {
     const { keepMs, rowsMax } = this.#options;
     const oldestMs = nowMs - keepMs;
+    if (open.addedRows >= rowsMax / COUNTED_PER_BOUND) {
+      open.rows = (open.count.get() as { rows: number }).rows;
+      open.addedRows = 0;
+    }
     const tooMany = Math.min(removedMax, Math.max(0, open.rows - rowsMax));
     // First what is one too many, whatever its age, then what is too old.
     const removed = open.removed.all(Number.MAX_SAFE_INTEGER, tooMany) as { time_ms: number }[];
@@ -225,10 +235,9 @@ function openFile(path: string, nowMs: number): Open | null {
       return null;
     }
     checkAfterSystemStart(database);
-    const { rows, last } = database.prepare("SELECT count(*) AS rows, coalesce(max(number), 0) AS last FROM states").get() as {
-      rows: number;
-      last: number;
-    };
+    const count = database.prepare("SELECT count(*) AS rows FROM states");
+    const { rows } = count.get() as { rows: number };
+    const { last } = database.prepare("SELECT coalesce(max(number), 0) AS last FROM states").get() as { last: number };
     return {
       database,
       upsert: database.prepare(UPSERT),
@@ -236,7 +245,9 @@ function openFile(path: string, nowMs: number): Open | null {
         "DELETE FROM states WHERE number IN (SELECT number FROM states WHERE time_ms < ? ORDER BY time_ms, number LIMIT ?) RETURNING time_ms",
       ),
       complete: database.prepare("UPDATE complete SET since_ms = max(since_ms, ?)"),
+      count,
       rows,
+      addedRows: 0,
       lastNumber: last,
     };
   } catch (error) {
