@@ -125,6 +125,24 @@ test("a body that doesn't come is answered at the deadline", async (t) => {
   assert.equal(rig.port.reserved.length, 0);
 });
 
+test("a head that only trickles in is answered 408 at the deadline, so that nobody holds a connection with it", async (t) => {
+  const rig = await startRig(t, { deadlineMs: 100 });
+  const client = await rig.send("POST /topic/ping/ HTTP/1.1\r\nHost: h\r\n");
+  const trickle = setInterval(() => client.send("a: b\r\n"), 50);
+  t.after(() => clearInterval(trickle));
+  await client.untilText("HTTP/1.1 408 ");
+});
+
+test("connections beyond connectionsMax are turned away, counted and told", async (t) => {
+  const { source, send } = await startRig(t, { connectionsMax: 1 });
+  const first = await send(post("/topic/ping/", "{}"));
+  await first.untilText("HTTP/1.1 200 ");
+  const second = await send(post("/topic/ping/", "{}")).catch(() => null);
+  await second?.ended();
+  assert.equal(source.counters()["sidestream_acapy_webhook_connections_dropped_total"], 1);
+  assert.match(source.troubles?.().join() ?? "", /^connections are turned away, since connectionsMax stand/);
+});
+
 test("without the right key it is 401, and nothing is stored", async (t) => {
   const rig = await startRig(t, { apiKey: "hook-key-1" });
   for (const fields of [

@@ -10,7 +10,7 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { SidestreamError } from "../../errors.ts";
-import { sendBareAnswer } from "../../driver/http-answer.ts";
+import { sendBareAnswer, type Answer } from "../../driver/http-answer.ts";
 import { Pipeline } from "../../driver/http-pipeline.ts";
 import { addressUrl, readListenAddress } from "../../driver/listen-address.ts";
 import { defineSource } from "../../driver/source.ts";
@@ -22,10 +22,15 @@ import { Refusals } from "./refusals.ts";
 import { Repeats } from "./repeats.ts";
 import { WebhookKeys } from "./webhook-keys.ts";
 
-/** Time for a client to send a whole head. */
+/** Time for a client to send a whole head, where the deadline isn't shorter; and how often is looked for those that take longer. */
 const HEAD_WAIT_MS = 10_000;
+const HEAD_CHECK_MS = 1_000;
+const HEAD_TIMEOUT = "ERR_HTTP_REQUEST_TIMEOUT";
 /** Time that a connection is kept between two posts. */
 const KEEP_ALIVE_MS = 75_000;
+
+const HEAD_TOO_LATE: Answer = { status: 408, code: "SST_REQUEST_INVALID", message: "the head of the request did not come in time" };
+const NO_HTTP: Answer = { status: 400, code: "SST_REQUEST_INVALID", message: "the request is not valid HTTP/1.1" };
 
 class WebhookListener implements SourceConnection {
   readonly #server: http.Server;
@@ -33,6 +38,8 @@ class WebhookListener implements SourceConnection {
   readonly #answers = new Map<number, number>();
   readonly #receiver: Receiver;
   readonly #refusals: Refusals;
+  /** Connections beyond the bound. */
+  #droppedCount = 0;
   #closing: Promise<void> | null = null;
   #address = "";
 
@@ -42,7 +49,8 @@ class WebhookListener implements SourceConnection {
     const { connectionsMax, deadlineMs } = receiver.options;
     this.#server = http.createServer({
       httpValidation: "strict",
-      headersTimeout: HEAD_WAIT_MS,
+      headersTimeout: Math.min(HEAD_WAIT_MS, deadlineMs),
+      connectionsCheckingInterval: HEAD_CHECK_MS,
       requestTimeout: 0, // Each request has its deadline.
       keepAliveTimeout: KEEP_ALIVE_MS,
     });
@@ -57,9 +65,14 @@ class WebhookListener implements SourceConnection {
         void receive(receiver, request, response).then((status) => this.#count(status));
       });
     });
-    this.#server.on("clientError", (_error, socket) => {
-      this.#count(400);
-      sendBareAnswer(socket, { status: 400, code: "SST_REQUEST_INVALID", message: "the request is not valid HTTP/1.1" });
+    this.#server.on("drop", () => {
+      this.#droppedCount += 1;
+      this.#refusals.note("dropped", performance.now());
+    });
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      const answer = error.code === HEAD_TIMEOUT ? HEAD_TOO_LATE : NO_HTTP;
+      this.#count(answer.status);
+      sendBareAnswer(socket, answer);
     });
   }
 
@@ -71,7 +84,11 @@ class WebhookListener implements SourceConnection {
     const answers = [...this.#answers].map(
       ([status, count]) => [`sidestream_acapy_webhook_answers_total{status="${status}"}`, count] as const,
     );
-    return Object.fromEntries([...answers, ["sidestream_acapy_webhook_repeats_total", this.#receiver.repeatCount]]);
+    return Object.fromEntries([
+      ...answers,
+      ["sidestream_acapy_webhook_repeats_total", this.#receiver.repeatCount],
+      ["sidestream_acapy_webhook_connections_dropped_total", this.#droppedCount],
+    ]);
   }
 
   troubles(): readonly string[] {
