@@ -470,6 +470,21 @@ test("the last state of each record is noted, with what is acknowledged", async 
   assert.equal(states.hasCategory("basicmessages"), false);
 });
 
+test("a segment whose header is damaged is told and counted as a whole, and what comes behind it is read", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.append({ topic: "acapy::record::connections" });
+  const bytes = readFileSync(writer.path);
+  bytes.writeUInt8(bytes.readUInt8(20) ^ 1, 20);
+  writeFileSync(writer.path, bytes);
+  const { port, source, notices } = await start(t, journals);
+  await until(() => notices.some((text) => text.startsWith(`error: journal agent-1: ${bytes.length} bytes are damaged`)));
+  new JournalWriter(writer.folder, { boot: "c1".repeat(16) }, 2).append({ topic: "acapy::record::connections" });
+  await port.records(1);
+  assert.equal(source.counters()['sidestream_acapy_journal_damaged_bytes{journal="agent-1"}'], bytes.length);
+  assert.equal(notices.filter((text) => text.includes("bytes are damaged")).length, 1);
+});
+
 test("an ack that is damaged, whatever its size, is written whole again", async (t) => {
   const journals = folderOf(t);
   for (const [name, bytes] of [

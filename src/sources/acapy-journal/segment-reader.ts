@@ -22,7 +22,7 @@ export class SegmentReader {
   #start = 0;
   /** Of the next record, in the file. */
   #offset = 0;
-  /** Bytes that were stepped over. */
+  /** Bytes that were stepped over; of a segment whose header is damaged all. */
   damagedBytes = 0;
 
   private constructor(path: string, file: FileHandle) {
@@ -83,6 +83,8 @@ export class SegmentReader {
   async #readHeader(): Promise<boolean> {
     await this.#fill(HEADER_READ_BYTES);
     const header = decodeSegmentHeader(this.#bytes, this.#path);
+    // One write made it, so what can't be one never becomes one: whatever stands in the file is out of reach.
+    if (header === "bad") this.damagedBytes = await this.sizeBytes();
     if (header === "incomplete" || header === "bad") return false;
     this.#header = header;
     this.#offset = header.bytes;

@@ -23,6 +23,7 @@ export class WatchedJournal {
   readonly #troubles = new Map<string, string>();
   #notices: readonly string[] = [];
   #missingTold = 0;
+  #damageTold = 0;
 
   private constructor(journal: Journal, folder: string, notice: Notice) {
     this.journal = journal;
@@ -57,6 +58,7 @@ export class WatchedJournal {
     this.tell("end", this.#untold());
     this.#tellNotices();
     this.#tellMissing();
+    this.#tellDamage();
   }
 
   /** Begins, changes or ends a trouble. */
@@ -142,6 +144,17 @@ export class WatchedJournal {
     this.#notice(
       "warn",
       `journal ${this.journal.name}: events are missing, since the start of this program: ${reasons}; messages of the category "gap" name them`,
+    );
+  }
+
+  /** Where nothing of the same boot comes behind it, no gap tells of it. */
+  #tellDamage(): void {
+    const { damagedBytes, name } = this.journal;
+    if (damagedBytes <= this.#damageTold) return;
+    this.#damageTold = damagedBytes;
+    this.#notice(
+      "error",
+      `journal ${name}: ${grouped(damagedBytes)} bytes are damaged, since the start of this program: the events in them are lost; see to the disk`,
     );
   }
 }
