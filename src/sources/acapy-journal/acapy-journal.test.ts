@@ -249,6 +249,16 @@ test("a writer may have reasons of its own for gaps, but not any number of metri
   assert.equal(missing.find(([name]) => name.includes('reason="other"'))?.[1], 60);
 });
 
+test("gaps of reasons that are one word in metrics are counted together", async (t) => {
+  const journals = folderOf(t);
+  const writer = new JournalWriter(join(journals, "agent-1"));
+  writer.gap(2, "no room");
+  writer.gap(5, "no_room");
+  const { source } = await start(t, journals);
+  await until(() => source.counters()['sidestream_acapy_journal_records_total{journal="agent-1"}'] === 2);
+  assert.equal(source.counters()['sidestream_acapy_journal_missing_total{journal="agent-1",reason="no_room"}'], 5);
+});
+
 test("segments that were removed before they were read are told as missing", async (t) => {
   const journals = folderOf(t);
   const writer = new JournalWriter(join(journals, "agent-1"));

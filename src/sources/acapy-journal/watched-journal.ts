@@ -91,10 +91,12 @@ export class WatchedJournal {
       ["sidestream_acapy_journal_troubles", this.#troubles.size],
     ];
     if (silence !== null) own.push(["sidestream_acapy_journal_heartbeat_age_seconds", silence / 1000]);
-    const missing = [...this.journal.missing].map(([reason, count]): [string, number] => [
-      `${MISSING}{${label},reason="${reason.replaceAll(/[^\w-]/g, "_")}"}`,
-      count,
-    ]);
+    const missing = new Map<string, number>();
+    for (const [reason, count] of this.journal.missing) {
+      // Reasons that differ in other characters alone are one label.
+      const sample = `${MISSING}{${label},reason="${reason.replaceAll(/[^\w-]/g, "_")}"}`;
+      missing.set(sample, (missing.get(sample) ?? 0) + count);
+    }
     return Object.fromEntries([...own.map(([name, value]): [string, number] => [`${name}{${label}}`, value]), ...missing]);
   }
 
