@@ -1,6 +1,6 @@
 /**
- * Posts that were refused for what a repeat won't change, and connections that were turned away: the agent tries five times in 40 s, then drops the event and
- * says so nowhere but in its own log.
+ * Posts that were refused for what a repeat won't change, and connections that were turned away: the agent tries five
+ * times in 40 s, then drops the event and says so nowhere but in its own log.
  *
  * Promise: while such posts come, and a minute longer, they are a trouble that `sidestream status` tells; the log has
  * one line for all of a kind that come within a minute of one another.
