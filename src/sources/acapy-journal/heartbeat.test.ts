@@ -20,7 +20,8 @@ function heartbeat(more: Partial<Heartbeat> = {}): Heartbeat {
 
 /** Has the monotonic clock stand where a test says. */
 function clock(t: TestContext): (ms: number) => void {
-  let nowMs = performance.now();
+  // Whole, so that sums of it are exact.
+  let nowMs = Math.trunc(performance.now());
   t.mock.method(performance, "now", () => nowMs);
   return (ms) => (nowMs += ms);
 }
