@@ -39,7 +39,7 @@ export function checkSources(value: unknown, context: CheckContext): readonly So
     const platform =
       driver.carriesTraffic === true ? platformSettings(common.platform ?? { type: "none", tenant: {} }, common.tenant) : null;
     const resolved = withPaths(options.value, driver.paths ?? [], dirname(context.document.file));
-    if (driver.caution !== undefined) tellCaution(driver.caution, path, context);
+    if (driver.caution !== undefined) tell("warning", [...path, "type"], driver.caution, context);
     tellShared(driver.soleOption, { name, type: entry.type, options: resolved }, settings, context);
     settings.push({ name, type: entry.type, platform, defaultTenant: common.tenant, options: resolved });
   }
@@ -51,32 +51,16 @@ function tellShared(
   option: string | undefined,
   source: Pick<SourceSettings, "name" | "type" | "options">,
   earlier: readonly SourceSettings[],
-  { document, findings }: CheckContext,
+  context: CheckContext,
 ): void {
   if (option === undefined) return;
   const valueOf = (options: unknown): unknown => (options as Readonly<Record<string, unknown>>)[option];
   const other = earlier.find(({ type, options }) => type === source.type && valueOf(options) === valueOf(source.options));
-  if (other === undefined) return;
-  const path = ["sources", source.name, option];
-  findings.add({
-    severity: "error",
-    code: "SST_CONFIG_INVALID",
-    file: document.file,
-    ...document.place(path),
-    path: formatPath(path),
-    problem: `source ${other.name} has the same, and only one can`,
-  });
+  if (other !== undefined) tell("error", ["sources", source.name, option], `source ${other.name} has the same, and only one can`, context);
 }
 
-function tellCaution(problem: string, path: Path, { document, findings }: CheckContext): void {
-  findings.add({
-    severity: "warning",
-    code: "SST_CONFIG_INVALID",
-    file: document.file,
-    ...document.place([...path, "type"]),
-    path: formatPath([...path, "type"]),
-    problem,
-  });
+function tell(severity: "error" | "warning", path: Path, problem: string, { document, findings }: CheckContext): void {
+  findings.add({ severity, code: "SST_CONFIG_INVALID", file: document.file, ...document.place(path), path: formatPath(path), problem });
 }
 
 /** Every destination that is in order. */
@@ -175,14 +159,7 @@ function tellUnknownType(
     return;
   }
   const problem = `no such ${what} type; this release has ${known.length === 0 ? "none" : oneOf(known)}${didYouMean(type, known) || didYouMean(type, later)}`;
-  context.findings.add({
-    severity: "error",
-    code: "SST_CONFIG_INVALID",
-    file: context.document.file,
-    ...context.document.place(at),
-    path: formatPath(at),
-    problem: context.resolved?.conceal(problem, at) ?? problem,
-  });
+  tell("error", at, context.resolved?.conceal(problem, at) ?? problem, context);
 }
 
 /** What the identify stage is told; `tenant` is the source's own. */
