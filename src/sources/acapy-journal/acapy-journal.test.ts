@@ -5,7 +5,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -14,55 +13,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { z } from "zod";
-import type { AgentRecord, SourceConnection } from "../../driver/source.ts";
-import { bodyBytes, FakePort } from "../../driver/testing/fake-port.ts";
-import { acapyJournal } from "./acapy-journal.ts";
-import { journalOptions } from "./options.ts";
+import type { AgentRecord } from "../../driver/source.ts";
+import { bodyBytes } from "../../driver/testing/fake-port.ts";
 import { RecordStatesReader } from "./record-states-reader.ts";
 import { STATES_FILE } from "./record-states.ts";
 import { BOOT, JournalWriter, record } from "./testing/journal-writer.ts";
+import { folderOf, start, until, type Rig } from "./testing/rig.ts";
 
 const isRoot = process.getuid?.() === 0;
-
-interface Rig {
-  readonly port: FakePort;
-  readonly source: SourceConnection;
-  readonly notices: string[];
-}
-
-function folderOf(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "journals-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-async function start(
-  t: TestContext,
-  journals: string,
-  options: Partial<z.input<typeof journalOptions>> = {},
-  recordBytesMax = Number.MAX_SAFE_INTEGER,
-): Promise<Rig> {
-  const port = new FakePort();
-  port.recordBytesMax = recordBytesMax;
-  const notices: string[] = [];
-  const notice = (level: string, text: string): void => void notices.push(`${level}: ${text}`);
-  const parsed = journalOptions.parse({ journals, ...options });
-  const source = await acapyJournal.open(parsed, {
-    name: "agents",
-    port,
-    notice,
-    dataFolder: journals,
-    signal: new AbortController().signal,
-  });
-  t.after(() => source.close(100));
-  return { port, source, notices };
-}
 
 function kept({ port }: Pick<Rig, "port">): readonly AgentRecord[] {
   return port.kept.map(({ record: each, durable }) => {
@@ -580,8 +541,3 @@ test("a record is found behind any damage, however the bytes lie", async (t) => 
   await rig.port.records(3);
   assert.equal(kept(rig)[2]?.topic, "acapy::record::behind");
 });
-
-/** Looks each turn, bounded by the test's own deadline. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}

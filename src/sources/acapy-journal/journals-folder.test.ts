@@ -1,48 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
-import type { SourceConnection } from "../../driver/source.ts";
-import { FakePort } from "../../driver/testing/fake-port.ts";
-import { acapyJournal } from "./acapy-journal.ts";
 import { JournalsFolder } from "./journals-folder.ts";
-import { journalOptions } from "./options.ts";
 import { JournalWriter } from "./testing/journal-writer.ts";
+import { folderOf, start as startIn, until, type Rig } from "./testing/rig.ts";
 
-interface Rig {
-  readonly port: FakePort;
-  readonly source: SourceConnection;
-  readonly notices: string[];
-  readonly troubles: () => readonly string[];
-}
-
-function folderOf(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "journals-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-async function start(t: TestContext, journals: string): Promise<Rig> {
-  const port = new FakePort();
-  const notices: string[] = [];
-  const notice = (level: string, text: string): void => void notices.push(`${level}: ${text}`);
-  const { signal } = new AbortController();
-  const source = await acapyJournal.open(journalOptions.parse({ journals }), {
-    name: "agents",
-    port,
-    notice,
-    dataFolder: folderOf(t),
-    signal,
-  });
-  t.after(() => source.close(100));
-  return { port, source, notices, troubles: () => source.troubles?.() ?? [] };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(10);
+/** With a data folder of its own, for that of the journals is removed here. */
+async function start(t: TestContext, journals: string): Promise<Rig & { readonly troubles: () => readonly string[] }> {
+  const rig = await startIn(t, journals, {}, Number.MAX_SAFE_INTEGER, folderOf(t));
+  return { ...rig, troubles: () => rig.source.troubles?.() ?? [] };
 }
 
 test("the folder of all journals may be removed and made again: it is locked, listened in and read as before", async (t) => {
