@@ -129,8 +129,14 @@ def _check_sequences(records: list[Record]) -> None:
 
 def acknowledge(folder: Path, record: Record) -> None:
     """Writes `ack` as a reader does that is done with a record."""
-    said = {"version": 1, "boot": record.boot, "sequence": record.sequence, "segment": record.segment, "claimed": 0}
-    (folder / "ack").write_text(json.dumps(said).ljust(511) + "\n")
+    (folder / "ack").write_text(ack_text(record.boot, record.sequence, record.segment))
+
+
+def ack_text(boot: Any, sequence: int, segment: int, version: int = 1) -> str:
+    """What stands in `ack`; its checksum is right, whatever the values are."""
+    checksum = zlib.crc32(f"{boot} {sequence} {segment} 0".encode())
+    said = {"version": version, "boot": boot, "sequence": sequence, "segment": segment, "claimed": 0}
+    return json.dumps({**said, "checksum": checksum}).ljust(511) + "\n"
 
 
 def heartbeat(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from journal_reader import acknowledge, read, segments_of
+from journal_reader import ack_text, acknowledge, read, segments_of
 
 from sidestream_acapy.errors import JournalUnusable
 from sidestream_acapy.journal import Journal, JournalSettings
@@ -64,7 +64,7 @@ def test_numbers_go_on_above_the_segment_that_the_ack_names(tmp_path: Path) -> N
 def test_numbers_stay_such_that_readers_find_the_segments(tmp_path: Path) -> None:
     folder = tmp_path / "agent-1"
     folder.mkdir()
-    (folder / "ack").write_text('{"version":1,"boot":"00","sequence":1,"segment":1%s}' % ("0" * 20))
+    (folder / "ack").write_text(ack_text("00", 1, 10**20))
     (folder / "9999999999999999.journal").write_text("no segment's number")
     writer = journal(tmp_path)
     writer.append(1, ATTRIBUTES, b"1")
@@ -124,12 +124,16 @@ def test_acknowledged_segments_are_removed_but_never_the_newest(tmp_path: Path) 
         "",
         "{",
         "[]",
-        '{"version":2}',
-        '{"version":1,"boot":1,"sequence":1,"segment":9}',
-        '{"version":1,"boot":"00","sequence":1,"segment":-9}',
-        # Numbers that no segment has had, such as a flipped bit makes them.
-        '{"version":1,"boot":"00","sequence":1,"segment":1000}',
-        '{"version":1,"boot":"00","sequence":1,"segment":1%s}' % ("0" * 20),
+        ack_text("00", 1, 9, version=2),
+        ack_text(1, 1, 9),
+        ack_text("00", 1, -9),
+        # Numbers that no segment has had.
+        ack_text("00", 1, 1000),
+        ack_text("00", 1, 10**20),
+        # A flipped bit makes another segment of it, that there is.
+        ack_text("00", 1, 1).replace('"segment": 1', '"segment": 9'),
+        ack_text("00", 1, 9).replace('"sequence": 1', '"sequence": 3'),
+        '{"version":1,"boot":"00","sequence":1,"segment":9}',
         "\0" * 512,
     ],
 )

@@ -3,14 +3,17 @@
  *
  * Promise: `write` settles after fdatasync. The file is written in place and never grows, so that a full disk can't keep
  * its writer from hearing what may be removed. One write runs at a time; calls that come meanwhile share the next.
+ * What was damaged is found by a checksum: on the word of a wrong segment its writer would remove what nobody has read.
  *
  * @see docs/journal-format.md, section 4.
  */
 import { constants } from "node:fs";
-import { stat, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { z } from "zod";
-import { openRegular, readSmallJson } from "./regular-file.ts";
+import { identityOf, isInPlace } from "./file-identity.ts";
+import { openRegular } from "./regular-file.ts";
 
 const FILE_MODE = 0o600;
 export const ACK_FILE = "ack";
@@ -24,6 +27,7 @@ const schema = z.object({
   sequence: position,
   segment: position,
   claimed: position,
+  checksum: z.number(),
 });
 
 export interface Ack {
@@ -37,20 +41,40 @@ export interface Ack {
   readonly claimed: number;
 }
 
-/** Null: there is none, or none that can be read; then all that is there is read. */
-export async function readAck(folder: string): Promise<Ack | null> {
-  return await readSmallJson(join(folder, ACK_FILE), schema);
+/** @returns Null for what is no ack, or damaged. */
+function parseAck(text: string): Ack | null {
+  let parsed: ReturnType<typeof schema.safeParse>;
+  try {
+    parsed = schema.safeParse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+  if (!parsed.success) return null;
+  const { boot, sequence, segment, claimed, checksum } = parsed.data;
+  const ack = { boot, sequence, segment, claimed };
+  return checksum === checksumOf(ack) ? ack : null;
+}
+
+function checksumOf({ boot, sequence, segment, claimed }: Ack): number {
+  return crc32([boot, sequence, segment, claimed].join(" "));
 }
 
 export class AckFile {
+  /** What stood in it when it was opened. Null: nothing yet, or something damaged; then all that is there is read. */
+  readonly found: Ack | null;
+  readonly wasDamaged: boolean;
   readonly #path: string;
+  readonly #identity: string;
   readonly #file: FileHandle;
   #writing: Promise<void> | null = null;
   #next: { ack: Ack; readonly written: PromiseWithResolvers<void> } | null = null;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, identity: string, file: FileHandle, text: string) {
     this.#path = path;
+    this.#identity = identity;
     this.#file = file;
+    this.found = parseAck(text);
+    this.wasDamaged = this.found === null && text.trim() !== "";
   }
 
   /** Opens the file, making it with all its bytes where there is none. @throws As `node:fs` does. */
@@ -61,11 +85,12 @@ export class AckFile {
       throw error;
     });
     try {
-      const { size } = await file.stat();
-      if (size < FILE_BYTES) await file.appendFile(" ".repeat(FILE_BYTES));
+      const stats = await file.stat();
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(FILE_BYTES), 0, FILE_BYTES, 0);
+      if (stats.size < FILE_BYTES) await file.appendFile(" ".repeat(FILE_BYTES));
       // What stands behind would make all that is written here unreadable.
-      if (size > FILE_BYTES) await file.truncate(FILE_BYTES);
-      return new AckFile(path, file);
+      if (stats.size > FILE_BYTES) await file.truncate(FILE_BYTES);
+      return new AckFile(path, identityOf(stats), file, buffer.toString("latin1", 0, bytesRead));
     } catch (error) {
       await file.close();
       throw error;
@@ -74,8 +99,7 @@ export class AckFile {
 
   /** True: its name leads to another file, or to none, so that no writer reads what is written. */
   async isReplaced(): Promise<boolean> {
-    const [own, there] = await Promise.all([this.#file.stat(), stat(this.#path).catch((error: NodeJS.ErrnoException) => error)]);
-    return there instanceof Error ? there.code === "ENOENT" : there.ino !== own.ino || there.dev !== own.dev;
+    return !(await isInPlace(this.#path, this.#identity));
   }
 
   /** Settles once this, or a later one, is on disk. @throws As `node:fs` does. */
@@ -98,7 +122,7 @@ export class AckFile {
   }
 
   async #put(ack: Ack): Promise<void> {
-    const text = `${JSON.stringify({ version: 1, ...ack }).padEnd(FILE_BYTES - 1)}\n`;
+    const text = `${JSON.stringify({ version: 1, ...ack, checksum: checksumOf(ack) }).padEnd(FILE_BYTES - 1)}\n`;
     await this.#file.write(text, 0);
     await this.#file.datasync();
   }

@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { CapturePort } from "../../driver/source.ts";
-import { AckFile, readAck, type Ack } from "./ack-file.ts";
+import { AckFile, type Ack } from "./ack-file.ts";
 import { HandIn } from "./hand-in.ts";
 import { JournalReader, type Place, type Read } from "./journal-reader.ts";
 import type { StateNotes } from "./state-notes.ts";
@@ -67,7 +67,8 @@ export class Journal {
   /** In a row, without any event that was taken. */
   #turnedBackCount = 0;
 
-  private constructor(settings: JournalSettings, file: AckFile, ack: Ack | null) {
+  private constructor(settings: JournalSettings, file: AckFile) {
+    const ack = file.found;
     this.name = settings.name;
     this.#settings = settings;
     this.#file = file;
@@ -82,8 +83,12 @@ export class Journal {
 
   /** Opens the journal and begins to drain it. @throws As `node:fs` does. */
   static async open(settings: JournalSettings): Promise<Journal> {
-    const ack = await readAck(settings.folder);
-    return new Journal(settings, await AckFile.open(settings.folder), ack);
+    return new Journal(settings, await AckFile.open(settings.folder));
+  }
+
+  /** How far it was read can't be told, so that all of it is read again. */
+  get hadDamagedAck(): boolean {
+    return this.#file.wasDamaged;
   }
 
   /** Bytes that could not be read. */

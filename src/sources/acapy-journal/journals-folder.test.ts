@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -44,6 +45,23 @@ test("a folder that another reader took meanwhile is left alone until that one e
   await port.records(2);
   await until(() => troubles().length === 0);
   assert.equal(notices.filter((text) => text.includes("is read by another Sidestream")).length, 2);
+});
+
+test("a source that ends leaves no socket behind, and that of another reader alone", async (t) => {
+  const journals = join(folderOf(t), "journals");
+  mkdirSync(journals);
+  const { source } = await start(t, journals);
+  renameSync(journals, `${journals}-away`);
+  const other = await start(t, journals);
+  await source.close(100);
+  const writer = connect(join(journals, "wake"));
+  t.after(() => writer.destroy());
+  await once(writer, "connect");
+  await other.source.close(100);
+  assert.deepEqual(
+    readdirSync(journals).filter((name) => name.startsWith("wake")),
+    [],
+  );
 });
 
 test("a folder may hold a thousand journals, and more of them are a trouble until there is room", async (t) => {

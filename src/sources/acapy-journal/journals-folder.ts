@@ -9,6 +9,7 @@ import { access, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { lockFile, type FileLock } from "../../driver/file-lock.ts";
 import { SidestreamError } from "../../errors.ts";
+import { identityOf, isInPlace } from "./file-identity.ts";
 
 const FOLDER_MODE = 0o700;
 const LOCK_NAME = "reader.lock";
@@ -16,7 +17,7 @@ const LOCK_NAME = "reader.lock";
 export class JournalsFolder {
   readonly #path: string;
   readonly #lock: FileLock;
-  /** Of the file that is locked: device and number. */
+  /** Of the file that is locked. */
   readonly #identity: string;
 
   private constructor(path: string, lock: FileLock, identity: string) {
@@ -31,7 +32,7 @@ export class JournalsFolder {
     const lock = await lockFolder(folder, path);
     if (lock === null) throw new SidestreamError("SST_JOURNAL_LOCKED", `${folder} is read by another Sidestream, or by another source`);
     try {
-      return new JournalsFolder(path, lock, await identityOf(path));
+      return new JournalsFolder(path, lock, identityOf(await stat(path)));
     } catch (cause) {
       lock.release();
       throw unusable(folder, cause);
@@ -39,24 +40,14 @@ export class JournalsFolder {
   }
 
   /** False: somebody removed it, or its lock, so that another reader could take what stands there now. */
-  async isInPlace(): Promise<boolean> {
-    try {
-      return (await identityOf(this.#path)) === this.#identity;
-    } catch (error) {
-      // Else it can't be told.
-      return (error as NodeJS.ErrnoException).code !== "ENOENT";
-    }
+  isInPlace(): Promise<boolean> {
+    return isInPlace(this.#path, this.#identity);
   }
 
   /** Again is harmless. */
   release(): void {
     this.#lock.release();
   }
-}
-
-async function identityOf(path: string): Promise<string> {
-  const { dev, ino } = await stat(path);
-  return `${dev}/${ino}`;
 }
 
 /** Null: another reader has it. */

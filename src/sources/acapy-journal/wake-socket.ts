@@ -6,11 +6,14 @@
  * @see docs/journal-format.md, section 5.
  */
 import { once } from "node:events";
-import { chmod, rm } from "node:fs/promises";
+import { chmod, rename, rm, stat } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { identityOf, isInPlace } from "./file-identity.ts";
 
 export const WAKE_SOCKET = "wake";
+/** The name while it is made. What listens removes at its end the name it was given, whosever that is by then. */
+const NEW_SOCKET = "wake.new";
 const SOCKET_MODE = 0o600;
 /** What the kernel takes as the address of a Unix socket, its final zero included. */
 const PATH_BYTES_MAX = 107;
@@ -23,11 +26,15 @@ export const TOLD = { wakeMe: "w", lookAtAck: "a" } as const;
 
 export class WakeSocket {
   readonly #server: Server;
+  readonly #path: string;
+  /** Of the file that it listens on. */
+  #identity: string | null = null;
   readonly #writers = new Map<string, Set<Socket>>();
   readonly #sockets = new Set<Socket>();
   readonly #onWake: (journal: string) => void;
 
-  private constructor(onWake: (journal: string) => void) {
+  private constructor(path: string, onWake: (journal: string) => void) {
+    this.#path = path;
     this.#onWake = onWake;
     this.#server = createServer((socket) => this.#greet(socket));
     this.#server.maxConnections = CONNECTIONS_MAX;
@@ -40,14 +47,17 @@ export class WakeSocket {
    */
   static async open(folder: string, onWake: (journal: string) => void): Promise<WakeSocket | string> {
     const path = join(folder, WAKE_SOCKET);
-    if (Buffer.byteLength(path) > PATH_BYTES_MAX)
-      return `the path ${path} is longer than the ${PATH_BYTES_MAX} bytes that a socket may have`;
-    const socket = new WakeSocket(onWake);
+    const made = join(folder, NEW_SOCKET);
+    if (Buffer.byteLength(made) > PATH_BYTES_MAX)
+      return `the path ${made} is longer than the ${PATH_BYTES_MAX} bytes that a socket may have`;
+    const socket = new WakeSocket(path, onWake);
     try {
-      await rm(path, { force: true });
-      socket.#server.listen(path);
+      await rm(made, { force: true });
+      socket.#server.listen(made);
       await once(socket.#server, "listening");
-      await chmod(path, SOCKET_MODE);
+      await chmod(made, SOCKET_MODE);
+      socket.#identity = identityOf(await stat(made));
+      await rename(made, path);
       return socket;
     } catch (error) {
       await socket.close();
@@ -71,8 +81,15 @@ export class WakeSocket {
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     if (!this.#server.listening) return;
+    await this.#removeOwn();
     this.#server.close();
     await once(this.#server, "close");
+  }
+
+  /** Where the folder was removed and made again, another may listen under the name. */
+  async #removeOwn(): Promise<void> {
+    if (this.#identity !== null && (await isInPlace(this.#path, this.#identity)))
+      await rm(this.#path, { force: true }).catch(() => undefined);
   }
 
   #greet(socket: Socket): void {

@@ -9,6 +9,8 @@ import { readHeartbeat, Silence } from "./heartbeat.ts";
 import { Journal, type JournalSettings } from "./journal.ts";
 
 const MISSING = "sidestream_acapy_journal_missing_total";
+const DAMAGED_ACK =
+  "its file `ack` is damaged: all that is in the journal is read again. What a log has isn't sent again; what is sent at most once may be; see to the disk";
 /** Time after which a journal without any heartbeat is told. */
 const FIRST_HEARTBEAT_MS = 30_000;
 
@@ -38,6 +40,7 @@ export class WatchedJournal {
       watched.it?.tell(what, error === null ? null : `${what} fails, and is tried again: ${error.message}`);
     const journal = await Journal.open({ ...settings, onTrouble });
     watched.it = new WatchedJournal(journal, settings.folder, notice);
+    if (journal.hadDamagedAck) notice("error", `journal ${settings.name}: ${DAMAGED_ACK}`);
     return watched.it;
   }
 

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from typing import Any, TypeGuard
+from zlib import crc32
 
 from .journal_format import NUMBER_MAX
 
@@ -26,7 +27,7 @@ class Ack:
 
 
 def read_ack(folder: str) -> Ack | None:
-    """None: there is none, or no whole one just now; then it is looked for again later."""
+    """None: there is none, or no whole and sound one just now; then it is looked for again later."""
     try:
         with open(os.path.join(folder, ACK_FILE), "rb") as file:
             said = json.loads(file.read(_FILE_BYTES_MAX))
@@ -36,6 +37,9 @@ def read_ack(folder: str) -> Ack | None:
         return None
     boot, sequence, segment = said.get("boot"), said.get("sequence"), said.get("segment")
     if not isinstance(boot, str) or not _is_position(sequence) or not _is_position(segment):
+        return None
+    # Segments are removed on its word, and a flipped bit would name others.
+    if said.get("checksum") != crc32(f"{boot} {sequence} {segment} {said.get('claimed')}".encode()):
         return None
     return Ack(boot, sequence, segment)
 

@@ -1,4 +1,4 @@
-/** Writes journals for tests, by docs/journal-format.md and nothing else: the plugin is another reader of that page. */
+/** Writes journals, and the file by which a reader acknowledges them, for tests, by docs/journal-format.md and nothing else: the plugin is another reader of that page. */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -49,6 +49,19 @@ export function record(sequence: number, kind: number, attributes: unknown, payl
   payload.copy(bytes, 32 + text.length);
   bytes.writeUInt32LE(crc32(bytes.subarray(4), salt), 0);
   return bytes;
+}
+
+export interface WrittenAck {
+  readonly boot: string;
+  readonly sequence: number;
+  readonly segment: number;
+  readonly claimed: number;
+}
+
+/** What a reader writes into the file `ack`. */
+export function ackText(ack: WrittenAck): string {
+  const { boot, sequence, segment, claimed } = ack;
+  return JSON.stringify({ version: 1, ...ack, checksum: crc32(`${boot} ${sequence} ${segment} ${claimed}`) }).padEnd(512);
 }
 
 export const BOOT = "b0".repeat(16);
