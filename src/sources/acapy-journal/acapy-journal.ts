@@ -26,9 +26,10 @@ const STATES_MAX = 1_000_000;
 const LOOK_MS = 2_000;
 /** Between two looks for which a writer asked: who asks for many gets no more. */
 const ASKED_LOOK_MS = 500;
-/** An idle journal is read so often when its writer says nothing, and when it is connected. */
+/** An idle journal is read so often when its writer says nothing. */
 const POLL_MS = 500;
-const POLL_CONNECTED_MS = 5_000;
+/** And so often when it is connected, or gone: there may be hundreds of agents that are gone. */
+const POLL_SELDOM_MS = 5_000;
 /** Time that a journal that must be there has to appear. */
 const EXPECTED_MS = 30_000;
 
@@ -219,7 +220,7 @@ class JournalSource implements SourceConnection {
       states: this.#states,
       onFreed: () => this.#socket?.tell(name, TOLD.lookAtAck),
       onIdle: () => this.#socket?.tell(name, TOLD.wakeMe),
-      pollMs: () => (this.#socket?.has(name) === true ? POLL_CONNECTED_MS : POLL_MS),
+      pollMs: () => (this.#socket?.has(name) === true || this.#journals.get(name)?.isLeft === true ? POLL_SELDOM_MS : POLL_MS),
     };
   }
 

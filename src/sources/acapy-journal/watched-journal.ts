@@ -44,6 +44,12 @@ export class WatchedJournal {
     return watched.it;
   }
 
+  /** Its agent ended, or gives no sign of life: it may never write again. */
+  get isLeft(): boolean {
+    const { heartbeat, isShort } = this.#silence;
+    return heartbeat !== null && (heartbeat.stopped || !isShort);
+  }
+
   get troubles(): readonly string[] {
     return [...this.#troubles.values()];
   }
@@ -122,12 +128,11 @@ export class WatchedJournal {
 
   /** A gap waits for room in the agent's memory, and is gone with it; what was not synced is gone with the machine. */
   #untold(): string | null {
-    const { heartbeat, isShort } = this.#silence;
-    if (heartbeat === null || this.#backlogBytes > 0 || !this.journal.isIdle) return null;
-    const { boot, sequence, stopped } = heartbeat;
+    const { heartbeat } = this.#silence;
+    if (heartbeat === null || !this.isLeft || this.#backlogBytes > 0 || !this.journal.isIdle) return null;
+    const { boot, sequence } = heartbeat;
     const { acked } = this.journal;
-    const isOver = stopped || !isShort;
-    if (!isOver || boot !== acked.boot || sequence <= acked.sequence) return null;
+    if (boot !== acked.boot || sequence <= acked.sequence) return null;
     const missing = `the events ${boot}/${acked.sequence + 1} to ${sequence} at least are not in the journal of an agent that ended`;
     return `${missing}, and no message tells of them: it had no room left to say so, or the machine lost power`;
   }
