@@ -494,7 +494,7 @@ test("an ack in which a digit is another by damage isn't believed: all is read a
     told.map((text) => text.split(":", 2).join(":")),
     ["error: journal damaged"],
   );
-  // By hand from docs/journal-format.md: the checksum is of what a writer in another language would compute, too.
+  // By docs/journal-format.md, as a writer in another language would compute it.
   assert.deepEqual(readFileSync(join(journals, "damaged", "ack"), "latin1"), `${ackText(ackIn(journals, "damaged")).slice(0, -1)}\n`);
 });
 

@@ -1,4 +1,4 @@
-/** Writes journals, and the file by which a reader acknowledges them, for tests, by docs/journal-format.md and nothing else: the plugin is another reader of that page. */
+/** Writes journals, and acks, for tests, by docs/journal-format.md and nothing else: the plugin is another reader of that page. */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
