@@ -27,7 +27,11 @@ if [ "${#failed[@]}" -gt 0 ]; then echo "== failed before the tests: ${failed[*]
 
 echo "== tests ($(node --version))"
 node --test --test-concurrency=2 --test-timeout="$test_timeout_ms" --test-reporter=spec \
-  'src/**/*.test.ts' 'tests/**/*.test.ts' 'tools/**/*.test.ts'
+  'src/**/*.test.ts' 'tests/**/*.test.ts' 'tools/**/*.test.ts' &
+tests=$!
+# Who ends this ends the tests and the brokers that they started: bash by itself would leave them running.
+trap 'kill "$tests"; wait "$tests"' HUP INT TERM
+wait "$tests"
 status=$?
 if [ "$status" -eq 0 ] && [ "${#failed[@]}" -gt 0 ]; then status=1; fi
 exit "$status"
