@@ -52,7 +52,7 @@ export async function createTopic(cluster: Reachable, topic: string, options: To
   const settings = Object.entries(configs).map(([name, value]) => ({ name, value }));
   const request = { topics: [topic], partitions, replicas, configs: settings };
   await change(cluster, "TOPIC_ALREADY_EXISTS", async (admin) => await admin.createTopics(request));
-  await knownEverywhere(cluster, topic, (found) => found.length === partitions);
+  await partitionsKnown(cluster, topic, partitions);
   await led(cluster, topic);
 }
 
@@ -66,13 +66,13 @@ export async function configureTopic(cluster: Reachable, topic: string, configs:
 /** Deletes a topic. Harmless when there is none. */
 export async function deleteTopic(cluster: Reachable, topic: string): Promise<void> {
   await change(cluster, "UNKNOWN_TOPIC_OR_PARTITION", async (admin) => await admin.deleteTopics({ topics: [topic] }));
-  await knownEverywhere(cluster, topic, (found) => found.length === 0);
+  await partitionsKnown(cluster, topic, 0);
 }
 
 /** Widens a topic to so many partitions. @throws Error when it has as many. */
 export async function addPartitions(cluster: Reachable, topic: string, count: number): Promise<void> {
   await change(cluster, "INVALID_PARTITIONS", async (admin) => await admin.createPartitions({ topics: [{ name: topic, count }] }));
-  await knownEverywhere(cluster, topic, (found) => found.length === count);
+  await partitionsKnown(cluster, topic, count);
   await led(cluster, topic);
 }
 
@@ -106,11 +106,17 @@ export async function deleteRecords(cluster: Reachable, topic: string, partition
 /** Gives a right, by default to the user `limited`. Needs a cluster with the properties `AUTHORIZER`. */
 export async function allow(cluster: Reachable, right: Right): Promise<void> {
   await withAdmin(cluster.bootstrap, async (admin) => await admin.createAcls({ creations: [rule(right)] }));
+  await knownEverywhere(cluster, "a right that was given", async (admin) => await hasRight(admin, right));
 }
 
 /** Takes a right back. */
 export async function disallow(cluster: Reachable, right: Right): Promise<void> {
   await withAdmin(cluster.bootstrap, async (admin) => void (await admin.deleteAcls({ filters: [rule(right)] })));
+  await knownEverywhere(cluster, "a right that was taken back", async (admin) => !(await hasRight(admin, right)));
+}
+
+async function hasRight(admin: Admin, right: Right): Promise<boolean> {
+  return (await admin.describeAcls({ filter: rule(right) })).length > 0;
 }
 
 function rule({ user = CREDENTIALS.limited.user, operation, topic }: Right) {
@@ -126,19 +132,19 @@ function rule({ user = CREDENTIALS.limited.user, operation, topic }: Right) {
   };
 }
 
+async function partitionsKnown(cluster: Reachable, topic: string, count: number): Promise<void> {
+  await knownEverywhere(cluster, `the change of ${topic}`, async (admin) => {
+    const partitions = await partitionsOf(admin, topic);
+    return partitions.length === count && partitions.every(({ leader }) => leader >= 0);
+  });
+}
+
 /** Until all brokers that are up agree; a broker learns of a change later than the one that made it. */
-async function knownEverywhere(
-  cluster: Reachable,
-  topic: string,
-  isAsWanted: (partitions: readonly ClusterPartitionMetadata[]) => boolean,
-): Promise<void> {
+async function knownEverywhere(cluster: Reachable, what: string, isKnown: (admin: Admin) => Promise<boolean>): Promise<void> {
   const brokers = await withAdmin(cluster.bootstrap, async (admin) => [...(await admin.metadata({ topics: [] })).brokers.values()]);
-  const knows = async (address: string): Promise<boolean> => {
-    const partitions = await withAdmin([address], async (admin) => await partitionsOf(admin, topic));
-    return isAsWanted(partitions) && partitions.every(({ leader }) => leader >= 0);
-  };
   for (const { host, port } of brokers) {
-    await waitUntil(async () => await knows(`${host}:${port}`), TRY_MS_MAX, `broker ${host}:${port} to know of the change of ${topic}`);
+    const address = `${host}:${port}`;
+    await waitUntil(async () => await withAdmin([address], isKnown), TRY_MS_MAX, `broker ${address} to know of ${what}`);
   }
 }
 

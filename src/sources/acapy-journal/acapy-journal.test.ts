@@ -529,7 +529,9 @@ test("events that an agent gave up, and ended before it could say so, are told",
   assert.deepEqual(troubles(), [
     `journal agent-1: the events ${BOOT}/2 to 4 at least are not in the journal of an agent that ended, and no message tells of them: it had no room left to say so, or the machine lost power`,
   ]);
-  const [ended, running] = source.parts?.() ?? [];
+  const parts = (): readonly string[] => source.parts?.() ?? [];
+  await until(() => parts().every((text) => text.includes(": all is read, ")));
+  const [ended, running] = parts();
   assert.equal(ended, "journal agent-1: all is read, 1 taken in since the start, its agent has ended");
   assert.match(running ?? "", /^journal alive: all is read, 1 taken in since the start, its agent gave a sign of life \d+ s ago$/);
 });

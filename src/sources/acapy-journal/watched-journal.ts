@@ -86,8 +86,7 @@ export class WatchedJournal {
   /** How far it is read, and when its agent was heard of, for a person. */
   standing(): string {
     const { name, recordCount } = this.journal;
-    const behind = this.#backlogBytes === 0 ? "all is read" : `${grouped(this.#backlogBytes)} bytes to read`;
-    return `journal ${name}: ${behind}, ${grouped(recordCount)} taken in since the start, its agent ${this.#lastSign()}`;
+    return `journal ${name}: ${this.#behind()}, ${grouped(recordCount)} taken in since the start, its agent ${this.#lastSign()}`;
   }
 
   samples(): Readonly<Record<string, number>> {
@@ -107,6 +106,11 @@ export class WatchedJournal {
       missing.set(sample, (missing.get(sample) ?? 0) + count);
     }
     return Object.fromEntries([...own.map(([name, value]): [string, number] => [`${name}{${label}}`, value]), ...missing]);
+  }
+
+  #behind(): string {
+    if (this.#backlogBytes > 0) return `${grouped(this.#backlogBytes)} bytes to read`;
+    return this.journal.isIdle ? "all is read" : "it is being read";
   }
 
   #lastSign(): string {
