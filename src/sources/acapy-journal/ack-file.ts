@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { identityOf, isInPlace } from "./file-identity.ts";
-import { openRegular } from "./regular-file.ts";
+import { openRegular, parseJson } from "./regular-file.ts";
 
 const FILE_MODE = 0o600;
 export const ACK_FILE = "ack";
@@ -43,14 +43,9 @@ export interface Ack {
 
 /** @returns Null for what is no ack, or damaged. */
 function parseAck(text: string): Ack | null {
-  let parsed: ReturnType<typeof schema.safeParse>;
-  try {
-    parsed = schema.safeParse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-  if (!parsed.success) return null;
-  const { boot, sequence, segment, claimed, checksum } = parsed.data;
+  const parsed = parseJson(text, schema);
+  if (parsed === null) return null;
+  const { boot, sequence, segment, claimed, checksum } = parsed;
   const ack = { boot, sequence, segment, claimed };
   return checksum === checksumOf(ack) ? ack : null;
 }

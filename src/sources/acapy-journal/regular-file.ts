@@ -29,13 +29,23 @@ export async function readSmallJson<Content>(path: string, schema: z.ZodType<Con
     const file = await openRegular(path, constants.O_RDONLY);
     try {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(SMALL_BYTES_MAX), 0, SMALL_BYTES_MAX, 0);
-      const parsed = schema.safeParse(JSON.parse(buffer.toString("utf8", 0, bytesRead)));
-      return parsed.success ? parsed.data : null;
+      return parseJson(buffer.toString("utf8", 0, bytesRead), schema);
     } finally {
       await file.close();
     }
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** @returns Null when it is no JSON, or isn't what was expected. */
+export function parseJson<Content>(text: string, schema: z.ZodType<Content>): Content | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
     throw error;
   }
 }
