@@ -165,9 +165,10 @@ export class LogRecovery {
 
   /** While something is damaged they stay: somebody may want to look at them. */
   async #removeCopies(segments: readonly Segment[]): Promise<void> {
-    if (!this.#writes || segments.some(({ damaged }) => damaged)) return;
-    // One that can't be removed is in nobody's way: the next start tries again.
+    if (!this.#writes || this.#copies.length === 0 || segments.some(({ damaged }) => damaged)) return;
+    // One that stays is tried again at the next start. One that came back after what it is a copy of would pass for damage.
     for (const path of this.#copies) await this.#disk.remove(path).catch(() => undefined);
+    await this.#disk.syncFolder(this.#folder);
   }
 
   #tell(bytes: number): void {
