@@ -63,7 +63,11 @@ export class EventValues {
     this.#ends = grown(this.#ends, count);
     this.#touched = grown(this.#touched, count);
     for (const { number } of this.#vocabulary.removed) this.ids[number] = ABSENT;
-    for (const { number, isContent } of this.#vocabulary.added) this.ids[number] = isContent ? UNREAD : ABSENT;
+    for (const { number, isContent } of this.#vocabulary.added) {
+      this.ids[number] = isContent ? UNREAD : ABSENT;
+      // The number may have been another attribute's, whose fingerprint would pass for that of content that wasn't read.
+      this.fingerprints[number] = 0;
+    }
   }
 
   /** @param bytes - In which values given as bytes lie, with a view of them. */

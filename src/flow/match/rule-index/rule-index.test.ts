@@ -62,6 +62,21 @@ test("nothing of one event's content is left when the next begins", () => {
   deepEqual(held("PUT", undefined), ["put, not"]);
 });
 
+test("nothing of a header that no rule asks for any more is left to content that a new rule asks for", () => {
+  for (const payload of ["1", "2", null]) {
+    const index = new RuleIndex();
+    index.add("header", parseCriteria("METHOD!=PUT AND x-a!=b"));
+    deepEqual(index.match({ METHOD: "GET", "x-a": "a" }), ["header"]);
+    index.remove("header");
+    index.add("is 1", parseCriteria("payload=1"));
+    index.add("is not 1", parseCriteria("NOT payload=1"));
+    index.add("GET is 1", parseCriteria("METHOD!=PUT AND payload=1"));
+    index.add("GET is not 1", parseCriteria("METHOD!=PUT AND payload!=1"));
+    const expected = { 1: ["GET is 1", "is 1"], 2: ["GET is not 1", "is not 1"], null: [] }[String(payload)];
+    deepEqual(new Set(index.match({ METHOD: "GET", payload })), new Set(expected));
+  }
+});
+
 test("criteria that would multiply are right all the same", (context) => {
   const alternatives = fc.array(eventCriteria, { minLength: 3, maxLength: 3 }).map((of): Criteria => ({ kind: "or", of }));
   const factors = fc.array(alternatives, { minLength: 4, maxLength: 6 }).map((of): Criteria => ({ kind: "and", of }));
