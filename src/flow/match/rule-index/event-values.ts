@@ -64,9 +64,8 @@ export class EventValues {
     this.#touched = grown(this.#touched, count);
     for (const { number } of this.#vocabulary.removed) this.ids[number] = ABSENT;
     for (const { number, isContent } of this.#vocabulary.added) {
-      this.ids[number] = isContent ? UNREAD : ABSENT;
-      // The number may have been another attribute's, whose fingerprint would pass for that of content that wasn't read.
-      this.fingerprints[number] = 0;
+      if (isContent) this.#leaveUnread(number);
+      else this.ids[number] = ABSENT;
     }
   }
 
@@ -92,11 +91,7 @@ export class EventValues {
     for (let index = 0; index < this.#touchedCount; index += 1) ids[touched[index] as number] = ABSENT;
     this.#touchedCount = 0;
     if (this.#read.length === 0) return;
-    for (const attribute of this.#read) {
-      ids[attribute] = UNREAD;
-      // A fingerprint of the event before would pass for that of content that wasn't read.
-      this.fingerprints[attribute] = 0;
-    }
+    for (const attribute of this.#read) this.#leaveUnread(attribute);
     this.#read.length = 0;
   }
 
@@ -214,6 +209,12 @@ export class EventValues {
       this.#lists[attribute] = [this.text(attribute), text];
       this.ids[attribute] = MANY;
     }
+  }
+
+  /** A fingerprint that the event before left, or an attribute that had the number, would pass for that of the content. */
+  #leaveUnread(attribute: number): void {
+    this.ids[attribute] = UNREAD;
+    this.fingerprints[attribute] = 0;
   }
 
   #touch(attribute: number): void {
